@@ -1,0 +1,48 @@
+# Everything that the project needs on a fresh Debian 12 machine, and the commands that use it.
+# The first target that needs it makes the virtual environment with pinned versions.
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+STAMP  := $(VENV)/.installed
+
+.PHONY: help setup check test-unit test demo bench constraints clean
+
+help:           ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+setup: $(STAMP) ## the virtual environment with pinned versions
+
+$(STAMP): pyproject.toml constraints.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -q && apt-get install -qy python3-venv; }
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+check: $(STAMP) ## format, lint, types: seconds
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+test-unit: $(STAMP) ## tests without root and without a lab: under a minute
+	$(VENV)/bin/pytest -q -m 'not lab'
+
+test: check lab-tools ## everything, the lab included
+	$(VENV)/bin/pytest -q
+
+demo: $(STAMP) lab-tools ## the main job: rehearse inventories/example on this machine
+	$(VENV)/bin/sendwright rehearse inventories/example
+
+lab-tools: $(STAMP)
+	@command -v systemd-nspawn >/dev/null && command -v mmdebstrap >/dev/null && command -v ip >/dev/null || { \
+	  apt-get update -q && apt-get install -qy --no-install-recommends systemd-container mmdebstrap iproute2; }
+
+bench: $(STAMP) lab-tools ## ratios, measured side by side in one run
+	$(PYTHON) -m benchmarks
+
+constraints:    ## renew the pinned versions
+	python3 -m venv .venv-constraints && .venv-constraints/bin/pip install -q -e '.[dev]'
+	{ head -1 constraints.txt; .venv-constraints/bin/pip freeze --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt && rm -r .venv-constraints
+
+clean:          ## remove what the other targets made here
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
