@@ -1,0 +1,35 @@
+"""Which key does what on which host: pure, so that "never unsigned, never unproven" can be tested as a sentence."""
+
+from collections.abc import Iterable
+
+from sendwright.stack import Domain, Host, Stack
+from sendwright.state.model import DkimKey, KeyStage
+
+_INSTALLED = frozenset({KeyStage.GENERATED, KeyStage.PUBLISHED, KeyStage.PROVEN, KeyStage.SIGNING, KeyStage.RETIRING})
+
+
+def installed(domain: Domain, keys: Iterable[DkimKey]) -> tuple[DkimKey, ...]:
+    """Return the keys of a domain that lie on its hosts, whether they sign or not."""
+    wanted = domain.dkim.algorithms
+    return tuple(k for k in keys if k.domain == domain.name and k.stage in _INSTALLED and k.algorithm in wanted)
+
+
+def signing(domain: Domain, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKey, ...]:
+    """Return the keys that sign a domain's mail on a host: at most one an algorithm, proven on that very host."""
+    found = {
+        k.algorithm: k
+        for k in sorted(installed(domain, keys), key=lambda k: k.created)
+        if k.stage is KeyStage.SIGNING and host.name in k.proven_on
+    }
+    return tuple(found[a] for a in domain.dkim.algorithms if a in found)
+
+
+def live(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[Domain, ...]:
+    """Return the domains whose mail may leave a host: each declared algorithm has a proven key that signs there."""
+    keys = tuple(keys)
+    return tuple(d for d in stack.domains_of(host) if len(signing(d, host, keys)) == len(d.dkim.algorithms))
+
+
+def probe_address(key: DkimKey) -> str:
+    """Return the header From by which a key can be made to sign a probe before it signs anything else."""
+    return f"sendwright-probe+{key.selector}@{key.domain}"

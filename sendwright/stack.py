@@ -1,0 +1,329 @@
+"""The validated declaration: what a person wants, whole and frozen, before anything is looked at.
+
+Everything else (services, records, keys to make, checks) is derived from a Stack. Defaults are those that a mail
+expert would choose; each names the standard or the reason.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from sendwright.names import (
+    DomainName,
+    EnvironmentName,
+    Fingerprint,
+    Identifier,
+    LocalPart,
+    MailAddress,
+    MailtoUri,
+    PlainPath,
+    TsigName,
+    UnixUser,
+)
+
+Address = IPv4Address | IPv6Address
+
+
+class Model(BaseModel):
+    """A frozen part of the declaration; unknown settings are mistakes, not extras."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EnvSecret(Model):
+    """A secret in an environment variable."""
+
+    env: EnvironmentName
+
+
+class FileSecret(Model):
+    """A secret in a file; relative paths start at the inventory folder."""
+
+    file: PlainPath
+
+
+class CommandSecret(Model):
+    """A secret that a command prints (pass, sops, op): an argument list, never a shell line."""
+
+    command: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+
+
+SecretRef = EnvSecret | FileSecret | CommandSecret
+
+
+class Egress(Model):
+    """An address that a host sends from: as the world sees it, and as the host binds it.
+
+    ``bind`` defaults to the public address; behind 1:1 NAT it is the private one, or None to let the kernel choose.
+    """
+
+    public: Address
+    bind: Address | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bind_what_is_public(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "public" in data and "bind" not in data:
+            return {**data, "bind": data["public"]}
+        return data
+
+
+class HostState(StrEnum):
+    """``active`` hosts take submission and are in MX; ``draining`` ones only empty their queue."""
+
+    ACTIVE = "active"
+    DRAINING = "draining"
+
+
+class SelfSigned(Model):
+    """A certificate signed by its own key: enough for opportunistic TLS and DANE, not for mail programs."""
+
+    mode: Literal["self-signed"] = "self-signed"
+    days: int = Field(365, ge=1, le=3650)
+
+
+class InternalCa(Model):
+    """A certificate from an authority that lives in the state folder."""
+
+    mode: Literal["internal-ca"]
+    days: int = Field(90, ge=1, le=825)
+
+
+class CertificateFile(Model):
+    """A certificate chain and key that somebody else renews, on the controller."""
+
+    mode: Literal["file"]
+    certificate: PlainPath
+    key: FileSecret | CommandSecret
+
+
+Tls = Annotated[SelfSigned | InternalCa | CertificateFile, Field(discriminator="mode")]
+
+
+class Ssh(Model):
+    """How to reach and trust a host; ``host_key`` is its fingerprint, checked before anything is sent."""
+
+    hostname: str
+    port: int = Field(22, ge=1, le=65535)
+    user: UnixUser = "root"
+    key: PlainPath | None = None
+    key_password: SecretRef | None = None
+    host_key: Fingerprint | None = None
+    known_hosts: PlainPath | None = None
+    sudo: bool = False
+
+
+class Host(Model):
+    """A sending server. ``name`` is its HELO name, its PTR and its A/AAAA (RFC 5321 section 4.1.4)."""
+
+    name: DomainName
+    ssh: Ssh
+    egress: tuple[Egress, ...] = Field(min_length=1)
+    state: HostState = HostState.ACTIVE
+    adopt: bool = False
+    tls: Tls = SelfSigned()
+
+    @field_validator("egress")
+    @classmethod
+    def _one_address_a_family(cls, egress: tuple[Egress, ...]) -> tuple[Egress, ...]:
+        for version in (4, 6):
+            if sum(e.public.version == version for e in egress) > 1:
+                raise ValueError(f"more than one IPv{version} address: Postfix binds one address a family")
+        if any(e.bind is not None and e.bind.version != e.public.version for e in egress):
+            raise ValueError("public and bind are of different families")
+        return egress
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The addresses that the world sees, v4 first."""
+        return tuple(sorted((e.public for e in self.egress), key=lambda a: a.version))
+
+    @property
+    def ipv6(self) -> bool:
+        """Whether the host sends over v6; undeclared, it must not (mail would leak from an unlisted address)."""
+        return any(e.public.version == 6 for e in self.egress)
+
+
+class Tsig(Model):
+    """A transaction signature key (RFC 8945)."""
+
+    name: TsigName
+    secret: SecretRef
+    algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
+
+
+class Rfc2136(Model):
+    """A primary name server that takes dynamic updates (RFC 2136), always with TSIG.
+
+    ``margin``: seconds added to every freshness wait, because anycast hides nodes from us.
+    """
+
+    provider: Literal["rfc2136"]
+    server: Address
+    port: int = Field(53, ge=1, le=65535)
+    tsig: Tsig
+    margin: int = Field(900, ge=0, le=86400)
+
+
+class DkimAlgorithm(StrEnum):
+    """Key types: RSA for everybody (RFC 8301), Ed25519 besides it (RFC 8463), never alone."""
+
+    RSA = "rsa"
+    ED25519 = "ed25519"
+
+
+class Dkim(Model):
+    """Signing. Switch Ed25519 off for relay services that refuse two DKIM-Signature fields."""
+
+    algorithms: tuple[DkimAlgorithm, ...] = (DkimAlgorithm.RSA, DkimAlgorithm.ED25519)
+    rsa_bits: Literal[2048, 3072, 4096] = 2048
+
+    @field_validator("algorithms")
+    @classmethod
+    def _rsa_is_there(cls, algorithms: tuple[DkimAlgorithm, ...]) -> tuple[DkimAlgorithm, ...]:
+        if DkimAlgorithm.RSA not in algorithms or len(set(algorithms)) != len(algorithms):
+            raise ValueError("rsa must be among them, each once: many receivers verify nothing else")
+        return algorithms
+
+
+class Spf(Model):
+    """Who else may send (RFC 7208); the stack's own egress addresses are always listed.
+
+    ``~all`` by default: with DMARC it is as strict as ``-all``, and forwarded mail survives (RFC 9989 section 8).
+    """
+
+    include: tuple[DomainName, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    all: Literal["-all", "~all", "?all"] = "~all"
+
+
+class Dmarc(Model):
+    """The DMARC policy (RFC 9989: no ``pct``, ``rf`` or ``ri``). A new domain starts at ``none`` and looks first.
+
+    ``rua`` None means ``dmarc@`` the domain when the domain receives here.
+    """
+
+    policy: Literal["none", "quarantine", "reject"] = "none"
+    subdomains: Literal["none", "quarantine", "reject"] | None = None
+    nonexistent: Literal["none", "quarantine", "reject"] | None = None
+    alignment: Literal["relaxed", "strict"] = "relaxed"
+    rua: tuple[MailtoUri, ...] | None = None
+    ruf: tuple[MailtoUri, ...] = ()
+
+
+class TlsRpt(Model):
+    """Where reports on TLS failures go (RFC 8460); None means ``tls-reports@`` the domain when it receives here."""
+
+    rua: tuple[MailtoUri, ...] | None = None
+
+
+class Receive(Model):
+    """What happens to the little mail that a sender must take: kept in a local Maildir, or forwarded.
+
+    ``forward``: where postmaster, abuse, reports and bounces go; ``aliases``: further local parts, each to an address
+    or None for the local Maildir.
+    """
+
+    forward: MailAddress | None = None
+    aliases: Mapping[LocalPart, MailAddress | None] = Field(default_factory=dict)
+
+
+class Mx(StrEnum):
+    """Where a domain's mail goes: ``here`` (this stack's hosts), or ``elsewhere`` (its MX is never touched)."""
+
+    HERE = "here"
+    ELSEWHERE = "elsewhere"
+
+
+class Domain(Model):
+    """A domain that sends. ``hosts`` None means every host; ``replace_mx`` consents to withdrawing a foreign MX."""
+
+    name: DomainName
+    dns: Identifier
+    hosts: tuple[DomainName, ...] | None = None
+    dkim: Dkim = Dkim()
+    spf: Spf = Spf()
+    dmarc: Dmarc = Dmarc()
+    tls_rpt: TlsRpt = TlsRpt()
+    mx: Mx = Mx.HERE
+    replace_mx: bool = False
+    receive: Receive = Receive()
+
+    @property
+    def dmarc_rua(self) -> tuple[str, ...]:
+        """The addresses for aggregate reports, with the default worked out."""
+        return self._reports(self.dmarc.rua, "dmarc")
+
+    @property
+    def tls_rpt_rua(self) -> tuple[str, ...]:
+        """The addresses for TLS reports, with the default worked out."""
+        return self._reports(self.tls_rpt.rua, "tls-reports")
+
+    def _reports(self, declared: tuple[str, ...] | None, local: str) -> tuple[str, ...]:
+        if declared is not None:
+            return declared
+        return (f"mailto:{local}@{self.name}",) if self.mx is Mx.HERE else ()
+
+
+class KeyStore(Model):
+    """How private keys rest on the controller: encrypted, unless somebody says in so many words that they need not be."""
+
+    passphrase: SecretRef = EnvSecret(env="SENDWRIGHT_PASSPHRASE")
+    unencrypted: Literal["I know that anybody who reads this folder can sign as us"] | None = None
+
+
+class Smtp(Model):
+    """Settings of every Postfix. Lifetimes in days: key retirement waits for them, so they are short."""
+
+    queue_days: int = Field(2, ge=1, le=5)
+    bounce_days: int = Field(1, ge=1, le=5)
+    message_mib: int = Field(25, ge=1, le=150)
+    probe_mx: DomainName = "aspmx.l.google.com"
+    keep_bounces_days: int = Field(90, ge=1, le=3650)
+
+
+class Rehearsal(Model):
+    """The one overlay by which a rehearsal differs from production: root hints, trust anchor, a shorter clock."""
+
+    root_hints: str
+    trust_anchor: str
+
+
+class Stack(Model):
+    """The whole declaration: hosts, domains and what they share."""
+
+    hosts: tuple[Host, ...] = Field(min_length=1)
+    domains: tuple[Domain, ...] = Field(min_length=1)
+    dns: Mapping[Identifier, Rfc2136] = Field(default_factory=dict)
+    key_store: KeyStore = KeyStore()
+    smtp: Smtp = Smtp()
+    state_dir: PlainPath | None = None
+    rehearsal: Rehearsal | None = None
+
+    def host(self, name: str) -> Host:
+        """Return the host of that name; KeyError if there is none."""
+        return next(h for h in self.hosts if h.name == name)
+
+    def domain(self, name: str) -> Domain:
+        """Return the domain of that name; KeyError if there is none."""
+        return next(d for d in self.domains if d.name == name)
+
+    def hosts_of(self, domain: Domain) -> tuple[Host, ...]:
+        """Return the hosts that send for a domain."""
+        return tuple(h for h in self.hosts if domain.hosts is None or h.name in domain.hosts)
+
+    def domains_of(self, host: Host) -> tuple[Domain, ...]:
+        """Return the domains that a host sends for."""
+        return tuple(d for d in self.domains if host in self.hosts_of(d))
+
+    def covering(self, name: str) -> Domain | None:
+        """Return the declared domain that a name lies at or below, the longest one, or None."""
+        found = [d for d in self.domains if name == d.name or name.endswith("." + d.name)]
+        return max(found, key=lambda d: len(d.name), default=None)
+
+    def limited(self, names: frozenset[str]) -> tuple[Host, ...]:
+        """Return the hosts of those names; all for an empty set."""
+        return tuple(h for h in self.hosts if not names or h.name in names)
