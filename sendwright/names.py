@@ -1,7 +1,7 @@
 """Names that come from outside, parsed before anything else sees them.
 
-Everything here ends up in configuration files, DNS and command lines, so each is a closed alphabet: no shell, template or
-control character passes, and what passes needs no escaping anywhere.
+Everything here ends up in configuration files, DNS and command lines, so each is a closed alphabet: no shell,
+template or control character passes, and what passes needs no escaping anywhere.
 """
 
 import re
@@ -19,7 +19,7 @@ _PATH = re.compile(r"[A-Za-z0-9._~/@%+=:,-]+")
 
 
 def domain_name(text: str) -> str:
-    """Return a host or domain name in lower case without a final dot (RFC 1123 section 2.1); ValueError if it is none."""
+    """Return a host or domain name in lower case without a final dot (RFC 1123 section 2.1), or raise ValueError."""
     name = text.rstrip(".").lower() if text != "." else text
     if not name.isascii():
         raise ValueError("write it in its ASCII form (xn--…, RFC 5891)")
@@ -32,7 +32,7 @@ def domain_name(text: str) -> str:
 
 
 def mail_address(text: str) -> str:
-    """Return an address in lower case (RFC 5321 section 4.1.2, without quoted local parts); ValueError if it is none."""
+    """Return an address in lower case (RFC 5321 section 4.1.2, no quoted local parts), or raise ValueError."""
     local, at, domain = text.rpartition("@")
     if not at or ".." in local or not _LOCAL_PART.fullmatch(local.lower()):
         raise ValueError("not a mail address: local part of letters, digits and . _ + = -, then @ and a domain")

@@ -269,7 +269,7 @@ class Domain(Model):
 
 
 class KeyStore(Model):
-    """How private keys rest on the controller: encrypted, unless somebody says in so many words that they need not be."""
+    """How private keys rest on the controller: encrypted, unless somebody says otherwise in so many words."""
 
     passphrase: SecretRef = EnvSecret(env="SENDWRIGHT_PASSPHRASE")
     unencrypted: Literal["I know that anybody who reads this folder can sign as us"] | None = None

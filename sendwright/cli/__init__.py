@@ -1,0 +1,65 @@
+"""The command line: parses, calls, prints. No logic lives here, and nothing heavy is imported before it is needed."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from sendwright import __version__
+from sendwright.errors import SendwrightError
+
+# name -> (module, one line): the help must not import the modules.
+_VERBS = {
+    "init": ("sendwright.cli.init", "Scaffold an inventory folder for a first domain and host."),
+    "plan": ("sendwright.cli.plan", "Show every change to keys, DNS and hosts; touch nothing."),
+    "provision": ("sendwright.cli.provision", "Show the plan, ask, carry it out, verify."),
+    "rehearse": ("sendwright.cli.rehearse", "Prove an inventory on throw-away hosts on this machine."),
+    "lab": ("sendwright.cli.lab", "Keep the world that rehearse uses open, to play with."),
+    "users": ("sendwright.cli.users", "Submission credentials: add, list, remove."),
+}
+
+
+class _Verbs(click.Group):
+    """The verbs, each imported when it is called, not when the help lists it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = importlib.import_module(_VERBS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _VERBS.items()])
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="sendwright %(version)s")
+def sendwright() -> None:
+    """From an inventory to a sending server whose mail is accepted, and the proof of it."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 tried and failed, 2 bad usage or input, 3 changes pending."""
+    sys.exit(_run(args))
+
+
+def _run(args: list[str] | None) -> int:
+    try:
+        result: Any = sendwright.main(args=args, standalone_mode=False)
+    except SendwrightError as error:
+        from sendwright.report.text import error_lines
+
+        click.echo(error_lines(error), err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped. What was applied stays; running again finishes it.", err=True)
+        return 1
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,1 @@
+"""Plans, findings and errors, turned into what people and machines read."""

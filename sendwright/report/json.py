@@ -1,0 +1,46 @@
+"""Plans and outcomes as JSON, by the schema of ``docs/json.md``; ``version`` grows when a field changes its meaning."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sendwright.errors import SendwrightError
+from sendwright.plan import Change, Plan
+
+VERSION = 1
+
+
+def plan_document(plan: Plan, errors: Iterable[SendwrightError] = ()) -> str:
+    """Return a plan as a JSON document; ``errors`` are the hosts and zones that could not be looked at."""
+    return _dump({"kind": "plan", **plan_fields(plan), "errors": [error_fields(e) for e in errors]})
+
+
+def plan_fields(plan: Plan) -> dict[str, Any]:
+    """Return the fields of a plan."""
+    return {"changes": [_change(c) for c in plan.changes], "needed": list(plan.needed)}
+
+
+def error_fields(error: SendwrightError) -> dict[str, str]:
+    """Return the fields of an error."""
+    return {"error": type(error).__name__, "what": error.what, "hint": error.hint}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "stage": change.stage.name.lower(),
+        "kind": change.kind.value,
+        "action": change.action.value,
+        "subject": change.subject,
+        "summary": change.summary,
+        "why": change.why,
+        "diff": change.diff,
+    }
+
+
+def document(kind: str, **fields: Any) -> str:
+    """Return a JSON document of a kind with the schema's version."""
+    return _dump({"kind": kind, **fields})
+
+
+def _dump(fields: dict[str, Any]) -> str:
+    return json.dumps({"version": VERSION, **fields}, indent=2, ensure_ascii=False)

@@ -1,0 +1,66 @@
+"""Plans and errors as text for people. All text from outside is escaped before it reaches a terminal."""
+
+import click
+
+from sendwright.errors import SendwrightError
+from sendwright.plan import Action, Change, Kind, Plan
+
+_SIGN = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-", Action.RELOAD: "↻", Action.RUN: "»"}
+_COLOUR = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
+
+
+def printable(text: str) -> str:
+    """Return text with every control character but line feed and tab made visible, safe for a terminal."""
+    return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def error_lines(error: SendwrightError) -> str:
+    """Return an error as people read it: what happened, then what to do next."""
+    lines = [click.style("error: ", fg="red", bold=True) + printable(error.what)]
+    if error.hint:
+        lines += ["  " + line if not line.startswith("  ") else line for line in printable(error.hint).splitlines()]
+    return "\n".join(lines)
+
+
+def plan_lines(plan: Plan, *, diffs: bool = True) -> str:
+    """Return a plan as people read it: a summary line, then stage by stage, then what only a person can do."""
+    lines = [_summary(plan)]
+    for stage, changes in plan.stages():
+        lines += ["", click.style(f"{int(stage)}. {stage.title}", bold=True)]
+        width = max(len(c.subject) for c in changes)
+        for change in changes:
+            lines += _change_lines(change, width, diffs=diffs)
+    if plan.needed:
+        lines += ["", click.style("Needed from you", bold=True)]
+        lines += [f"  ! {printable(text)}" for text in plan.needed]
+    return "\n".join(lines)
+
+
+def _summary(plan: Plan) -> str:
+    if plan.empty:
+        return "no changes"
+    counts = {kind: sum(c.kind is kind for c in plan.changes) for kind in Kind}
+    parts = [f"{n} {_plural(kind.value, n)}" for kind, n in counts.items() if n]
+    return click.style("Plan: ", bold=True) + ", ".join(parts)
+
+
+def _plural(noun: str, count: int) -> str:
+    noun = {"dns": "DNS record", "host": "host change", "wait": "wait", "probe": "probe"}.get(noun, noun)
+    return noun if count == 1 else f"{noun}s"
+
+
+def _change_lines(change: Change, width: int, *, diffs: bool) -> list[str]:
+    sign = click.style(_SIGN[change.action], fg=_COLOUR.get(change.action))
+    why = click.style(f"  # {printable(change.why)}", dim=True) if change.why else ""
+    lines = [f"  {sign} {change.subject:<{width}}  {printable(change.summary)}{why}"]
+    if diffs and change.diff:
+        lines += [f"        {_diff_line(line)}" for line in printable(change.diff).splitlines()]
+    return lines
+
+
+def _diff_line(line: str) -> str:
+    if line.startswith("+") and not line.startswith("+++"):
+        return click.style(line, fg="green")
+    if line.startswith("-") and not line.startswith("---"):
+        return click.style(line, fg="red")
+    return line
