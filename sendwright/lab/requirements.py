@@ -1,0 +1,47 @@
+"""What a machine must offer before a lab can run on it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from sendwright.errors import LabError
+
+#: Tool -> the Debian package that brings it.
+TOOLS = {
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "ssh-keygen": "openssh-client",
+}
+
+
+def check() -> None:
+    """Raise LabError that lists everything that a lab lacks here, and the command that brings it."""
+    missing = problems()
+    if not missing:
+        return
+    packages = sorted({TOOLS[tool] for tool in TOOLS if shutil.which(tool) is None})
+    hint = f"Install the tools with: apt-get install --no-install-recommends {' '.join(packages)}"
+    raise LabError(f"a lab cannot run here: {'; '.join(missing)}.", hint if packages else "")
+
+
+def problems() -> list[str]:
+    """List what a lab lacks on this machine, one phrase each; empty if it can run."""
+    if sys.platform != "linux":
+        return [f"it needs Linux, and this is {sys.platform}"]
+    found = []
+    if os.geteuid() != 0:
+        found.append("it needs root, for network namespaces and mounts")
+    if "\toverlay\n" not in Path("/proc/filesystems").read_text() and not _module_exists("overlay"):
+        found.append("the kernel has no overlayfs")
+    if not Path("/proc/self/ns/net").exists():
+        found.append("the kernel has no network namespaces")
+    found += [f"{tool} is not installed" for tool in TOOLS if shutil.which(tool) is None]
+    return found
+
+
+def _module_exists(name: str) -> bool:
+    modules = Path("/lib/modules") / os.uname().release / "modules.dep"
+    return modules.exists() and f"/{name}.ko" in modules.read_text()
