@@ -5,9 +5,11 @@ template or control character passes, and what passes needs no escaping anywhere
 """
 
 import re
+from ipaddress import IPv4Address, IPv6Address
+from ipaddress import ip_address as parse_ip_address
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _LOCAL_PART = re.compile(r"[a-z0-9_](?:[a-z0-9._+=-]{0,62}[a-z0-9_+=-])?")
@@ -15,26 +17,67 @@ _LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,126}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _UNIX_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-_PATH = re.compile(r"[A-Za-z0-9._~/@%+=:,-]+")
+# A path that starts with a hyphen would be read as an option by whatever it is handed to.
+_PATH = re.compile(r"(?!-)[A-Za-z0-9._~/@%+=:,-]{1,1024}")
+# No "$" (it would be $INCLUDE), no quotes, no braces: what records of addresses, name servers and keys are written in.
+_MASTER_FILE = re.compile(r"[A-Za-z0-9 ._:;()+/=\t\n-]{1,65536}")
 
 
 def domain_name(text: str) -> str:
     """Return a host or domain name in lower case without a final dot (RFC 1123 section 2.1), or raise ValueError."""
-    name = text.rstrip(".").lower() if text != "." else text
-    if not name.isascii():
+    # Before lower(), which would turn the Kelvin sign into a plain k.
+    if not text.isascii():
         raise ValueError("write it in its ASCII form (xn--…, RFC 5891)")
+    name = text.removesuffix(".").lower()
     labels = name.split(".")
     if len(name) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("not a fully qualified domain name: letters, digits and hyphens, at least two labels")
-    if labels[-1].isdigit():
+    if labels[-1][0].isdigit():
         raise ValueError("not a domain name: it ends like an IP address")
     return name
+
+
+def ssh_host(text: str) -> str:
+    """Return what SSH connects to, in lower case: a domain name, a single label, or an IP address; else ValueError."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        pass
+    if text.isascii() and _LABEL.fullmatch(text.lower()) and not text.isdigit():
+        return text.lower()
+    try:
+        return domain_name(text)
+    except ValueError:
+        raise ValueError("not a host to connect to: a domain name, a single name, or an IP address") from None
+
+
+def ip_address(value: object) -> IPv4Address | IPv6Address:
+    """Return an IP address from its text; ValueError for numbers (pydantic would take 5 for 0.0.0.5) and for scopes.
+
+    A scope (``fe80::1%eth0``) may hold any character, so none passes.
+    """
+    if not isinstance(value, str | IPv4Address | IPv6Address):
+        raise ValueError("not an IP address: write it as text")  # noqa: TRY004 - pydantic collects ValueErrors
+    try:
+        address = parse_ip_address(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("not an IP address, as in 203.0.113.10 or 2001:db8::10") from None
+    if isinstance(address, IPv6Address) and (address.scope_id or address.ipv4_mapped):
+        raise ValueError("not a plain IPv6 address: without % and not an IPv4 one in disguise")
+    return address
+
+
+def public_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return an address that others can see; ValueError for loopback, link-local, multicast and unspecified ones."""
+    if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified:
+        raise ValueError("not an address that receivers can see")
+    return address
 
 
 def mail_address(text: str) -> str:
     """Return an address in lower case (RFC 5321 section 4.1.2, no quoted local parts), or raise ValueError."""
     local, at, domain = text.rpartition("@")
-    if not at or ".." in local or not _LOCAL_PART.fullmatch(local.lower()):
+    if not at or not local.isascii() or ".." in local or not _LOCAL_PART.fullmatch(local.lower()):
         raise ValueError("not a mail address: local part of letters, digits and . _ + = -, then @ and a domain")
     return f"{local.lower()}@{domain_name(domain)}"
 
@@ -49,12 +92,21 @@ def mailto(text: str) -> str:
 def _matching(pattern: re.Pattern[str], allowed: str) -> AfterValidator:
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
-            raise ValueError(allowed)
+            raise ValueError(f"not {allowed}")
         return text
 
     return AfterValidator(check)
 
 
+def _argument(text: str) -> str:
+    # A NUL cannot be handed to a program at all; other control characters have no business in an argument.
+    if not text.isprintable():
+        raise ValueError("not an argument of printable characters")
+    return text
+
+
+IpAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(ip_address)]
+PublicAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(ip_address), AfterValidator(public_address)]
 DomainName = Annotated[str, AfterValidator(domain_name)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 MailtoUri = Annotated[str, AfterValidator(mailto)]
@@ -68,4 +120,9 @@ UnixUser = Annotated[str, _matching(_UNIX_USER, "a Unix user name")]
 PlainPath = Annotated[str, _matching(_PATH, "a path of letters, digits and . _ ~ / @ % + = : , -")]
 EnvironmentName = Annotated[str, _matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "an environment variable's name")]
 TsigName = Annotated[str, _matching(re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?"), "a TSIG key's name")]
+SshHost = Annotated[str, AfterValidator(ssh_host)]
+Argument = Annotated[str, AfterValidator(_argument)]
+Selector = Annotated[str, _matching(_LABEL, "a DKIM selector of lower-case letters, digits and hyphens")]
+MasterFileText = Annotated[str, _matching(_MASTER_FILE, "records in master-file form, without $ directives and quotes")]
+Sha256Hex = Annotated[str, _matching(re.compile(r"[0-9a-f]{64}"), "64 hexadecimal digits")]
 Base64Text = Annotated[str, _matching(re.compile(r"[A-Za-z0-9+/]+={0,2}"), "base64")]

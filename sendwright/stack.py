@@ -6,25 +6,29 @@ expert would choose; each names the standard or the reason.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from sendwright.names import (
+    Argument,
     DomainName,
     EnvironmentName,
     Fingerprint,
     Identifier,
+    IpAddress,
     LocalPart,
     MailAddress,
     MailtoUri,
+    MasterFileText,
     PlainPath,
+    PublicAddress,
+    SshHost,
     TsigName,
     UnixUser,
 )
 
-Address = IPv4Address | IPv6Address
+Address = IpAddress
 
 
 class Model(BaseModel):
@@ -48,10 +52,23 @@ class FileSecret(Model):
 class CommandSecret(Model):
     """A secret that a command prints (pass, sops, op): an argument list, never a shell line."""
 
-    command: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    command: tuple[Annotated[Argument, Field(min_length=1)], ...] = Field(min_length=1)
 
 
-SecretRef = EnvSecret | FileSecret | CommandSecret
+def _secret_kind(data: Any) -> str | None:
+    if isinstance(data, Mapping):
+        kinds = {("env",): "EnvSecret", ("file",): "FileSecret", ("command",): "CommandSecret"}
+        return kinds.get(tuple(data))
+    return type(data).__name__ if isinstance(data, Model) else None
+
+
+# One clear mistake instead of one for each form that a secret can have, and never the text that was written there.
+_SECRET = Discriminator(
+    _secret_kind, custom_error_type="secret", custom_error_message="a secret is named, never written"
+)
+_File = Annotated[FileSecret, Tag("FileSecret")]
+_Command = Annotated[CommandSecret, Tag("CommandSecret")]
+SecretRef = Annotated[Annotated[EnvSecret, Tag("EnvSecret")] | _File | _Command, _SECRET]
 
 
 class Egress(Model):
@@ -60,7 +77,7 @@ class Egress(Model):
     ``bind`` defaults to the public address; behind 1:1 NAT it is the private one, or None to let the kernel choose.
     """
 
-    public: Address
+    public: PublicAddress
     bind: Address | None
 
     @model_validator(mode="before")
@@ -97,7 +114,7 @@ class CertificateFile(Model):
 
     mode: Literal["file"]
     certificate: PlainPath
-    key: FileSecret | CommandSecret
+    key: Annotated[_File | _Command, _SECRET]
 
 
 Tls = Annotated[SelfSigned | InternalCa | CertificateFile, Field(discriminator="mode")]
@@ -106,7 +123,7 @@ Tls = Annotated[SelfSigned | InternalCa | CertificateFile, Field(discriminator="
 class Ssh(Model):
     """How to reach and trust a host; ``host_key`` is its fingerprint, checked before anything is sent."""
 
-    hostname: str
+    hostname: SshHost
     port: int = Field(22, ge=1, le=65535)
     user: UnixUser = "root"
     key: PlainPath | None = None
@@ -288,20 +305,25 @@ class Smtp(Model):
 class Rehearsal(Model):
     """The one overlay by which a rehearsal differs from production: root hints, trust anchor, a shorter clock."""
 
-    root_hints: str
-    trust_anchor: str
+    root_hints: MasterFileText
+    trust_anchor: MasterFileText
 
 
-class Stack(Model):
-    """The whole declaration: hosts, domains and what they share."""
+class Shared(Model):
+    """What hosts and domains share."""
 
-    hosts: tuple[Host, ...] = Field(min_length=1)
-    domains: tuple[Domain, ...] = Field(min_length=1)
     dns: Mapping[Identifier, Rfc2136] = Field(default_factory=dict)
     key_store: KeyStore = KeyStore()
     smtp: Smtp = Smtp()
     state_dir: PlainPath | None = None
     rehearsal: Rehearsal | None = None
+
+
+class Stack(Shared):
+    """The whole declaration: hosts, domains and what they share."""
+
+    hosts: tuple[Host, ...] = Field(min_length=1)
+    domains: tuple[Domain, ...] = Field(min_length=1)
 
     def host(self, name: str) -> Host:
         """Return the host of that name; KeyError if there is none."""

@@ -1,0 +1,106 @@
+"""Contradictions between parts of an inventory that are each valid on their own. Pure.
+
+They are looked for among whatever parts could be read, so that one mistake elsewhere does not hide them.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sendwright.errors import Problem
+from sendwright.mistakes import nearest, place
+from sendwright.stack import Domain, Host, Mx, Receive
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The parts that could be read, and the names of all that were declared, readable or not."""
+
+    hosts: tuple[Host, ...]
+    domains: tuple[Domain, ...]
+    host_names: tuple[str, ...]
+    domain_names: tuple[str, ...]
+    providers: tuple[str, ...]
+
+
+def problems(draft: Draft) -> tuple[Problem, ...]:
+    """Return every contradiction in a draft, in the order of its parts."""
+    return (
+        *_twice("hosts", draft.host_names),
+        *_twice("domains", draft.domain_names),
+        *_shared_addresses(draft),
+        *_uncovered(draft),
+        *(problem for domain in draft.domains for problem in _of_domain(domain, draft)),
+    )
+
+
+def _twice(title: str, names: tuple[str, ...]) -> Iterator[Problem]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield Problem(
+                place(title, name), "is declared more than once", "upper case and a final dot are no difference"
+            )
+
+
+def _shared_addresses(draft: Draft) -> Iterator[Problem]:
+    owner: dict[str, str] = {}
+    for host in draft.hosts:
+        for index, address in enumerate(map(str, host.addresses)):
+            first = owner.setdefault(address, host.name)
+            if first != host.name:
+                at = place("hosts", host.name, "egress", index, "public")
+                yield Problem(at, f"{address} is the address of {first} already", "each host sends from its own")
+
+
+def _uncovered(draft: Draft) -> Iterator[Problem]:
+    for host in draft.hosts:
+        if not any(_within(host.name, domain) for domain in draft.domain_names):
+            # We publish its A, AAAA and SPF records, and sign its bounces.
+            allowed = f"domains: {', '.join(draft.domain_names) or 'none'}"
+            yield Problem(place("hosts", host.name), "lies in no declared domain", allowed)
+
+
+def _of_domain(domain: Domain, draft: Draft) -> Iterator[Problem]:
+    at = ("domains", domain.name)
+    if domain.dns not in draft.providers:
+        yield Problem(
+            place(*at, "dns"), f"{domain.dns} names no DNS provider", nearest(domain.dns, draft.providers, "dns")
+        )
+    if domain.hosts == ():
+        yield Problem(place(*at, "hosts"), "no host sends for it", "leave hosts out for all of them")
+    for index, name in enumerate(domain.hosts or ()):
+        if name not in draft.host_names:
+            at_host = place(*at, "hosts", index)
+            yield Problem(at_host, f"{name} names no host", nearest(name, draft.host_names, "hosts"))
+    if domain.name in domain.spf.include:
+        yield Problem(place(*at, "spf", "include"), "includes its own record, without end")
+    if domain.mx is Mx.ELSEWHERE:
+        yield from _received_elsewhere(domain)
+    yield from _loops(domain, draft)
+
+
+def _received_elsewhere(domain: Domain) -> Iterator[Problem]:
+    at = ("domains", domain.name)
+    if domain.replace_mx:
+        yield Problem(place(*at, "replace_mx"), "contradicts mx: its mail stays elsewhere", "one of the two")
+    if domain.receive != Receive():
+        yield Problem(
+            place(*at, "receive"), "contradicts mx: its mail goes elsewhere, none arrives here", "one of the two"
+        )
+
+
+def _loops(domain: Domain, draft: Draft) -> Iterator[Problem]:
+    here = {d.name for d in draft.domains if d.mx is Mx.HERE} | set(draft.host_names)
+    targets: list[tuple[tuple[str, ...], str | None]] = [(("forward",), domain.receive.forward)]
+    targets += [(("aliases", local), address) for local, address in domain.receive.aliases.items()]
+    for where, address in targets:
+        if address is not None and address.rpartition("@")[2] in here:
+            yield Problem(
+                place("domains", domain.name, "receive", *where),
+                f"{address} lies in a domain that this stack receives itself: the mail would go round in circles",
+                "an address elsewhere, or nothing to keep it in a local Maildir",
+            )
+
+
+def _within(name: str, domain: str) -> bool:
+    return name == domain or name.endswith("." + domain)

@@ -1,0 +1,110 @@
+"""The values of secrets that an inventory names: looked up when needed, kept nowhere, quoted never."""
+
+import contextlib
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from sendwright.errors import SecretError
+from sendwright.mistakes import plain
+from sendwright.stack import EnvSecret, FileSecret, SecretRef
+
+# Long enough to touch a hardware key, short enough that a hanging agent is noticed.
+_SECONDS = 60.0
+_MOST_BYTES = 65536
+
+
+def resolve(
+    ref: SecretRef, base: Path, what: str, environ: Mapping[str, str] = os.environ, seconds: float = _SECONDS
+) -> str:
+    """Return a secret's value without one final newline.
+
+    Arguments: ``base``: where relative paths start (the inventory folder); ``what``: what the secret is for, for
+    messages; ``seconds``: how long a command may take. Raises SecretError, which never holds the value or anything that
+    a command printed.
+    """
+    if isinstance(ref, EnvSecret):
+        value = environ.get(ref.env)
+        if value is None:
+            raise SecretError(f"{what}: the environment variable {ref.env} is not set.", f"Set it: export {ref.env}=…")
+        return _checked(value, what, f"the environment variable {ref.env}")
+    if isinstance(ref, FileSecret):
+        path = base / Path(ref.file).expanduser()
+        return _checked(_decoded(_read(path, what), what, str(path)), what, str(path))
+    program = plain(ref.command[0])
+    return _checked(_decoded(_run(ref.command, base, what, seconds), what, program), what, f"the command {program}")
+
+
+def _checked(value: str, what: str, source: str) -> str:
+    value = value.removesuffix("\n")
+    if not value.strip():
+        raise SecretError(f"{what}: {source} holds nothing.", "A secret must not be empty.")
+    return value
+
+
+def _decoded(raw: bytes, what: str, source: str) -> str:
+    if len(raw) > _MOST_BYTES:
+        raise SecretError(f"{what}: {source} gives more than {_MOST_BYTES} bytes.", "That is no secret: name another.")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        # "from None": the exception would carry the bytes along.
+        raise SecretError(f"{what}: {source} gives no UTF-8 text.", "Name a source of text.") from None
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        if not path.is_file():
+            raise SecretError(f"{what}: there is no file {path}.", "Create it, or name another in the inventory.")
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise SecretError(f"{what}: {path} cannot be read: {error.strerror}.", "Mend its permissions.") from None
+
+
+def _run(command: tuple[str, ...], base: Path, what: str, seconds: float) -> bytes:
+    program = plain(command[0])
+    try:
+        # Standard error is dropped too: tools have been seen to print what they decrypted.
+        process = subprocess.Popen(
+            command, cwd=base, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise SecretError(
+            f"{what}: the command {program} cannot be started: {error.strerror}.", "Install it, or mend the inventory."
+        ) from None
+    with process:
+        try:
+            output = _output(process, time.monotonic() + seconds)
+            status = 0 if len(output) > _MOST_BYTES else process.wait(seconds)
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise SecretError(
+                f"{what}: the command {program} gave no answer in {seconds:g} s.", "Run it by hand to see what it waits for."
+            ) from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+    if status != 0:
+        raise SecretError(
+            f"{what}: the command {program} failed with status {status}.", "Run it by hand to see what it says."
+        )
+    return output
+
+
+def _output(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """Read until the command closes its output; a child that it leaves behind must not hold us for ever."""
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    output = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while len(output) <= _MOST_BYTES:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            chunk = os.read(process.stdout.fileno(), 65536)
+            if not chunk:
+                break
+            output += chunk
+    return output
