@@ -110,10 +110,9 @@ def _written(loc: Place, data: Any) -> tuple[Place, bool]:
     """Return the place without pydantic's own steps (tags of unions), and whether its end is written in ``data``."""
     found: list[str | int] = []
     for index, part in enumerate(loc):
-        if (isinstance(data, Mapping) and part in data) or (
-            isinstance(data, list | tuple) and part in range(len(data))
-        ):
-            data = data[part]
+        items = dict(enumerate(data)) if isinstance(data, list | tuple) else data
+        if isinstance(items, Mapping) and part in items:
+            data = items[part]
         elif part == "[key]":
             break
         elif index == len(loc) - 1:

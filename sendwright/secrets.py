@@ -82,7 +82,8 @@ def _run(command: tuple[str, ...], base: Path, what: str, seconds: float) -> byt
             status = 0 if len(output) > _MOST_BYTES else process.wait(seconds)
         except (TimeoutError, subprocess.TimeoutExpired):
             raise SecretError(
-                f"{what}: the command {program} gave no answer in {seconds:g} s.", "Run it by hand to see what it waits for."
+                f"{what}: the command {program} gave no answer in {seconds:g} s.",
+                "Run it by hand to see what it waits for.",
             ) from None
         finally:
             with contextlib.suppress(ProcessLookupError):

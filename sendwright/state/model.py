@@ -25,8 +25,8 @@ class DkimKey:
     """A DKIM key: its public part and its story.
 
     ``public``: the base64 text of the ``p=`` tag (RFC 6376 section 3.6.1, RFC 8463 section 4); ``pem_sha256``: hex
-    digest of the unencrypted PEM as it is installed on hosts; ``served_since``: when every authoritative server was first seen
-    to serve it without a break since; ``proven_on``: hosts whose probe signature verified through live DNS.
+    digest of the unencrypted PEM as it is installed on hosts; ``served_since``: when every authoritative server was
+    first seen to serve it without a break since; ``proven_on``: hosts whose probe signature verified through live DNS.
     """
 
     domain: str

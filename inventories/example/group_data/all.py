@@ -1,0 +1,24 @@
+# Everything that is not a host. Secrets are only named here: {"env": NAME}, {"file": PATH} or {"command": [ARGV]}.
+
+# Where DNS records are published: a primary name server that takes dynamic updates (RFC 2136) signed with TSIG.
+dns = {
+    "main": {
+        "provider": "rfc2136",
+        "server": "192.0.2.53",
+        "tsig": {"name": "sendwright", "secret": {"env": "SENDWRIGHT_TSIG"}},
+    },
+}
+
+# The domains that send. Everything has a default: RSA and Ed25519 signatures, SPF, DMARC that only watches
+# (policy "none") with reports to dmarc@ the domain, MX here for bounces, postmaster@ and abuse@.
+domains = {
+    "example.com": {
+        "dns": "main",
+        # "receive": {"forward": "you@example.net"},    # else kept in a Maildir on the host
+        # "mx": "elsewhere",                            # its mail is received by somebody else
+        # "dmarc": {"policy": "quarantine"},            # once the reports look right
+    },
+}
+
+# Private keys rest in state/, encrypted with a passphrase from this variable (the default):
+# key_store = {"passphrase": {"env": "SENDWRIGHT_PASSPHRASE"}}
