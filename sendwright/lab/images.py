@@ -140,17 +140,13 @@ def _build(recipe: Recipe, image: Path) -> None:
     if done.returncode:
         shutil.rmtree(unfinished, ignore_errors=True)
         reason = "\n".join(done.stderr.strip().splitlines()[-8:])
-        raise LabError(
-            f"the image {recipe.name} could not be built:\n{reason}\n", "Does `apt-get update` work here?"
-        )
+        raise LabError(f"the image {recipe.name} could not be built:\n{reason}\n", "Does `apt-get update` work here?")
     unfinished.rename(image)
 
 
 def _hooks(recipe: Recipe) -> list[str]:
     # mmdebstrap runs each with the new tree as $1, and with the mirror still reachable.
-    hooks = [
-        'rm -f "$1"/var/cache/apt/archives/*.deb "$1"/etc/apt/apt.conf.d/docker-clean "$1"/etc/ssh/ssh_host_*'
-    ]
+    hooks = ['rm -f "$1"/var/cache/apt/archives/*.deb "$1"/etc/apt/apt.conf.d/docker-clean "$1"/etc/ssh/ssh_host_*']
     if recipe.download:
         # Two passes: an install without recommended packages may choose others than one with them.
         for flags in ("", "--no-install-recommends "):
@@ -163,9 +159,7 @@ def _hooks(recipe: Recipe) -> list[str]:
 def _host_sources() -> str:
     folder = Path("/etc/apt")
     files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
-    return "\n\n".join(
-        file.read_text() for file in files if file.suffix in {".list", ".sources"} and file.exists()
-    )
+    return "\n\n".join(file.read_text() for file in files if file.suffix in {".list", ".sources"} and file.exists())
 
 
 def debian_sources(text: str, suite: str) -> str:

@@ -43,9 +43,7 @@ class Received:
     @property
     def authentication_results(self) -> tuple[str, ...]:
         """What the inbox found out about SPF, DKIM and DMARC: its Authentication-Results, unfolded."""
-        return tuple(
-            " ".join(str(each).split()) for each in self.message.get_all("Authentication-Results", [])
-        )
+        return tuple(" ".join(str(each).split()) for each in self.message.get_all("Authentication-Results", []))
 
 
 @dataclass(frozen=True)
@@ -133,9 +131,7 @@ def prepare(machine: Machine, domain: str, server: str, pem: str) -> None:
     mailbox = machine.root / "var/mail/inbox"
     mailbox.mkdir(parents=True)
     os.chown(mailbox, _UID, _UID)
-    enable(
-        machine.root, {f"{unit}.service": f"{unit}.service" for unit in ("postfix", "opendkim", "opendmarc")}
-    )
+    enable(machine.root, {f"{unit}.service": f"{unit}.service" for unit in ("postfix", "opendkim", "opendmarc")})
 
 
 def _received(raw: bytes) -> Received:

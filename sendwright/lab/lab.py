@@ -243,9 +243,7 @@ class Lab:
         )
         if check and done.returncode:
             output = (done.stderr or done.stdout).strip()
-            raise LabError(
-                f"`{' '.join(argv)}` in the lab {self.name} ended with {done.returncode}: {output}"
-            )
+            raise LabError(f"`{' '.join(argv)}` in the lab {self.name} ended with {done.returncode}: {output}")
         return done
 
     def snapshot(self, name: str, key: str) -> None:
@@ -256,9 +254,7 @@ class Lab:
         """Take the lab down and leave nothing of it."""
         down(self.name)
 
-    def _machine(
-        self, number: int, name: str, addresses: tuple[str, ...], lower: tuple[Path, ...]
-    ) -> Machine:
+    def _machine(self, number: int, name: str, addresses: tuple[str, ...], lower: tuple[Path, ...]) -> Machine:
         return Machine(self.name, number, name, addresses, self.state.disks / str(number), lower)
 
     def _build(self, progress: Progress) -> "Lab":
@@ -311,9 +307,7 @@ class Lab:
         admin: bool = False,
         resolver: Resolver = Resolver.PLAIN,
     ) -> None:
-        logins.prepare(
-            machine.root, machine.name, key, self.state.login.public, admin=admin, resolver=resolver
-        )
+        logins.prepare(machine.root, machine.name, key, self.state.login.public, admin=admin, resolver=resolver)
 
 
 def labs() -> tuple[Status, ...]:

@@ -42,9 +42,7 @@ def prepare(root: Path, name: str, host_key: SshKey, login: str, *, admin: bool,
         root,
         {
             "/etc/hostname": File(f"{name}\n"),
-            "/etc/hosts": File(
-                f"127.0.0.1 localhost\n127.0.1.1 {name} {name.partition('.')[0]}\n::1 localhost\n"
-            ),
+            "/etc/hosts": File(f"127.0.0.1 localhost\n127.0.1.1 {name} {name.partition('.')[0]}\n::1 localhost\n"),
             "/etc/machine-id": File(f"{uuid.uuid4().hex}\n"),
             "/etc/ssh/ssh_host_ed25519_key": File(host_key.private, 0o600),
             "/etc/ssh/ssh_host_ed25519_key.pub": File(f"{host_key.public}\n"),
@@ -64,9 +62,7 @@ def prepare(root: Path, name: str, host_key: SshKey, login: str, *, admin: bool,
 
 def _add_admin(root: Path) -> None:
     if not (root / "home/admin").exists():
-        subprocess.run(
-            ["chroot", str(root), "useradd", "-m", "-s", "/bin/bash", "-p", "*", "admin"], check=True
-        )
+        subprocess.run(["chroot", str(root), "useradd", "-m", "-s", "/bin/bash", "-p", "*", "admin"], check=True)
     write(root, {"/etc/sudoers.d/admin": File("admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)})
 
 

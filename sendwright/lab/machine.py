@@ -97,9 +97,7 @@ class Machine:
                 return
             time.sleep(0.05)
         console = (self.disk / "console.log").read_text(errors="replace").strip().splitlines()[-8:]
-        raise LabError(
-            f"{self.name} did not come up within {timeout:.0f} s.", "Its console:\n" + "\n".join(console)
-        )
+        raise LabError(f"{self.name} did not come up within {timeout:.0f} s.", "Its console:\n" + "\n".join(console))
 
     def greets(self, port: int, greeting: bytes) -> bool:
         """Whether a server on the machine's first address greets with these bytes, within a second."""

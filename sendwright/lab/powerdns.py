@@ -37,9 +37,7 @@ class PowerDns:
 
     def create_secondary(self, zone: str, primary: str) -> None:
         """Create a zone that is fetched from the primary at this address."""
-        self._call(
-            "POST", "/zones", {"name": dotted(zone), "kind": "Slave", "masters": [primary], "nameservers": []}
-        )
+        self._call("POST", "/zones", {"name": dotted(zone), "kind": "Slave", "masters": [primary], "nameservers": []})
 
     def delegation_signers(self, zone: str) -> tuple[str, ...]:
         """Return the DS values (SHA-256 only) that the parent of a zone must hold."""
@@ -61,9 +59,7 @@ class PowerDns:
 
     def replace(self, zone: str, records: Iterable[RRset]) -> None:
         """Replace whole record sets of a zone, all or none; one without values is removed."""
-        changes = [
-            {**_as_json(each), "changetype": "REPLACE" if each.values else "DELETE"} for each in records
-        ]
+        changes = [{**_as_json(each), "changetype": "REPLACE" if each.values else "DELETE"} for each in records]
         self._call("PATCH", f"/zones/{_key(zone)}", {"rrsets": changes})
 
     def fetch_from(self, zone: str, primary: str) -> None:
@@ -91,17 +87,13 @@ class PowerDns:
             connection = http.client.HTTPConnection(self.address, _PORT, timeout=10)
             try:
                 payload = None if body is None else json.dumps(body)
-                connection.request(
-                    method, f"/api/v1/servers/localhost{path}", payload, {"X-API-Key": self.key}
-                )
+                connection.request(method, f"/api/v1/servers/localhost{path}", payload, {"X-API-Key": self.key})
                 response = connection.getresponse()
                 text = response.read().decode()
             finally:
                 connection.close()
         if response.status >= 300:
-            raise LabError(
-                f"PowerDNS at {self.address} answered {response.status} to {method} {path}: {text[:300]}"
-            )
+            raise LabError(f"PowerDNS at {self.address} answered {response.status} to {method} {path}: {text[:300]}")
         return json.loads(text) if text else None
 
 

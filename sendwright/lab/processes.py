@@ -56,9 +56,7 @@ def group(name: str) -> Path:
         _, mountpoint, kind, *_ = line.split()
         if kind == "cgroup2":
             return Path(mountpoint) / name
-    raise LabError(
-        "no cgroup2 hierarchy is mounted.", "Mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
-    )
+    raise LabError("no cgroup2 hierarchy is mounted.", "Mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified")
 
 
 def members(folder: Path) -> list[int]:
@@ -86,9 +84,7 @@ def end_group(folder: Path, *, timeout: float = 10) -> None:
     deadline = time.monotonic() + timeout
     while folder.exists() and (left := members(folder)):
         if time.monotonic() > deadline:
-            raise LabError(
-                f"processes {left} in {folder} cannot be killed.", "Run `sendwright lab down` again."
-            )
+            raise LabError(f"processes {left} in {folder} cannot be killed.", "Run `sendwright lab down` again.")
         for pid in left:
             _kill(pid)
         time.sleep(0.02)

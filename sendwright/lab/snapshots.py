@@ -47,9 +47,7 @@ def save(machine: Machine, key: str) -> None:
 
 def _folder(key: str) -> Path:
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", key):
-        raise LabError(
-            f"a snapshot cannot be called {key!r}.", "Use lower-case letters, digits, dots and dashes."
-        )
+        raise LabError(f"a snapshot cannot be called {key!r}.", "Use lower-case letters, digits, dots and dashes.")
     return images.cache() / "snapshots" / key
 
 

@@ -70,9 +70,7 @@ class LabSpec:
         """Raise LabError that lists everything that is wrong with this specification."""
         problems = [*_name_problems(self), *_address_problems(self.hosts)]
         problems += [
-            f"{host.name}: there is no release {host.release}"
-            for host in self.hosts
-            if host.release not in (12, 13)
+            f"{host.name}: there is no release {host.release}" for host in self.hosts if host.release not in (12, 13)
         ]
         if problems:
             raise LabError(f"no lab can be built so: {'; '.join(problems)}.")

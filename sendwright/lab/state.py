@@ -88,9 +88,7 @@ def claim(state: State) -> None:
         state.folder.mkdir(mode=0o700)
     except FileExistsError:
         name = state.spec.name
-        raise LabError(
-            f"there is a lab {name} already.", f"Take it down: sendwright lab down {name}"
-        ) from None
+        raise LabError(f"there is a lab {name} already.", f"Take it down: sendwright lab down {name}") from None
     save(state)
     _write(state.folder / "ssh_key", state.login.private)
     lines = [

@@ -69,9 +69,7 @@ def prepare(machine: Machine, key: str) -> None:
     enable(machine.root, {f"pdns@{role}.service": "pdns@.service" for role in roles})
 
 
-def fill(
-    machine: Machine, primary: PowerDns, secondary: PowerDns, contents: Sequence[ZoneSpec], tsig: str
-) -> str:
+def fill(machine: Machine, primary: PowerDns, secondary: PowerDns, contents: Sequence[ZoneSpec], tsig: str) -> str:
     """Publish the zones, children before parents, on the booted machine; return the root's trust anchor.
 
     ``tsig`` is the base64 secret of the key that may update every zone. Starts the resolver at the end.
@@ -129,7 +127,5 @@ def _await(condition: Callable[[], object], what: str, *, timeout: float = 20) -
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise LabError(
-                f"{what} was not there within {timeout:.0f} s.", "Try again: the machine may be busy."
-            )
+            raise LabError(f"{what} was not there within {timeout:.0f} s.", "Try again: the machine may be busy.")
         time.sleep(0.05)

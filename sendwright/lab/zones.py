@@ -68,9 +68,7 @@ def delegation(zone: str, signers: tuple[str, ...]) -> tuple[RRset, ...]:
 def root_hints() -> str:
     """Return the text of a root hints file: who serves the root of this world."""
     lines = [f". 60 NS {name}." for name in NAME_SERVERS]
-    lines += [
-        f"{each.name}. 60 {each.type} {value}" for each in _forward(NAME_SERVERS) for value in each.values
-    ]
+    lines += [f"{each.name}. 60 {each.type} {value}" for each in _forward(NAME_SERVERS) for value in each.values]
     return "\n".join(lines) + "\n"
 
 
