@@ -1,0 +1,237 @@
+"""A primary name server that takes dynamic updates: RFC 2136 with TSIG (RFC 8945), each update conditional and atomic.
+
+Each record set that an update touches is named in its prerequisites exactly as it was read (RFC 2136 section 2.4), so a
+lost race is refused by the server, not silently overwritten.
+"""
+
+import binascii
+import socket
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.tsig
+import dns.update
+
+from sendwright.dns.answers import authoritative, rcode, record_set
+from sendwright.dns.providers.base import Edit, Key, RecordSet
+from sendwright.dns.rdata import rdata
+from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all, query
+from sendwright.dns.zones import locate, wildcards_above
+from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, WorldMoved
+from sendwright.secrets import resolve
+from sendwright.stack import Rfc2136
+
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 30.0
+_MOVED = {dns.rcode.YXDOMAIN, dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}
+# PowerDNS answers REFUSED whatever is wrong with a key; Knot says NOTAUTH, and in the TSIG record what it is.
+_NOT_ALLOWED = {dns.rcode.REFUSED, dns.rcode.NOTAUTH, dns.rcode.BADSIG, dns.rcode.BADKEY, dns.rcode.BADTIME}
+_WHY = {
+    dns.rcode.NOTZONE: "a name does not lie in the zone as the server has it",
+    dns.rcode.SERVFAIL: "the server itself failed (SERVFAIL); its own log says why",
+    dns.rcode.NOTIMP: "the server takes no dynamic updates (NOTIMP)",
+    dns.rcode.FORMERR: "the server does not understand the update (FORMERR)",
+}
+
+
+@dataclass(frozen=True)
+class DynamicUpdate:
+    """A server that takes updates. ``key`` never shows in a repr; ``ask`` puts the questions by which it is read."""
+
+    server: str
+    port: int
+    margin: int
+    key: dns.tsig.Key = field(repr=False)
+    ask: Ask = field(repr=False)
+
+    @classmethod
+    def of(cls, config: Rfc2136, base: Path) -> "DynamicUpdate":
+        """Return the server that the inventory describes; SecretError if its key has no value or is no base64."""
+        name = config.tsig.name
+        secret = resolve(config.tsig.secret, base, f"the secret of the TSIG key {name}")
+        server = str(config.server)
+        try:
+            key = dns.tsig.Key(name, secret.strip(), config.tsig.algorithm)
+        except binascii.Error:
+            raise SecretError(
+                f"The secret of the TSIG key {name} is not base64.",
+                "Take the text between the quotes of the key's file.",
+            ) from None
+        return cls(server, config.port, config.margin, key, partial(query, port=config.port))
+
+    @property
+    def title(self) -> str:
+        """How errors and plans call it."""
+        return f"the server {self.server}" + (f" port {self.port}" if self.port != 53 else "")
+
+    def zones(self, names: Iterable[str]) -> Mapping[str, str]:
+        """Return the zone that each name lies in (see ``Provider``)."""
+        return locate(names, self.ask, self.server, self.title)
+
+    def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
+        """Return those of the wanted record sets that exist (see ``Provider``)."""
+        found = self._answers(zone, wanted)
+        # The server answers below a wildcard as if the name existed. Where both say the same, only an update's
+        # prerequisite can tell: it speaks of what stands in the zone.
+        wildcards = {key: [(w, key[1]) for w in wildcards_above(key[0], zone)] for key in found}
+        covering = self._answers(zone, {w for above in wildcards.values() for w in above})
+        return tuple(
+            records
+            for key, records in sorted(found.items())
+            if not any(_same(records, covering.get(w)) for w in wildcards[key]) or self._stands(zone, records)
+        )
+
+    def apply(self, zone: str, edits: Collection[Edit]) -> None:
+        """Apply all edits in one update, or none (see ``Provider``); over 64 KiB it takes several, each whole.
+
+        Raises WorldMoved, NotAllowed, ServerUnreachable, or DnsError with what the server said.
+        """
+        ordered = sorted(edits, key=lambda e: (e.name, e.type))
+        applied = 0
+        for chunk in self._chunks(zone, ordered):
+            try:
+                self._send(zone, chunk)
+            except DnsError as error:
+                if applied:
+                    error.hint += (
+                        f" The first {applied} of {len(ordered)} record sets were changed; running again is safe."
+                    )
+                raise
+            applied += len(chunk)
+
+    def _answers(self, zone: str, wanted: Collection[Key]) -> dict[Key, RecordSet]:
+        keys = sorted(wanted)
+        found: dict[Key, RecordSet] = {}
+        questions = [Question(self.server, name, rdtype) for name, rdtype in keys]
+        for (name, rdtype), answer in zip(keys, ask_all(self.ask, questions), strict=True):
+            if isinstance(answer, NoAnswer):
+                raise ServerUnreachable(zone, f"{self.title} does not answer: {answer}.", _REACH)
+            if not authoritative(answer) and not record_set(answer, name, "CNAME"):
+                what = f"{self.title} does not speak for {name}: it answers {rcode(answer)}."
+                raise NotAllowed(zone, what, "Name the server that is primary for the zone under dns.")
+            for kind in {rdtype, "CNAME"}:
+                if records := record_set(answer, name, kind):
+                    found[records.key] = records
+        return found
+
+    def _stands(self, zone: str, records: RecordSet) -> bool:
+        """Ask whether a record set stands in the zone, by an update that changes nothing."""
+        message = self._update(zone)
+        message.present(_absolute(records.name), records.type)
+        return self._exchange(zone, message) not in {dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}
+
+    def _chunks(self, zone: str, edits: Sequence[Edit]) -> Iterable[Sequence[Edit]]:
+        if not edits:
+            return
+        try:
+            self._message(zone, edits).to_wire()
+        except dns.exception.TooBig:
+            if len(edits) == 1:
+                raise DnsError(zone, f"the record set of {edits[0].name} is too big for an update.") from None
+            middle = len(edits) // 2
+            yield from self._chunks(zone, edits[:middle])
+            yield from self._chunks(zone, edits[middle:])
+        else:
+            yield edits
+
+    def _message(self, zone: str, edits: Sequence[Edit]) -> dns.update.UpdateMessage:
+        message = self._update(zone)
+        for edit in edits:
+            _require(message, edit)
+        for edit in edits:
+            _write(message, edit)
+        return message
+
+    def _update(self, zone: str) -> dns.update.UpdateMessage:
+        message = dns.update.UpdateMessage(_absolute(zone))
+        message.use_tsig(self.key)
+        return message
+
+    def _send(self, zone: str, edits: Sequence[Edit]) -> None:
+        code = self._exchange(zone, self._message(zone, edits))
+        if code in _MOVED:
+            raise WorldMoved(
+                zone,
+                f"somebody else changed it since it was read; {self.title} refused the update, nothing was applied.",
+                "Plan again and look at what is new.",
+            )
+
+    def _exchange(self, zone: str, message: dns.update.UpdateMessage) -> dns.rcode.Rcode:
+        """Send an update and return the response code: NOERROR, or that a prerequisite did not hold."""
+        try:
+            with socket.create_connection((self.server, self.port), _CONNECT_SECONDS) as connection:
+                connection.setblocking(False)
+                answer = dns.query.tcp(message, self.server, _ANSWER_SECONDS, self.port, sock=connection)
+        except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadKey, dns.message.UnknownTSIGKey) as error:
+            raise self._refused(zone, type(error).__name__) from None
+        except dns.tsig.BadTime:
+            raise self._refused(zone, "BADTIME") from None
+        except (OSError, EOFError, dns.exception.Timeout) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise ServerUnreachable(zone, f"{self.title} takes no update over TCP: {reason}.", _REACH) from error
+        except dns.exception.DNSException as error:
+            what = f"{self.title} answered the update with something that is no DNS message ({type(error).__name__})."
+            raise DnsError(zone, what, _REACH) from error
+        code = answer.rcode()
+        if code in _NOT_ALLOWED:
+            raise self._refused(zone, dns.rcode.to_text(code))
+        if code in _MOVED or code == dns.rcode.NOERROR:
+            if not answer.had_tsig:
+                raise self._refused(zone, "its answer is not signed")
+            return code
+        why = _WHY.get(code, f"it answers {dns.rcode.to_text(code)}")
+        raise DnsError(zone, f"{self.title} refused the update, nothing was applied: {why}.")
+
+    def _refused(self, zone: str, said: str) -> NotAllowed:
+        key = self.key.name.to_text(omit_final_dot=True)
+        return NotAllowed(
+            zone,
+            f"{self.title} does not let the TSIG key {key} change the zone ({said}); nothing was applied.",
+            "Check the key's name, secret and algorithm, both clocks, and that the server lets it update the zone.",
+        )
+
+
+_REACH = "Is it up, reachable from here over UDP and TCP, and the right address under dns? Running again is safe."
+
+
+def _require(message: dns.update.UpdateMessage, edit: Edit) -> None:
+    name = _absolute(edit.name)
+    if edit.before is not None:
+        message.present(name, *(rdata(edit.type, text) for text in edit.before.values))
+        return
+    message.absent(name, edit.type)
+    if edit.type != "CNAME":
+        # A server silently ignores what is added beside an alias (RFC 2136 section 3.4.2.2).
+        message.absent(name, "CNAME")
+
+
+def _write(message: dns.update.UpdateMessage, edit: Edit) -> None:
+    name = _absolute(edit.name)
+    before, after = edit.before, edit.after
+    old = before.values if before else ()
+    new = after.values if after else ()
+    for text in old:
+        if text not in new:
+            message.delete(name, rdata(edit.type, text))
+    if after is None:
+        return
+    retimed = before is not None and before.ttl != after.ttl
+    for text in new:
+        # The same data with another TTL replaces the old (RFC 2136 section 3.4.2.2).
+        if retimed or text not in old:
+            message.add(name, after.ttl, rdata(edit.type, text))
+
+
+def _same(records: RecordSet, other: RecordSet | None) -> bool:
+    return other is not None and set(records.values) == set(other.values)
+
+
+def _absolute(name: str) -> dns.name.Name:
+    return dns.name.from_text(name)

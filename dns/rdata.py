@@ -1,0 +1,71 @@
+"""Record data as text: parsed by DNS rules before it is compared, so that case and quoting are no differences.
+
+TXT data is one value here, however it is cut: the strings of at most 255 octets (RFC 1035 section 3.3.14) are made when
+it goes out to a server, and joined when it comes in. All other text is master-file text with absolute names.
+"""
+
+from functools import lru_cache
+
+import dns.exception
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.tokenizer
+from dns.rdtypes.ANY.TXT import TXT
+
+_STRING = 255
+
+
+def txt(value: str | bytes) -> str:
+    """Return TXT data as the one quoted string that stands for it in records, claims and plans."""
+    octets = value.encode() if isinstance(value, str) else value
+    return '"' + "".join(_escaped(octet) for octet in octets) + '"'
+
+
+@lru_cache(maxsize=65536)
+def joined(text: str) -> bytes:
+    """Return the joined octets of TXT data, however its text is quoted and split (RFC 7208 section 3.3)."""
+    tokens = dns.tokenizer.Tokenizer(text).get_remaining()
+    return b"".join(_octets(token.unescape_to_bytes().value) for token in tokens)
+
+
+def rdata(rdtype: str, text: str) -> dns.rdata.Rdata:
+    """Return record data for the wire, exactly as the text has it; a single TXT string over 255 octets is split."""
+    try:
+        return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(rdtype), text, relativize=False)
+    except dns.exception.SyntaxError:
+        octets = joined(text)
+        if rdtype != "TXT" or len(octets) <= _STRING:
+            raise
+        strings = [octets[i : i + _STRING] for i in range(0, len(octets), _STRING)]
+        return TXT(dns.rdataclass.IN, dns.rdatatype.TXT, strings)
+
+
+@lru_cache(maxsize=65536)
+def canonical(rdtype: str, text: str) -> str:
+    """Return the one text of record data by which values are compared and claimed; ValueError if it is none."""
+    try:
+        if rdtype == "TXT":
+            return txt(joined(text))
+        parsed = rdata(rdtype, text)
+        # RFC 4034 section 6.2: the canonical form has lower-case names, and only where a name is a name.
+        wire = parsed.to_digestable(dns.name.root)
+        return dns.rdata.from_wire(parsed.rdclass, parsed.rdtype, wire, 0, len(wire)).to_text()
+    except dns.exception.DNSException as error:
+        raise ValueError(f"not the data of a {rdtype} record: {text!r}") from error
+
+
+def plain_name(name: str) -> str:
+    """Return a DNS name as this project writes it: lower case, without a final dot."""
+    return name.rstrip(".").lower()
+
+
+def _octets(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def _escaped(octet: int) -> str:
+    if octet in b'"\\':
+        return "\\" + chr(octet)
+    return chr(octet) if 0x20 <= octet < 0x7F else f"\\{octet:03d}"

@@ -1,0 +1,69 @@
+"""Record sets in which our value and somebody else's cannot both stand: which ones, and what a person can do. Pure.
+
+A slot is a place for one value: two SPF records are an error for every receiver (RFC 7208 section 3.2), two DMARC
+records are none (RFC 9989 section 4.10), and so are two TLS-RPT records (RFC 8460 section 3) or two keys of one
+selector.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from sendwright.dns.rdata import joined
+from sendwright.dns.records import Record
+
+_VERSIONS = {
+    "SPF": re.compile(rb"v=spf1(\s|$)", re.IGNORECASE),
+    "DMARC": re.compile(rb"v\s*=\s*dmarc1\s*(;|$)", re.IGNORECASE),
+    "TLS-RPT": re.compile(rb"v\s*=\s*tlsrptv1\s*(;|$)", re.IGNORECASE),
+}
+_EMPTY_KEY = re.compile(rb"(^|;)\s*p\s*=\s*(;|$)")
+
+
+def slot(name: str, rdtype: str, value: str) -> str | None:
+    """Return the slot that a value takes at its name, or None if any number of such values may stand there."""
+    if rdtype != "TXT":
+        return None
+    if "._domainkey." in name:
+        return "DKIM"
+    octets = joined(value)
+    return next((title for title, version in _VERSIONS.items() if version.match(octets)), None)
+
+
+def revokes(name: str, rdtype: str, value: str) -> bool:
+    """Whether a value says that a DKIM key is revoked: an empty ``p=`` (RFC 6376 section 3.6.1)."""
+    return slot(name, rdtype, value) == "DKIM" and _EMPTY_KEY.search(joined(value)) is not None
+
+
+def in_the_way(
+    name: str, rdtype: str, desired: Collection[Record], foreign: Mapping[str, str], *, host: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield what is in the way at one record set, and what to do about it, each as a phrase and a sentence.
+
+    Arguments: ``foreign``: canonical value to what was read, without what the inventory consents to replace; ``host``:
+    whether the name is a host's.
+    """
+    taken = {slot(name, rdtype, r.value) for r in desired} - {None}
+    for value, seen in sorted(foreign.items()):
+        place = slot(name, rdtype, value)
+        what = f"{name} has {rdtype} {seen}, which is somebody else's"
+        if host:
+            yield what, _HOST_HINT.format(type=rdtype)
+        elif rdtype == "MX" and desired:
+            yield what, _MX_HINT.format(name=name)
+        elif place is not None and place in taken:
+            yield what, _SLOT_HINTS[place].format(name=name)
+
+
+_HOST_HINT = (
+    "A host's name must lead to its own addresses only: remove that {type} record, declare the address as egress of "
+    "the host, or name the host otherwise."
+)
+_MX_HINT = (
+    "To move mail for {name} here set replace_mx to True for the domain; to leave it where it is set mx to 'elsewhere'."
+)
+_SLOT_HINTS = {
+    "SPF": "Only one SPF record may be at {name}: declare what it allows in the inventory (spf), then remove it.",
+    "DMARC": "Only one DMARC record may be at {name}: declare its policy in the inventory (dmarc), then remove it.",
+    "TLS-RPT": "Only one TLS-RPT record may be at {name}: declare its rua in the inventory (tls_rpt), then remove it.",
+    "DKIM": "Only one key may be at {name}: remove that record if nothing signs with it.",
+}

@@ -1,0 +1,96 @@
+"""The way questions reach name servers: one function, passed in everywhere, so that tests need no network."""
+
+import errno
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+
+PARALLEL = 16
+_PAYLOAD = 1232
+_NO_ROUTE = {errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
+
+
+class NoAnswer(Exception):
+    """Report that a server said nothing. ``no_route``: it was not even asked, as this machine has no way to it."""
+
+    def __init__(self, what: str, *, no_route: bool = False) -> None:
+        super().__init__(what)
+        self.no_route = no_route
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to ask whom. ``recurse``: ask a resolver; otherwise a server that must know by itself.
+
+    ``checked`` False asks a validating resolver to answer even what it holds for bogus (the CD bit, RFC 4035, 3.2.2).
+    """
+
+    server: str
+    name: str
+    type: str
+    recurse: bool = False
+    checked: bool = True
+
+
+class Ask(Protocol):
+    """Answer one question; NoAnswer if the server says nothing."""
+
+    def __call__(self, question: Question) -> dns.message.Message:
+        """Return the server's message, whatever its rcode."""
+        ...
+
+
+def query(question: Question, port: int = 53, timeout: float = 2.0, tries: int = 3) -> dns.message.Message:
+    """Ask over UDP, and over TCP if the answer is cut; ``timeout`` in seconds for each try. Raises NoAnswer."""
+    reason = "no answer"
+    for attempt in range(tries):
+        if attempt:
+            time.sleep(0.1 * attempt)
+        try:
+            message, _ = dns.query.udp_with_fallback(_message(question), question.server, timeout, port)
+        except dns.exception.Timeout:
+            reason = f"no answer within {timeout:g} s, asked {tries} times"
+        except OSError as error:
+            if error.errno in _NO_ROUTE:
+                raise NoAnswer(f"no route from this machine ({error.strerror})", no_route=True) from error
+            reason = error.strerror or str(error)
+        except (dns.exception.DNSException, EOFError) as error:
+            reason = f"an answer that is no DNS message ({type(error).__name__})"
+        else:
+            return message
+    raise NoAnswer(reason)
+
+
+def ask_all(ask: Ask, questions: Sequence[Question]) -> list[dns.message.Message | NoAnswer]:
+    """Ask many questions at the same time and return the answers in their order; equal questions are asked once."""
+    different = list(dict.fromkeys(questions))
+    if not different:
+        return []
+    with ThreadPoolExecutor(max_workers=min(PARALLEL, len(different))) as pool:
+        answers = dict(zip(different, pool.map(lambda q: _caught(ask, q), different), strict=True))
+    return [answers[q] for q in questions]
+
+
+def _caught(ask: Ask, question: Question) -> dns.message.Message | NoAnswer:
+    try:
+        return ask(question)
+    except NoAnswer as silence:
+        return silence
+
+
+def _message(question: Question) -> dns.message.Message:
+    message = dns.message.make_query(question.name + ".", question.type, use_edns=0, payload=_PAYLOAD)
+    message.flags = dns.flags.Flag(0)
+    if question.recurse:
+        # AD in a question asks for the verdict without the signatures (RFC 6840 section 5.7).
+        message.flags |= dns.flags.RD | dns.flags.AD
+    if not question.checked:
+        message.flags |= dns.flags.CD
+    return message
