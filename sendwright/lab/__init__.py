@@ -12,7 +12,8 @@
 """
 
 from sendwright.lab.inbox import Inbox, Received
-from sendwright.lab.lab import Condition, Lab, LabHost, Status, down, labs, sweep
+from sendwright.lab.lab import Lab, LabHost
+from sendwright.lab.registry import Condition, Status, down, labs, sweep
 from sendwright.lab.spec import HostSpec, LabSpec, Resolver, RRset, ZoneSpec
 
 __all__ = [

@@ -66,8 +66,6 @@ class Recipe:
     install: tuple[str, ...] = BASE
     download: tuple[str, ...] = ()
     disable: tuple[str, ...] = ()
-    #: Raised whenever the steps in this module change what a build yields.
-    version: int = 1
 
 
 BOOKWORM = Recipe("bookworm", "bookworm", download=DOWNLOADS)
@@ -91,7 +89,7 @@ def cache() -> Path:
 
 def path(recipe: Recipe) -> Path:
     """Return where the image of this recipe lies, or will lie once it is built."""
-    digest = hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([asdict(recipe), _hooks(recipe)]).encode()).hexdigest()
     return cache() / "images" / f"{recipe.name}-{digest[:12]}"
 
 
@@ -148,10 +146,12 @@ def _hooks(recipe: Recipe) -> list[str]:
     # mmdebstrap runs each with the new tree as $1, and with the mirror still reachable.
     hooks = ['rm -f "$1"/var/cache/apt/archives/*.deb "$1"/etc/apt/apt.conf.d/docker-clean "$1"/etc/ssh/ssh_host_*']
     if recipe.download:
+        # A host of a lab fails to update its lists, and keeps these; it need not try for seven seconds.
+        hooks.append('echo \'Acquire::Retries "0";\' > "$1"/etc/apt/apt.conf.d/lab')
         # Two passes: an install without recommended packages may choose others than one with them.
-        for flags in ("", "--no-install-recommends "):
+        for flags in ("--install-recommends", "--no-install-recommends"):
             packages = " ".join(recipe.download)
-            hooks.append(f'chroot "$1" apt-get install -qq -y --download-only {flags}{packages}')
+            hooks.append(f'chroot "$1" apt-get install -qq -y --download-only {flags} {packages}')
     hooks += [f'chroot "$1" systemctl -q disable {" ".join(recipe.disable)}'] if recipe.disable else []
     return [*hooks, f'chroot "$1" systemctl -q mask {" ".join(_NEVER)}']
 

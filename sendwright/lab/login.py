@@ -36,7 +36,15 @@ def generate() -> SshKey:
     return SshKey(private.decode(), public.decode())
 
 
-def prepare(root: Path, name: str, host_key: SshKey, login: str, *, admin: bool, resolver: Resolver) -> None:
+def prepare(
+    root: Path,
+    name: str,
+    host_key: SshKey,
+    login: str,
+    *,
+    admin: bool = False,
+    resolver: Resolver = Resolver.PLAIN,
+) -> None:
     """Give a mounted machine its name, host key, ``login`` (the public key of who may) and resolver."""
     write(
         root,

@@ -23,7 +23,6 @@ class Machine:
     name: str
     addresses: tuple[str, ...]
     disk: Path
-    lower: tuple[Path, ...]
 
     @property
     def segment(self) -> str:
@@ -53,9 +52,9 @@ class Machine:
                 return processes.identify(pid)
         return None
 
-    def mount(self) -> None:
-        """Mount the machine's file system and plug its cable in."""
-        mounts.overlay(self.lower, self.disk)
+    def mount(self, lower: Sequence[Path]) -> None:
+        """Mount the machine's file system over the folders ``lower``, uppermost first; plug its cable in."""
+        mounts.overlay(lower, self.disk)
         netns.join(self.namespace, self.segment, f"port{self.number}", self.addresses)
 
     def boot(self) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from sendwright.errors import LabError
@@ -13,7 +14,7 @@ def below(folder: Path) -> list[Path]:
     return [point for point in reversed(points) if point == folder or folder in point.parents]
 
 
-def overlay(lower: tuple[Path, ...], disk: Path) -> Path:
+def overlay(lower: Sequence[Path], disk: Path) -> Path:
     """Mount an overlay of the folders ``lower`` (uppermost first) and return where it is.
 
     What is written lands on ``disk``. Raises LabError if the file system of the disk cannot carry one.
@@ -30,6 +31,16 @@ def overlay(lower: tuple[Path, ...], disk: Path) -> Path:
             "Set SENDWRIGHT_LAB_CACHE to a folder on ext4, xfs, btrfs or tmpfs.",
         )
     return root
+
+
+def lower(root: Path) -> list[Path]:
+    """Return the folders that the overlay mounted on ``root`` lies over, uppermost first."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, point, kind, options, *_ = line.split()
+        if kind == "overlay" and _decode(point) == root:
+            settings = dict(option.partition("=")[::2] for option in options.split(","))
+            return [_decode(text) for text in settings["lowerdir"].split(":")]
+    raise LabError(f"no overlay is mounted on {root}.", "Is the lab up? `sendwright lab status`")
 
 
 def unmount_below(folder: Path) -> None:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from sendwright.errors import LabError
-from sendwright.lab import images
+from sendwright.lab import images, mounts
 from sendwright.lab.machine import Machine, discard
 
 
@@ -34,15 +34,21 @@ def save(machine: Machine, key: str) -> None:
     folder = _folder(key)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with images.lock(folder.parent / ".lock"):
+        below = mounts.lower(machine.root)
         machine.stop()
         unfinished = folder.with_name(f".{key}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         (machine.disk / "upper").rename(unfinished / "upper")
-        (unfinished / "lower.json").write_text(json.dumps([str(path) for path in machine.lower]))
+        (unfinished / "lower.json").write_text(json.dumps([str(path) for path in below]))
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     discard(machine.disk)
+
+
+def delete(key: str) -> None:
+    """Delete the snapshot of this key; fine if there is none. No machine may be running from it."""
+    shutil.rmtree(_folder(key), ignore_errors=True)
 
 
 def _folder(key: str) -> Path:
