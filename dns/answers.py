@@ -18,7 +18,8 @@ def record_set(message: dns.message.Message, name: str, rdtype: str) -> RecordSe
     """Return the record set of exactly that name and type in the answer section, or None."""
     for rrset in message.answer:
         if rrset.rdclass == dns.rdataclass.IN and _name(rrset) == name and _type(rrset) == rdtype:
-            return RecordSet(name, rdtype, rrset.ttl, tuple(rdata.to_text() for rdata in rrset))
+            # Servers turn the order of values around; sorted, two readings of the same set are equal.
+            return RecordSet(name, rdtype, rrset.ttl, tuple(sorted(rdata.to_text() for rdata in rrset)))
     return None
 
 

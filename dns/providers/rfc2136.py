@@ -12,24 +12,22 @@ from functools import partial
 from pathlib import Path
 
 import dns.exception
+import dns.flags
 import dns.message
-import dns.name
-import dns.query
 import dns.rcode
 import dns.tsig
 import dns.update
 
 from sendwright.dns.answers import authoritative, rcode, record_set
 from sendwright.dns.providers.base import Edit, Key, RecordSet
-from sendwright.dns.rdata import rdata
+from sendwright.dns.providers.update import absolute, require, round_trip, write
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all, query
 from sendwright.dns.zones import locate, wildcards_above
 from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, WorldMoved
 from sendwright.secrets import resolve
 from sendwright.stack import Rfc2136
 
-_CONNECT_SECONDS = 5.0
-_ANSWER_SECONDS = 30.0
+_SECONDS = 20.0
 _MOVED = {dns.rcode.YXDOMAIN, dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}
 # PowerDNS answers REFUSED whatever is wrong with a key; Knot says NOTAUTH, and in the TSIG record what it is.
 _NOT_ALLOWED = {dns.rcode.REFUSED, dns.rcode.NOTAUTH, dns.rcode.BADSIG, dns.rcode.BADKEY, dns.rcode.BADTIME}
@@ -124,7 +122,7 @@ class DynamicUpdate:
     def _stands(self, zone: str, records: RecordSet) -> bool:
         """Ask whether a record set stands in the zone, by an update that changes nothing."""
         message = self._update(zone)
-        message.present(_absolute(records.name), records.type)
+        message.present(absolute(records.name), records.type)
         return self._exchange(zone, message) not in {dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}
 
     def _chunks(self, zone: str, edits: Sequence[Edit]) -> Iterable[Sequence[Edit]]:
@@ -144,13 +142,13 @@ class DynamicUpdate:
     def _message(self, zone: str, edits: Sequence[Edit]) -> dns.update.UpdateMessage:
         message = self._update(zone)
         for edit in edits:
-            _require(message, edit)
+            require(message, edit)
         for edit in edits:
-            _write(message, edit)
+            write(message, edit)
         return message
 
     def _update(self, zone: str) -> dns.update.UpdateMessage:
-        message = dns.update.UpdateMessage(_absolute(zone))
+        message = dns.update.UpdateMessage(absolute(zone))
         message.use_tsig(self.key)
         return message
 
@@ -165,29 +163,39 @@ class DynamicUpdate:
 
     def _exchange(self, zone: str, message: dns.update.UpdateMessage) -> dns.rcode.Rcode:
         """Send an update and return the response code: NOERROR, or that a prerequisite did not hold."""
-        try:
-            with socket.create_connection((self.server, self.port), _CONNECT_SECONDS) as connection:
-                connection.setblocking(False)
-                answer = dns.query.tcp(message, self.server, _ANSWER_SECONDS, self.port, sock=connection)
-        except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadKey, dns.message.UnknownTSIGKey) as error:
-            raise self._refused(zone, type(error).__name__) from None
-        except dns.tsig.BadTime:
-            raise self._refused(zone, "BADTIME") from None
-        except (OSError, EOFError, dns.exception.Timeout) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise ServerUnreachable(zone, f"{self.title} takes no update over TCP: {reason}.", _REACH) from error
-        except dns.exception.DNSException as error:
-            what = f"{self.title} answered the update with something that is no DNS message ({type(error).__name__})."
-            raise DnsError(zone, what, _REACH) from error
+        answer = self._answer(zone, message)
         code = answer.rcode()
         if code in _NOT_ALLOWED:
             raise self._refused(zone, dns.rcode.to_text(code))
         if code in _MOVED or code == dns.rcode.NOERROR:
             if not answer.had_tsig:
-                raise self._refused(zone, "its answer is not signed")
+                raise DnsError(zone, f"{self.title} did not sign its answer, so it may be anybody's.", _UNKNOWN)
             return code
         why = _WHY.get(code, f"it answers {dns.rcode.to_text(code)}")
         raise DnsError(zone, f"{self.title} refused the update, nothing was applied: {why}.")
+
+    def _answer(self, zone: str, message: dns.update.UpdateMessage) -> dns.message.Message:
+        try:
+            connection = socket.create_connection((self.server, self.port), _SECONDS)
+        except OSError as error:
+            what = f"{self.title} takes no connection over TCP: {_reason(error)}."
+            raise ServerUnreachable(zone, what, _REACH) from error
+        try:
+            with connection:
+                answer = round_trip(connection, message)
+        except dns.tsig.PeerError as error:
+            raise self._refused(zone, type(error).__name__.removeprefix("Peer").upper()) from None
+        except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey, dns.message.UnknownTSIGKey):
+            raise DnsError(zone, f"{self.title} answered with another key or clock than ours.", _UNKNOWN) from None
+        except (OSError, EOFError) as error:
+            what = f"{self.title} took the update and gave no answer: {_reason(error)}."
+            raise ServerUnreachable(zone, what, _UNKNOWN) from error
+        except dns.exception.DNSException as error:
+            what = f"{self.title} answered with something that is no DNS message ({type(error).__name__})."
+            raise DnsError(zone, what, _UNKNOWN) from error
+        if answer.id != message.id or not answer.flags & dns.flags.QR:
+            raise DnsError(zone, f"{self.title} answered another question than ours.", _UNKNOWN)
+        return answer
 
     def _refused(self, zone: str, said: str) -> NotAllowed:
         key = self.key.name.to_text(omit_final_dot=True)
@@ -199,39 +207,12 @@ class DynamicUpdate:
 
 
 _REACH = "Is it up, reachable from here over UDP and TCP, and the right address under dns? Running again is safe."
+_UNKNOWN = "Whether the update was applied is unknown, whole or not at all; run again: what is there already is kept."
 
 
-def _require(message: dns.update.UpdateMessage, edit: Edit) -> None:
-    name = _absolute(edit.name)
-    if edit.before is not None:
-        message.present(name, *(rdata(edit.type, text) for text in edit.before.values))
-        return
-    message.absent(name, edit.type)
-    if edit.type != "CNAME":
-        # A server silently ignores what is added beside an alias (RFC 2136 section 3.4.2.2).
-        message.absent(name, "CNAME")
-
-
-def _write(message: dns.update.UpdateMessage, edit: Edit) -> None:
-    name = _absolute(edit.name)
-    before, after = edit.before, edit.after
-    old = before.values if before else ()
-    new = after.values if after else ()
-    for text in old:
-        if text not in new:
-            message.delete(name, rdata(edit.type, text))
-    if after is None:
-        return
-    retimed = before is not None and before.ttl != after.ttl
-    for text in new:
-        # The same data with another TTL replaces the old (RFC 2136 section 3.4.2.2).
-        if retimed or text not in old:
-            message.add(name, after.ttl, rdata(edit.type, text))
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _same(records: RecordSet, other: RecordSet | None) -> bool:
     return other is not None and set(records.values) == set(other.values)
-
-
-def _absolute(name: str) -> dns.name.Name:
-    return dns.name.from_text(name)
