@@ -1,0 +1,106 @@
+"""The little mail that a sender must take: which addresses exist here, and where each one's mail goes. Pure.
+
+Every kept address is rewritten to an internal one at ``maildir.invalid`` (a name that never exists, RFC 6761), which
+Postfix's local delivery agent turns into a Maildir; forwarded addresses are rewritten to their target.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sendwright.stack import Domain, Host, Mx, Stack
+
+MAILDIRS = "/var/mail/sendwright"
+KEPT = "maildir.invalid"
+_CATCH_ALL = "bounces"
+_REQUIRED = ("postmaster", "abuse")  # RFC 5321 section 4.5.1, RFC 2142 section 2
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """Where a host's mail goes.
+
+    ``domains`` it receives for, its own name included; ``addresses`` that anybody may write to, each with its target;
+    ``catch_all``: domain to target, for bounces to any other local part; ``maildirs``: internal local part to path.
+    """
+
+    domains: tuple[str, ...]
+    addresses: Mapping[str, str]
+    catch_all: Mapping[str, str]
+    maildirs: Mapping[str, str]
+
+
+def probe_mailbox(host: Host) -> str:
+    """Return the address to which only this host's own sendmail command can deliver."""
+    return f"probe@{host.name}"
+
+
+def receiving(stack: Stack, host: Host) -> Receiving:
+    """Return where the mail goes that a host takes on port 25."""
+    here = {d.name: d for d in stack.domains_of(host) if d.mx is Mx.HERE}
+    addresses: dict[str, str] = {}
+    catch_all: dict[str, str] = {}
+    for name in sorted({*here, host.name}):
+        domain = here.get(name)
+        # A host's own name is no domain of the inventory: its mail goes where that of the domain above it goes.
+        above = domain or _covering(stack, host, here)
+        forward = above.receive.forward if above else None
+        for local in (*_REQUIRED, *_reported_to(stack, name), *_forwarded_to(here, name)):
+            addresses[f"{local}@{name}"] = _target(name, local, forward)
+        for local, target in (domain.receive.aliases if domain else {}).items():
+            addresses[f"{local}@{name}"] = _target(name, local, target)
+        catch_all[name] = _target(name, _CATCH_ALL, forward)
+    for address in addresses:
+        if _comes_back(address, addresses):
+            # Somewhere the circle must end, or the mail would go round in it.
+            local, _, name = address.partition("@")
+            addresses[address] = _target(name, local, None)
+    kept = {*addresses.values(), *catch_all.values(), _target(host.name, "probe", None)}
+    return Receiving(tuple(sorted(catch_all)), addresses, catch_all, dict(_maildirs(kept, host)))
+
+
+def _covering(stack: Stack, host: Host, here: Mapping[str, Domain]) -> Domain | None:
+    found = stack.covering(host.name)
+    return found if found is not None and found.name in here else None
+
+
+def _reported_to(stack: Stack, name: str) -> Iterator[str]:
+    for domain in stack.domains:
+        for uri in (*domain.dmarc_rua, *domain.dmarc.ruf, *domain.tls_rpt_rua):
+            local, _, at = uri.removeprefix("mailto:").partition("@")
+            if at == name:
+                yield local
+
+
+def _forwards(here: Mapping[str, Domain]) -> Iterator[str]:
+    for domain in here.values():
+        yield from (a for a in (domain.receive.forward, *domain.receive.aliases.values()) if a is not None)
+
+
+def _forwarded_to(here: Mapping[str, Domain], name: str) -> Iterator[str]:
+    for address in _forwards(here):
+        local, _, at = address.partition("@")
+        if at == name:
+            yield local
+
+
+def _comes_back(address: str, addresses: Mapping[str, str]) -> bool:
+    seen = {address}
+    target = addresses[address]
+    while target in addresses and target not in seen:
+        seen.add(target)
+        target = addresses[target]
+    return target == address
+
+
+def _target(domain: str, local: str, forward: str | None) -> str:
+    # "=" occurs in no domain name, so the first one parts domain and local part without doubt.
+    return forward or f"{domain}={local}@{KEPT}"
+
+
+def _maildirs(targets: set[str], host: Host) -> Iterator[tuple[str, str]]:
+    for target in sorted(targets):
+        inside, _, at = target.rpartition("@")
+        if at == KEPT:
+            domain, _, local = inside.partition("=")
+            probe = f"{local}@{domain}" == probe_mailbox(host)
+            yield inside, f"{MAILDIRS}/probe/" if probe else f"{MAILDIRS}/{domain}/{local}/"

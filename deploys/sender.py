@@ -1,0 +1,24 @@
+"""A whole sending host: every service in the order in which they are to be converged."""
+
+from sendwright.deploys.base import base
+from sendwright.deploys.dovecot import dovecot
+from sendwright.deploys.guard import guard
+from sendwright.deploys.material import Material
+from sendwright.deploys.opendkim import opendkim
+from sendwright.deploys.postfix import postfix
+from sendwright.deploys.resolver import resolv_conf, unbound
+from sendwright.service import Release, Service
+from sendwright.stack import Host, Stack
+
+
+def services(stack: Stack, host: Host, release: Release, material: Material) -> tuple[Service, ...]:
+    """Return everything that should be on a host, the resolver first and Postfix, which uses all others, last."""
+    return (
+        base(host),
+        unbound(stack, host),
+        resolv_conf(),
+        opendkim(stack, host, material),
+        guard(),
+        dovecot(release, material),
+        postfix(stack, host, release, material),
+    )
