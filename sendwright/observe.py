@@ -19,6 +19,7 @@ STATE_DIR = "/var/lib/sendwright"
 STAMPS = f"{STATE_DIR}/loaded"
 MANAGED = f"{STATE_DIR}/managed"
 POLICY = "/usr/sbin/policy-rc.d"
+POLICY_SAVED = f"{POLICY}.before-sendwright"
 POLICY_MARK = "# sendwright holds daemon starts back"
 
 # Process names (Postfix's is "master") and queues of the mail servers that Debian ships.
@@ -137,7 +138,7 @@ grep -Hs '' {STAMPS}/* | section digests
 cat /proc/[0-9]*/comm 2>/dev/null | grep -xE '{"|".join(_MAIL_DAEMONS)}' | section mail
 find {" ".join(_QUEUES)} -type f 2>/dev/null | wc -l | section queue
 [ -e {MANAGED} ]; flag $? | section managed
-grep -qs '^{POLICY_MARK}' {POLICY}; flag $? | section held"""
+grep -qs '^{POLICY_MARK}' {POLICY} || [ -e {POLICY_SAVED} ]; flag $? | section held"""
 
 # The contents section: a line of "hash  path" that the host has and nobody wants, or the other way round, is unique in
 # the union of both lists; the paths among them that are wanted and are plain files are those whose diff a plan shows.

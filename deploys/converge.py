@@ -1,0 +1,144 @@
+"""A Service becomes pyinfra operations: the order in which a host is changed, so that dying anywhere is healed.
+
+For a host: note that it is ours, forget what the daemons of changing services loaded (their stamps), install all
+packages in one run with daemon starts held back. For each service: accounts, directories and files, what must not
+be there, validation, units, loading, ports open, and last the stamp.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+from pyinfra import host
+from pyinfra.api import FactBase, StringCommand, operation
+from pyinfra.operations import server
+
+from sendwright import needs
+from sendwright.deploys import scripts
+from sendwright.hostdiff import differing
+from sendwright.needs import Load
+from sendwright.observation import Observation, parse
+from sendwright.observe import Desired, script, units
+from sendwright.service import Directory, File, Release, Service
+
+Commands = Generator[StringCommand, None, None]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a fact asks for. Its text is long and says where secrets lie, so it shows itself nowhere."""
+
+    text: str = field(repr=False)
+    units: tuple[str, ...] = field(repr=False)
+
+
+class HostState(FactBase[str]):
+    """The answer to a `Query`, still unparsed; the script comes by standard input, as it may be long."""
+
+    def command(self, query: Query) -> str:
+        """Return the command that runs the script on standard input."""
+        del query
+        return 'eval "$(cat)"'
+
+
+def look(desired: Desired) -> Observation:
+    """Observe the current pyinfra host by one fact; HostError when the answer is none."""
+    query = Query(script(desired), units(desired))
+    answer = host.get_fact(HostState, query=query, _stdin=query.text)
+    return parse(host.name, (answer or "").encode(), query.units)
+
+
+def converge(services: tuple[Service, ...], observation: Observation, open_sealed: scripts.Open, adopt: bool) -> None:
+    """Add the operations that bring a host to its desired state; none for services that are there already.
+
+    Arguments: ``observation``: a fresh look at this host; ``open_sealed``: opens private files, each only while
+    it is written; ``adopt``: back up the configuration of the mail server that was there before us.
+    """
+    work = differing(services, observation)
+    if not (work or observation.held):
+        return
+    if adopt and not observation.managed:
+        server.shell(name="Back up the configuration of the mail server that was here", commands=[scripts.back_up()])
+    loads = {service.name: needs.load(service, observation) for service in work}
+    forgotten = [service for service in work if loads[service.name] is not Load.NONE]
+    server.shell(
+        name="Note that this host is changing",
+        commands=[scripts.mark_managed(), *([scripts.withdraw_stamps(forgotten)] if forgotten else [])],
+    )
+    missing = tuple(dict.fromkeys(p for s in work for p in needs.packages(s, observation)))
+    if missing or observation.held:
+        packages(name=f"Install {', '.join(missing) or 'nothing more'}, without starting anything", wanted=missing)
+    for service in work:
+        _add_service(service, services, observation, open_sealed, loads[service.name])
+
+
+def _add_service(
+    service: Service, services: tuple[Service, ...], observation: Observation, open_sealed: scripts.Open, how: Load
+) -> None:
+    _accounts(service, observation)
+    tree(name=f"{service.name}: write its files", service=service, open_sealed=open_sealed)
+    clear(name=f"{service.name}: remove what must not be there", service=service, services=services)
+    if how is not Load.NONE and service.validate:
+        server.shell(name=f"{service.name}: validate its configuration", commands=list(service.validate))
+    unit_states(name=f"{service.name}: stop what must not run", service=service, up=False)
+    if how is not Load.NONE:
+        unit_states(name=f"{service.name}: unmask its units", service=service, up=True, only=("unmask",))
+        server.shell(name=f"{service.name}: {how} its daemons", commands=[scripts.take_configuration(service, how)])
+    unit_states(name=f"{service.name}: start and enable its units", service=service, up=True)
+    if service.listens:
+        server.shell(name=f"{service.name}: wait until it listens", commands=[scripts.wait_for_ports(service.listens)])
+    if how is not Load.NONE:
+        server.shell(name=f"{service.name}: note what it loaded", commands=[scripts.write_stamp(service)])
+
+
+def _accounts(service: Service, observation: Observation) -> None:
+    for user in service.users:
+        if user.name in needs.users(service, observation):
+            server.user(  # noqa: S604 - the account's shell, not one that runs this
+                name=f"{service.name}: create user {user.name}",
+                user=user.name,
+                home=user.home,
+                shell="/usr/sbin/nologin",
+                system=True,
+                create_home=False,
+            )
+    for name, group in needs.memberships(service, observation):
+        server.shell(name=f"{service.name}: {name} joins {group}", commands=[f"usermod -aG {group} {name}"])
+
+
+@operation(is_idempotent=False)
+def packages(wanted: tuple[str, ...]) -> Commands:
+    """Install packages in one run of apt with daemon starts held back; heal an interrupted one."""
+    yield StringCommand(scripts.install_packages(wanted))
+
+
+@operation()
+def tree(service: Service, open_sealed: scripts.Open) -> Commands:
+    """Write the directories and files of a service that differ, in one command; contents travel by standard input."""
+    seen = _look_at(service)
+    directories, files = needs.directories(service, seen), needs.files(service, seen)
+    both: list[File | Directory] = [*directories, *files]
+    if both:
+        text = scripts.install_tree((w.owner for w in both), (w.group for w in both))
+        yield StringCommand(text, _stdin=scripts.bundle(directories, files, open_sealed))
+
+
+@operation()
+def clear(service: Service, services: tuple[Service, ...]) -> Commands:
+    """Remove what a service forbids, and what nobody declared in its exclusive directories."""
+    seen = _look_at(service)
+    gone = [*needs.removals(service, seen), *(stray.path for stray in needs.strays(service, services, seen))]
+    if gone:
+        yield StringCommand(scripts.remove(), _stdin=scripts.paths_to_remove(gone))
+
+
+@operation()
+def unit_states(service: Service, up: bool, only: tuple[str, ...] = ()) -> Commands:
+    """Bring the units of a service that should (or should not) be up to their state."""
+    for step in needs.unit_steps(service, _look_at(service), up):
+        if not only or step.verb in only:
+            yield StringCommand(scripts.unit_command(step.verb, step.unit))
+
+
+def _look_at(service: Service) -> Observation:
+    # Either release's services are the same here: which one the host runs was decided before.
+    return look(dict.fromkeys(Release, (service,)))
