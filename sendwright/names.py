@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _LOCAL_PART = re.compile(r"[a-z0-9_](?:[a-z0-9._+=-]{0,62}[a-z0-9_+=-])?")
-_LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,126}[a-z0-9])?")
+LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,126}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _UNIX_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -111,7 +111,7 @@ DomainName = Annotated[str, AfterValidator(domain_name)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 MailtoUri = Annotated[str, AfterValidator(mailto)]
 LocalPart = Annotated[str, _matching(_LOCAL_PART, "a local part of lower-case letters, digits and . _ + = -")]
-Login = Annotated[str, _matching(_LOGIN, "a login of lower-case letters, digits and . _ @ -")]
+Login = Annotated[str, _matching(LOGIN, "a login of lower-case letters, digits and . _ @ -")]
 Identifier = Annotated[str, _matching(_IDENTIFIER, "a name of letters, digits, - and _, starting with a letter")]
 Fingerprint = Annotated[
     str, _matching(_FINGERPRINT, "SHA256:… as `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it")
@@ -125,4 +125,16 @@ Argument = Annotated[str, AfterValidator(_argument)]
 Selector = Annotated[str, _matching(_LABEL, "a DKIM selector of lower-case letters, digits and hyphens")]
 MasterFileText = Annotated[str, _matching(_MASTER_FILE, "records in master-file form, without $ directives and quotes")]
 Sha256Hex = Annotated[str, _matching(re.compile(r"[0-9a-f]{64}"), "64 hexadecimal digits")]
+RecordName = Annotated[
+    str,
+    _matching(
+        re.compile(r"(?:[A-Za-z0-9_*-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"), "a name in a zone, as in _dmarc.example.com"
+    ),
+]
+RecordType = Annotated[str, _matching(re.compile(r"[A-Z][A-Z0-9]{0,9}"), "a record type, as in TXT")]
+RecordData = Annotated[str, _matching(re.compile(r"[\x20-\x7e]{1,65536}"), "record data in master-file form")]
+PasswordHash = Annotated[
+    str,
+    _matching(re.compile(r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"), "an Argon2id hash"),
+]
 Base64Text = Annotated[str, _matching(re.compile(r"[A-Za-z0-9+/]+={0,2}"), "base64")]

@@ -1,11 +1,35 @@
-"""The state folder's contents as frozen data; private material only ever by reference."""
+"""The state folder's contents as frozen data; private material only ever by reference.
+
+What is kept in files is annotated with the alphabets of ``names``: they are checked when a file is read back, because a
+folder that travels through git is as foreign as any other input.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, ClassVar
 
+from pydantic import AfterValidator, AwareDatetime, ConfigDict
+
+from sendwright.names import (
+    Base64Text,
+    DomainName,
+    Login,
+    PasswordHash,
+    RecordData,
+    RecordName,
+    RecordType,
+    Selector,
+    Sha256Hex,
+    domain_name,
+    mail_address,
+)
 from sendwright.service import Sealed
 from sendwright.stack import DkimAlgorithm
+
+
+def sender(text: str) -> str:
+    """Return what a login may send as, in lower case: an address, or a domain for all of it; else ValueError."""
+    return mail_address(text) if "@" in text else domain_name(text)
 
 
 class KeyStage(StrEnum):
@@ -29,15 +53,17 @@ class DkimKey:
     first seen to serve it without a break since; ``proven_on``: hosts whose probe signature verified through live DNS.
     """
 
-    domain: str
-    selector: str
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    domain: DomainName
+    selector: Selector
     algorithm: DkimAlgorithm
-    public: str
-    pem_sha256: str
-    created: datetime
+    public: Base64Text
+    pem_sha256: Sha256Hex
+    created: AwareDatetime
     stage: KeyStage = KeyStage.GENERATED
-    served_since: datetime | None = None
-    proven_on: tuple[str, ...] = ()
+    served_since: AwareDatetime | None = None
+    proven_on: tuple[DomainName, ...] = ()
 
     @property
     def record_name(self) -> str:
@@ -58,38 +84,43 @@ class Certificate:
     mode: str
     chain: str
     key: Sealed
-    not_before: datetime
-    not_after: datetime
+    not_before: AwareDatetime
+    not_after: AwareDatetime
 
 
 @dataclass(frozen=True)
 class User:
     """A submission credential: ``password_hash`` is Argon2id in PHC form; ``send_as`` holds domains and addresses."""
 
-    login: str
-    password_hash: str
-    send_as: tuple[str, ...]
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    login: Login
+    password_hash: PasswordHash
+    send_as: tuple[Annotated[str, AfterValidator(sender)], ...]
 
 
 @dataclass(frozen=True)
 class Claim:
     """One value that we wrote: ours = in the ledger *and* seen. ``value`` is the record data in master-file text."""
 
-    zone: str
-    name: str
-    type: str
-    value: str
-    since: datetime
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    zone: RecordName
+    name: RecordName
+    type: RecordType
+    value: RecordData
+    since: AwareDatetime
 
 
 @dataclass(frozen=True)
 class State:
-    """All that is remembered."""
+    """All that is remembered; ``authority``: the internal authority's certificate as PEM text, once there is one."""
 
     keys: tuple[DkimKey, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     users: tuple[User, ...] = ()
     claims: tuple[Claim, ...] = ()
+    authority: str | None = None
 
     def keys_of(self, domain: str) -> tuple[DkimKey, ...]:
         """Return a domain's keys, oldest first."""

@@ -1,0 +1,74 @@
+"""DKIM keys: made, named, and as the record that tells of them (RFC 6376, RFC 8301, RFC 8463)."""
+
+import base64
+import hashlib
+import itertools
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+from sendwright.stack import DkimAlgorithm
+from sendwright.state.model import DkimKey, KeyStage
+
+_PREFIX = {DkimAlgorithm.RSA: "r", DkimAlgorithm.ED25519: "e"}
+_REVOKED = frozenset({KeyStage.REVOKED, KeyStage.REMOVED})
+
+
+def generate(
+    domain: str, algorithm: DkimAlgorithm, now: datetime, taken: Collection[str] = (), rsa_bits: int = 2048
+) -> tuple[DkimKey, bytes]:
+    """Make a key; return its story and its private part as unencrypted PKCS#8 PEM, the form that OpenDKIM reads.
+
+    Arguments: ``taken``: selectors that the domain has or had; ``rsa_bits``: at least 2048, as RFC 8301 section 3.2
+    asks of signers. Raises ValueError for fewer.
+    """
+    if rsa_bits < 2048:
+        raise ValueError("RSA keys of fewer than 2048 bits are not made (RFC 8301 section 3.2)")
+    private = (
+        rsa.generate_private_key(public_exponent=65537, key_size=rsa_bits)
+        if algorithm is DkimAlgorithm.RSA
+        else ed25519.Ed25519PrivateKey.generate()
+    )
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    key = DkimKey(
+        domain=domain,
+        selector=selector(algorithm, now, taken),
+        algorithm=algorithm,
+        public=base64.b64encode(_public(private)).decode(),
+        pem_sha256=hashlib.sha256(pem).hexdigest(),
+        created=now,
+    )
+    return key, pem
+
+
+def selector(algorithm: DkimAlgorithm, now: datetime, taken: Collection[str]) -> str:
+    """Return a new selector, as in ``r202611``: the algorithm, the month, and a letter when there was one already."""
+    month = f"{_PREFIX[algorithm]}{now.astimezone(UTC):%Y%m}"
+    return next(name for suffix in _suffixes() if (name := month + suffix) not in taken)
+
+
+def record_text(key: DkimKey) -> str:
+    """Return the value of a key's TXT record (RFC 6376 section 3.6.1); revoked keys have an empty ``p=``.
+
+    ``h=sha256`` because RFC 8301 section 3.1 ended SHA-1. Strings of 255 octets are made where it is written to DNS.
+    """
+    public = "" if key.stage in _REVOKED else key.public
+    return f"v=DKIM1; k={key.algorithm}; h=sha256; p={public}"
+
+
+def _public(private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+    if isinstance(private, rsa.RSAPrivateKey):
+        return private.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    # RFC 8463 section 4: the 32 bytes themselves, without the ASN.1 around them.
+    return private.public_key().public_bytes_raw()
+
+
+def _suffixes() -> Iterator[str]:
+    letters = "bcdefghijklmnopqrstuvwxyz"
+    return itertools.chain(("",), letters, (f"{first}{second}" for first in letters for second in letters))

@@ -1,0 +1,95 @@
+"""Files that are either whole or as they were, and that nobody else may read."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from sendwright.errors import StateError
+
+_GIVE_UP = "Restore it from git or a backup."
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a private file durably: after a crash it holds the old bytes or the new ones. StateError when it cannot.
+
+    What a killed run leaves behind is a hidden ``.tmp`` file that nothing reads.
+    """
+    try:
+        make_folder(path.parent)
+        # mkstemp creates with 0600 whatever the umask, so that there is no moment in which others can read.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror}.", "Mend the folder, then run again.") from None
+
+
+def remove(path: Path) -> None:
+    """Remove a file durably; one that is not there is no mistake."""
+    try:
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise StateError(f"{path} cannot be removed: {error.strerror}.", "Mend the folder, then run again.") from None
+
+
+def read(path: Path) -> bytes | None:
+    """Return a file's bytes, None when there is no such file; StateError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror}.", "Mend its permissions.") from None
+
+
+def below(folder: Path, suffix: str) -> tuple[Path, ...]:
+    """Return the files with that suffix in a folder and its folders, in order; none when it does not exist.
+
+    Raises StateError when it cannot be listed: a folder that merely looks empty would have its keys made anew.
+    """
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StateError(f"{folder} cannot be read: {error.strerror}.", "Mend its permissions.") from None
+    found = [below(entry, suffix) if entry.is_dir() else (entry,) * (entry.suffix == suffix) for entry in entries]
+    return tuple(path for paths in found for path in paths)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents, each for the owner alone."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        # pathlib would give only the last one this mode, and would apply the umask's gaps to the rest.
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(0o700)
+        _sync_folder(folder.parent)
+
+
+def damaged(path: Path, why: str) -> StateError:
+    """Return the error for a file whose content is not what we wrote."""
+    return StateError(f"{path} is damaged: {why}.", _GIVE_UP)
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

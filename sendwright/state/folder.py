@@ -1,0 +1,244 @@
+"""The ``state/`` folder: the only reader and writer of what cannot be observed.
+
+::
+
+    keys/DOMAIN/SELECTOR.json    a DKIM key's story, for people and git
+    keys/DOMAIN/SELECTOR.pem     its private part, encrypted with the passphrase
+    tls/HOST.json .pem .key      a certificate's story, its chain, its private key (encrypted)
+    tls/ca.json .pem .key        the internal authority, once there is one
+    users.json                   logins, with hashes of their passwords
+    claims.json                  the ledger of the records that we wrote
+
+All of it is for the owner alone. The passphrase is asked for only when a private key is opened or saved.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from sendwright.certs import Authority
+from sendwright.errors import StateError
+from sendwright.service import Sealed
+from sendwright.stack import KeyStore
+from sendwright.state import files, seal, stories
+from sendwright.state.model import Certificate, Claim, DkimKey, KeyStage, State, User
+from sendwright.state.vault import Vault
+
+Thing = TypeVar("Thing")
+
+_NEEDS_NO_PRIVATE_PART = frozenset({KeyStage.REVOKED, KeyStage.REMOVED})
+_IGNORED_BY_GIT = b".lock\n.*.tmp\n"
+
+
+class StateFolder:
+    """One inventory's state folder. Every method raises StateError when the folder cannot be used.
+
+    Arguments: ``base``: where relative paths of the passphrase's source start (the inventory folder; the folder above
+    ``path`` unless given); ``environ``: where an environment variable is looked up.
+    """
+
+    def __init__(
+        self, path: Path, key_store: KeyStore, base: Path | None = None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self.path = path
+        self._vault = Vault(path, key_store, path.parent if base is None else base, environ)
+
+    def load(self) -> State:
+        """Read everything but private keys; needs no passphrase. A folder that is not there yet holds nothing."""
+        return State(
+            keys=tuple(self._keys()),
+            certificates=tuple(self._certificates()),
+            users=self._read(stories.USERS, self.path / "users.json") or (),
+            claims=self._read(stories.CLAIMS, self.path / "claims.json") or (),
+            authority=self._authority_chain(),
+        )
+
+    def open(self, sealed: Sealed) -> bytes:
+        """Return a private key's unencrypted PEM, exactly as it is installed; StateError or PassphraseError."""
+        return self._vault.get(sealed)
+
+    def save_key(self, key: DkimKey, private_pem: bytes | None = None) -> None:
+        """Write a DKIM key's story and, for a new key, its private part; durable when this returns.
+
+        The story comes first: a run that is killed in between leaves the story of a key that nobody has seen, which
+        ``load`` skips. Publish only after this returned.
+        """
+        story = self._story(key)
+        if private_pem is None:
+            files.write(story, stories.dump(stories.KEY, key))
+            return
+        if story.with_suffix(".pem").exists() and self._read(stories.KEY, story) != key:
+            raise StateError(
+                f"there is a private key at {story.with_suffix('.pem')} already.", "It is never overwritten."
+            )
+        content = self._sealed(private_pem, key.sealed)
+        files.write(story, stories.dump(stories.KEY, key))
+        files.write(story.with_suffix(".pem"), content)
+
+    def save_certificate(self, certificate: Certificate, private_pem: bytes | None = None) -> None:
+        """Write a host's certificate and, unless it kept its key, the private part."""
+        private = None if private_pem is None else self._sealed(private_pem, certificate.key)
+        story = stories.CertificateStory(
+            host=certificate.host,
+            mode=certificate.mode,
+            chain_sha256=_sha256(certificate.chain),
+            key_sha256=certificate.key.sha256,
+            not_before=certificate.not_before,
+            not_after=certificate.not_after,
+        )
+        self._save_pair(certificate.host, certificate.chain, private, stories.dump(stories.CERTIFICATE, story))
+
+    def authority(self) -> Authority | None:
+        """Open the internal authority, or return None when there is none yet; needs the passphrase."""
+        path = self.path / "tls" / "ca.json"
+        story = self._read(stories.AUTHORITY, path)
+        chain = self._authority_chain()
+        if story is None or chain is None:
+            return None
+        return Authority(chain, self._vault.get(Sealed("tls/ca.key", story.key_sha256)))
+
+    def save_authority(self, authority: Authority) -> None:
+        """Write the internal authority."""
+        key = Sealed("tls/ca.key", seal.digest(authority.key_pem))
+        story = stories.AuthorityStory(chain_sha256=_sha256(authority.certificate), key_sha256=key.sha256)
+        private = self._sealed(authority.key_pem, key)
+        self._save_pair("ca", authority.certificate, private, stories.dump(stories.AUTHORITY, story))
+
+    def save_users(self, users: Iterable[User]) -> None:
+        """Replace all users."""
+        ordered = tuple(sorted(users, key=lambda user: user.login))
+        files.write(self.path / "users.json", stories.dump(stories.USERS, ordered))
+
+    def claim(self, claims: Iterable[Claim]) -> None:
+        """Enter values in the ledger, before they are written to DNS; one that is there keeps its date."""
+        ledger = {_value(claim): claim for claim in claims} | {_value(claim): claim for claim in self._claims()}
+        self._save_claims(ledger.values())
+
+    def release(self, claims: Iterable[Claim]) -> None:
+        """Strike values from the ledger, after they were withdrawn from DNS."""
+        gone = {_value(claim) for claim in claims}
+        self._save_claims(claim for claim in self._claims() if _value(claim) not in gone)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other run on this machine out while the block runs; StateError names the process that is in."""
+        try:
+            files.make_folder(self.path)
+            # What git checks out is open to others as the umask allows, unencrypted keys too: this shuts them out.
+            self.path.chmod(0o700)
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StateError(f"{self.path} cannot be used: {error.strerror}.", "Mend the folder.") from None
+        try:
+            _take(handle, self.path)
+            if not (self.path / ".gitignore").exists():
+                files.write(self.path / ".gitignore", _IGNORED_BY_GIT)
+            yield
+        finally:
+            # Not by closing alone: a child process that outlives us would hold its copy of the lock.
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            os.close(handle)
+
+    def _keys(self) -> Iterator[DkimKey]:
+        for pem in files.below(self.path / "keys", ".pem"):
+            if not pem.with_suffix(".json").exists():
+                raise StateError(
+                    f"{pem} is a private key without its story.",
+                    f"Restore {pem.with_suffix('.json').name} from git or a backup; if nobody ever published this key, "
+                    "remove it.",
+                )
+        for path in files.below(self.path / "keys", ".json"):
+            key = self._read(stories.KEY, path)
+            if key is None:
+                continue
+            if self._story(key) != path:
+                raise files.damaged(path, f"it tells of {key.selector} of {key.domain}")
+            if path.with_suffix(".pem").exists() or key.stage in _NEEDS_NO_PRIVATE_PART:
+                yield key
+            elif key.stage is not KeyStage.GENERATED:
+                raise StateError(
+                    f"the private key of {path} is lost.",
+                    f"Restore {path.with_suffix('.pem').name} from git or a backup; without it this key cannot sign.",
+                )
+
+    def _certificates(self) -> Iterator[Certificate]:
+        for path in files.below(self.path / "tls", ".json"):
+            if path.stem == "ca":
+                continue
+            story = self._read(stories.CERTIFICATE, path)
+            chain = self._chain(path)
+            if story is None or chain is None or _sha256(chain) != story.chain_sha256:
+                continue  # a killed run's half: it is issued again
+            if story.host != path.stem:
+                raise files.damaged(path, f"it tells of {story.host}")
+            key = Sealed(f"tls/{story.host}.key", story.key_sha256)
+            yield Certificate(story.host, story.mode, chain, key, story.not_before, story.not_after)
+
+    def _authority_chain(self) -> str | None:
+        path = self.path / "tls" / "ca.json"
+        story = self._read(stories.AUTHORITY, path)
+        chain = self._chain(path)
+        return chain if story is not None and chain is not None and _sha256(chain) == story.chain_sha256 else None
+
+    def _chain(self, story: Path) -> str | None:
+        content = files.read(story.with_suffix(".pem"))
+        if content is None or not story.with_suffix(".key").exists():
+            return None
+        try:
+            return content.decode("ascii")
+        except UnicodeDecodeError:
+            raise files.damaged(story.with_suffix(".pem"), "it holds no certificate") from None
+
+    def _save_pair(self, name: str, chain: str, private: bytes | None, story: bytes) -> None:
+        """Write three files that belong together: without the story none counts, so it goes first and comes last."""
+        path = self.path / "tls" / f"{name}.json"
+        files.remove(path)
+        if private is not None:
+            files.write(path.with_suffix(".key"), private)
+        files.write(path.with_suffix(".pem"), chain.encode("ascii"))
+        files.write(path, story)
+
+    def _sealed(self, pem: bytes, expected: Sealed) -> bytes:
+        if seal.digest(pem) != expected.sha256:
+            raise StateError(
+                f"the private key for {expected.name} is not the one that was announced.", "This is a bug."
+            )
+        return self._vault.sealed(pem)
+
+    def _claims(self) -> tuple[Claim, ...]:
+        return self._read(stories.CLAIMS, self.path / "claims.json") or ()
+
+    def _save_claims(self, claims: Iterable[Claim]) -> None:
+        files.write(self.path / "claims.json", stories.dump(stories.CLAIMS, tuple(sorted(claims, key=_value))))
+
+    def _story(self, key: DkimKey) -> Path:
+        return self.path / "keys" / key.domain / f"{key.selector}.json"
+
+    def _read(self, adapter: TypeAdapter[Thing], path: Path) -> Thing | None:
+        content = files.read(path)
+        return None if content is None else stories.parse(adapter, content, path)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _value(claim: Claim) -> tuple[str, str, str, str]:
+    return claim.zone, claim.name, claim.type, claim.value
+
+
+def _take(handle: int, path: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+        who = f"process {holder}" if holder.isdigit() else "another process"
+        raise StateError(f"{path} is in use by {who}.", "Wait until it has ended, then run again.") from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)

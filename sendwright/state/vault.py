@@ -1,0 +1,85 @@
+"""Private keys in the state folder: sealed with the passphrase when written, opened only while they are needed."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from sendwright import secrets
+from sendwright.errors import PassphraseError, SecretError, StateError
+from sendwright.service import Sealed
+from sendwright.stack import KeyStore
+from sendwright.state import files, seal
+
+_UNENCRYPTED = (
+    'or keep keys unencrypted, in so many words, in group_data/all.py: key_store = {"unencrypted": '
+    '"I know that anybody who reads this folder can sign as us"}'
+)
+
+
+class Vault:
+    """The private files below one state folder; the passphrase is looked up at the first need and then kept."""
+
+    def __init__(self, path: Path, key_store: KeyStore, base: Path, environ: Mapping[str, str] = os.environ) -> None:
+        self._path = path
+        self._key_store = key_store
+        self._base = base
+        self._environ = environ
+        self._tried = False
+
+    def sealed(self, pem: bytes) -> bytes:
+        """Return what to write for a private key: sealed, or plain where the key store says so.
+
+        Raises PassphraseError when there is no passphrase, or another one than the folder's other keys have.
+        """
+        return pem if self._key_store.unencrypted else seal.seal(pem, self._agreed_passphrase())
+
+    def get(self, sealed: Sealed) -> bytes:
+        """Return a private key's plain form; StateError for a lost, damaged or exchanged file, PassphraseError."""
+        path = self._file(sealed.name)
+        content = files.read(path)
+        if content is None:
+            raise StateError(f"the private key {path} is lost.", "Restore it from git or a backup.")
+        pem = self._open(path, content)
+        if seal.digest(pem) != sealed.sha256:
+            raise files.damaged(path, "it is not the key that the story beside it tells of")
+        return pem
+
+    def _file(self, name: str) -> Path:
+        parts = PurePosixPath(name).parts
+        if not parts or ".." in parts or parts[0] == "/":
+            raise StateError(f"{name!r} does not lie in the state folder.", "Nothing outside of it is ever opened.")
+        return self._path / name
+
+    def _open(self, path: Path, content: bytes) -> bytes:
+        try:
+            # What lies there decides, not the declaration: a key store that was switched keeps its older keys readable.
+            pem = seal.unseal(content, self._passphrase if seal.is_sealed(content) else None)
+        except seal.Damaged:
+            raise files.damaged(path, "it holds no private key") from None
+        except seal.WrongPassphrase:
+            raise PassphraseError(
+                f"{path} cannot be opened with this passphrase.", "Name the one that it was sealed with."
+            ) from None
+        self._tried = self._tried or seal.is_sealed(content)
+        return pem
+
+    def _agreed_passphrase(self) -> str:
+        """Return the passphrase after it opened a key that is there: a typing error would split the folder."""
+        passphrase = self._passphrase
+        if not self._tried:
+            for path in [*files.below(self._path / "keys", ".pem"), *files.below(self._path / "tls", ".key")]:
+                content = files.read(path)
+                if content is not None and seal.is_sealed(content):
+                    self._open(path, content)
+                    break
+            self._tried = True
+        return passphrase
+
+    @cached_property
+    def _passphrase(self) -> str:
+        what = f"the passphrase of the private keys in {self._path}"
+        try:
+            return secrets.resolve(self._key_store.passphrase, self._base, what, self._environ)
+        except SecretError as error:
+            raise PassphraseError(error.what, f"{error.hint.rstrip('.')}, {_UNENCRYPTED}.") from None
