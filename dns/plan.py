@@ -12,7 +12,7 @@ from sendwright.dns.providers.base import Key, RecordSet
 from sendwright.dns.rdata import canonical
 from sendwright.dns.records import Record
 from sendwright.dns.slots import in_the_way, slot
-from sendwright.errors import ForeignRecord
+from sendwright.errors import ForeignRecord, StateError
 from sendwright.plan import Stage
 from sendwright.state.model import Claim
 
@@ -246,8 +246,18 @@ def _ledger(zone: str, claims: Iterable[Claim]) -> dict[Key, dict[str, Claim]]:
     found: dict[Key, dict[str, Claim]] = {}
     for claim in sorted(claims, key=lambda c: c.since):
         if claim.zone == zone:
-            found.setdefault((claim.name, claim.type), {})[canonical(claim.type, claim.value)] = claim
+            found.setdefault((claim.name, claim.type), {})[_claimed_value(claim)] = claim
     return found
+
+
+def _claimed_value(claim: Claim) -> str:
+    try:
+        return canonical(claim.type, claim.value)
+    except ValueError as error:
+        what = f"The ledger of the state folder holds a claim on {claim.name} that cannot be read: {error}."
+        raise StateError(
+            what, "Restore the ledger from git, or remove that claim: its record is then left alone."
+        ) from error
 
 
 def _text(write: Write) -> str:
