@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_RECORD_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _LOCAL_PART = re.compile(r"[a-z0-9_](?:[a-z0-9._+=-]{0,62}[a-z0-9_+=-])?")
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,126}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
@@ -25,13 +26,22 @@ _MASTER_FILE = re.compile(r"[A-Za-z0-9 ._:;()+/=\t\n-]{1,65536}")
 
 def domain_name(text: str) -> str:
     """Return a host or domain name in lower case without a final dot (RFC 1123 section 2.1), or raise ValueError."""
+    return _name(text, _LABEL, "letters, digits and hyphens")
+
+
+def record_name(text: str) -> str:
+    """Return a name at which records may stand, as ``_spf.example.com`` (RFC 8552), like ``domain_name``."""
+    return _name(text, _RECORD_LABEL, "letters, digits, hyphens and underscores")
+
+
+def _name(text: str, label: re.Pattern[str], alphabet: str) -> str:
     # Before lower(), which would turn the Kelvin sign into a plain k.
     if not text.isascii():
         raise ValueError("write it in its ASCII form (xn--…, RFC 5891)")
     name = text.removesuffix(".").lower()
     labels = name.split(".")
-    if len(name) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ValueError("not a fully qualified domain name: letters, digits and hyphens, at least two labels")
+    if len(name) > 253 or len(labels) < 2 or not all(label.fullmatch(part) for part in labels):
+        raise ValueError(f"not a fully qualified domain name: {alphabet}, at least two labels")
     if labels[-1][0].isdigit():
         raise ValueError("not a domain name: it ends like an IP address")
     return name
@@ -108,6 +118,7 @@ def _argument(text: str) -> str:
 IpAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(ip_address)]
 PublicAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(ip_address), AfterValidator(public_address)]
 DomainName = Annotated[str, AfterValidator(domain_name)]
+RecordName = Annotated[str, AfterValidator(record_name)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 MailtoUri = Annotated[str, AfterValidator(mailto)]
 LocalPart = Annotated[str, _matching(_LOCAL_PART, "a local part of lower-case letters, digits and . _ + = -")]

@@ -23,6 +23,7 @@ from sendwright.names import (
     MasterFileText,
     PlainPath,
     PublicAddress,
+    RecordName,
     SshHost,
     TsigName,
     UnixUser,
@@ -212,7 +213,7 @@ class Spf(Model):
     ``~all`` by default: with DMARC it is as strict as ``-all``, and forwarded mail survives (RFC 9989 section 8).
     """
 
-    include: tuple[DomainName, ...] = ()
+    include: tuple[RecordName, ...] = ()
     addresses: tuple[Address, ...] = ()
     all: Literal["-all", "~all", "?all"] = "~all"
 
