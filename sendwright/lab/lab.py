@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sendwright.errors import LabError
-from sendwright.lab import building, layout, netns, registry, requirements, snapshots, state, world, zones
+from sendwright.lab import building, commands, layout, netns, registry, requirements, snapshots, state, world, zones
 from sendwright.lab.building import Progress
 from sendwright.lab.inbox import Inbox
 from sendwright.lab.machine import Machine, segment_name
@@ -25,14 +25,35 @@ class LabHost:
     fingerprint: str
 
     @property
+    def name(self) -> str:
+        """The host's full name."""
+        return self.spec.name
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The host's addresses, as it was given them."""
+        return self.spec.addresses
+
+    @property
     def user(self) -> str:
         """The user that the lab's SSH key belongs to."""
         return "admin" if self.spec.admin else "root"
 
     @property
+    def namespace(self) -> str:
+        """The host's network namespace, for probes that are to come from its addresses."""
+        return self.machine.namespace
+
+    @property
     def root(self) -> Path:
         """The host's file system, from outside."""
         return self.machine.root
+
+    def run(
+        self, argv: Sequence[str], *, given: str = "", check: bool = True, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command as root on the host, without SSH; as :meth:`Machine.run`."""
+        return self.machine.run(argv, given=given, check=check, timeout=timeout)
 
 
 @dataclass(frozen=True)
@@ -100,11 +121,11 @@ class Lab:
     def host(self, name: str) -> LabHost:
         """Return the host of this name; LabError if the lab has none."""
         for host in self.hosts:
-            if host.spec.name == name:
+            if host.name == name:
                 return host
         raise LabError(
             f"the lab {self.name} has no host {name}.",
-            f"Hosts: {', '.join(h.name for h in self.state.spec.hosts)}.",
+            f"Hosts: {', '.join(host.name for host in self.hosts)}.",
         )
 
     @property
@@ -186,13 +207,9 @@ class Lab:
 
         Raises LabError if it fails, with ``check``.
         """
-        done = subprocess.run(
-            self.command(argv), input=given, capture_output=True, text=True, check=False, timeout=timeout
+        return commands.run(
+            self.command(argv), of=f"lab {self.name}: ", shown=argv, given=given, check=check, timeout=timeout
         )
-        if check and done.returncode:
-            output = (done.stderr or done.stdout).strip()
-            raise LabError(f"`{' '.join(argv)}` in the lab {self.name} ended with {done.returncode}: {output}")
-        return done
 
     def snapshot(self, name: str, key: str) -> None:
         """Shut a host down and keep its disk as a snapshot; the host is gone from the lab then."""

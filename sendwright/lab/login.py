@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import subprocess
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from sendwright.lab import commands
 from sendwright.lab.machine import File, write
 from sendwright.lab.spec import RESOLVER, Resolver
 
@@ -70,7 +70,7 @@ def prepare(
 
 def _add_admin(root: Path) -> None:
     if not (root / "home/admin").exists():
-        subprocess.run(["chroot", str(root), "useradd", "-m", "-s", "/bin/bash", "-p", "*", "admin"], check=True)
+        commands.run(["chroot", str(root), "useradd", "-m", "-s", "/bin/bash", "-p", "*", "admin"])
     write(root, {"/etc/sudoers.d/admin": File("admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)})
 
 
@@ -88,7 +88,7 @@ def _resolve_by(root: Path, resolver: Resolver) -> None:
             "--no-download",
             "systemd-resolved",
         ]
-        subprocess.run(install, check=True, capture_output=True)
+        commands.run(install)
         servers = " ".join(RESOLVER)
         write(
             root,

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sendwright.errors import LabError
-from sendwright.lab import mounts, netns, processes
+from sendwright.lab import commands, mounts, netns, processes
+
+# Nothing of the controller's environment gets in: it may hold production secrets.
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Machine:
                 stdout=console,
                 stderr=console,
                 # Debian 13's systemd refuses cgroup v1, which nspawn would hand it where both exist.
-                env={"PATH": os.defpath + ":/usr/sbin:/sbin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+                env=_ENVIRONMENT | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 check=True,
             )
 
@@ -119,30 +122,16 @@ class Machine:
         """
         if (leader := self.leader) is None:
             raise LabError(f"{self.name} does not run.", "Build the lab anew.")
-        entry = [
-            "nsenter",
-            f"--target={leader.pid}",
-            "--mount",
-            "--uts",
-            "--ipc",
-            "--net",
-            "--pid",
-            "--root",
-            "--wd",
-        ]
-        done = subprocess.run(
+        entry = ["nsenter", f"--target={leader.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
+        return commands.run(
             [*entry, *argv],
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
+            of=f"{self.name}: ",
+            shown=argv,
+            given=given,
+            check=check,
             timeout=timeout,
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+            env=_ENVIRONMENT,
         )
-        if check and done.returncode:
-            output = (done.stderr or done.stdout).strip()
-            raise LabError(f"{self.name}: `{' '.join(argv)}` ended with {done.returncode}: {output}")
-        return done
 
     def stop(self, *, timeout: float = 30) -> None:
         """Shut the machine down in order, so that its disk is whole; ``timeout`` is in seconds."""

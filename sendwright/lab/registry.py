@@ -62,7 +62,7 @@ def condition(found: state.State) -> Condition:
 def _status(name: str) -> Status:
     found = state.load(name)
     if found is None:
-        # Its creator was killed in the instant between making the folder and writing the file.
+        # The machine was switched off, or its creator was killed before it had written the file.
         return Status(name, Condition.DEAD, kept=False, hosts=())
     return Status(name, condition(found), found.kept, tuple(host.name for host in found.spec.hosts))
 

@@ -114,8 +114,9 @@ def load(name: str) -> State | None:
 
 
 def names() -> list[str]:
-    """List the labs of which anything is left."""
-    return sorted(entry.name for entry in FOLDER.iterdir() if entry.is_dir()) if FOLDER.exists() else []
+    """List the labs of which anything is left; of one that lost its power, that is its disks."""
+    folders = [folder for folder in (FOLDER, images.cache() / "machines") if folder.exists()]
+    return sorted({entry.name for folder in folders for entry in folder.iterdir() if entry.is_dir()})
 
 
 def _write(file: Path, text: str) -> None:

@@ -23,7 +23,8 @@ allow-axfr-ips=198.18.0.0/15
 dnsupdate=yes
 # Who may is decided by key, zone by zone.
 allow-dnsupdate-from=0.0.0.0/0, ::/0"""
-#: Zones that Unbound answers by itself unless told not to; any resolver in a lab needs the same lines.
+#: Zones that Unbound answers by itself unless a line ``local-zone: "…" nodefault`` tells it not to; a resolver
+#: that is deployed to a lab's host needs the same lines to see the reverse names of documentation addresses.
 LOCAL_ZONES = (
     "test.",
     "invalid.",
