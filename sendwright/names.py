@@ -29,8 +29,8 @@ def domain_name(text: str) -> str:
     return _name(text, _LABEL, "letters, digits and hyphens")
 
 
-def record_name(text: str) -> str:
-    """Return a name at which records may stand, as ``_spf.example.com`` (RFC 8552), like ``domain_name``."""
+def spf_domain(text: str) -> str:
+    """Return a name that an SPF record may stand at, as ``_spf.example.com`` (RFC 8552), like ``domain_name``."""
     return _name(text, _RECORD_LABEL, "letters, digits, hyphens and underscores")
 
 
@@ -118,7 +118,7 @@ def _argument(text: str) -> str:
 IpAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(ip_address)]
 PublicAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(ip_address), AfterValidator(public_address)]
 DomainName = Annotated[str, AfterValidator(domain_name)]
-RecordName = Annotated[str, AfterValidator(record_name)]
+SpfDomain = Annotated[str, AfterValidator(spf_domain)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 MailtoUri = Annotated[str, AfterValidator(mailto)]
 LocalPart = Annotated[str, _matching(_LOCAL_PART, "a local part of lower-case letters, digits and . _ + = -")]

@@ -23,7 +23,7 @@ from sendwright.names import (
     MasterFileText,
     PlainPath,
     PublicAddress,
-    RecordName,
+    SpfDomain,
     SshHost,
     TsigName,
     UnixUser,
@@ -213,7 +213,7 @@ class Spf(Model):
     ``~all`` by default: with DMARC it is as strict as ``-all``, and forwarded mail survives (RFC 9989 section 8).
     """
 
-    include: tuple[RecordName, ...] = ()
+    include: tuple[SpfDomain, ...] = ()
     addresses: tuple[Address, ...] = ()
     all: Literal["-all", "~all", "?all"] = "~all"
 
