@@ -42,7 +42,7 @@ class Question:
 class Ask(Protocol):
     """Answer one question; NoAnswer if the server says nothing."""
 
-    def __call__(self, question: Question) -> dns.message.Message:
+    def __call__(self, question: Question, /) -> dns.message.Message:
         """Return the server's message, whatever its rcode."""
         ...
 

@@ -1,0 +1,92 @@
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from sendwright.dns.transport import NoAnswer, Question
+from sendwright.dns.zones import AskFor, InZone, NotHere, locate, read_zone, wildcards_above
+from sendwright.errors import NotAllowed, ServerUnreachable
+
+_SOA = "ns1.example.com. h.example.com. 1 3600 600 86400 300"
+
+
+def _message(
+    answer: dns.rrset.RRset | None = None,
+    authority: dns.rrset.RRset | None = None,
+    *,
+    aa: bool = True,
+    rcode: dns.rcode.Rcode = dns.rcode.NOERROR,
+) -> dns.message.Message:
+    message = dns.message.make_response(dns.message.make_query("example.com", "SOA"))
+    message.flags |= dns.flags.AA if aa else dns.flags.Flag(0)
+    message.answer = [answer] if answer else []
+    message.authority = [authority] if authority else []
+    message.set_rcode(rcode)
+    return message
+
+
+def _soa(zone: str) -> dns.rrset.RRset:
+    return dns.rrset.from_text(zone + ".", 60, "IN", "SOA", _SOA)
+
+
+def test_the_zone_is_the_owner_of_the_soa_that_the_server_names() -> None:
+    """In the answer at the apex, in the authority section below it, existing or not (RFC 2308 section 3)."""
+    nothing = _message(authority=_soa("example.com"), rcode=dns.rcode.NXDOMAIN)
+
+    assert read_zone("example.com", _message(_soa("example.com"))) == InZone("example.com")
+    assert read_zone("x.example.com", nothing) == InZone("example.com")
+
+
+def test_an_alias_lies_where_its_parent_does() -> None:
+    """The rest of the answer speaks of the alias' target."""
+    alias = dns.rrset.from_text("www.example.com.", 60, "IN", "CNAME", "example.net.")
+
+    assert read_zone("www.example.com", _message(alias, _soa("example.net"))) == AskFor("example.com")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        _message(aa=False),
+        _message(rcode=dns.rcode.REFUSED, aa=False),
+        _message(),
+        _message(authority=_soa("example.net")),
+    ],
+)
+def test_a_server_that_does_not_speak_for_a_name_is_not_believed(message: dns.message.Message) -> None:
+    """A referral, a refusal, no zone, or a zone that the name cannot lie in."""
+    assert isinstance(read_zone("x.example.com", message), NotHere)
+
+
+def test_every_name_is_located_and_aliases_are_asked_again() -> None:
+    """One question a name."""
+    alias = dns.rrset.from_text("www.example.com.", 60, "IN", "CNAME", "example.net.")
+
+    def ask(question: Question) -> dns.message.Message:
+        return _message(alias) if question.name == "www.example.com" else _message(authority=_soa("example.com"))
+
+    names = ["www.example.com", "a.example.com"]
+
+    assert locate(names, ask, "192.0.2.1", "the server") == dict.fromkeys(names, "example.com")
+
+
+def test_a_server_that_is_silent_or_not_primary_is_named() -> None:
+    """With what to do about it."""
+
+    def silent(_question: Question) -> dns.message.Message:
+        raise NoAnswer("no answer within 2 s")
+
+    def refuses(_question: Question) -> dns.message.Message:
+        return _message(rcode=dns.rcode.REFUSED, aa=False)
+
+    with pytest.raises(ServerUnreachable, match="the server 192"):
+        locate(["example.com"], silent, "192.0.2.1", "the server 192.0.2.1")
+    with pytest.raises(NotAllowed, match="REFUSED"):
+        locate(["example.com"], refuses, "192.0.2.1", "the server 192.0.2.1")
+
+
+def test_the_wildcards_that_may_answer_for_a_name() -> None:
+    """Every one above it in the zone (RFC 4592 section 3.3); none above the apex."""
+    assert wildcards_above("a.b.example.com", "example.com") == ["*.b.example.com", "*.example.com"]
+    assert wildcards_above("example.com", "example.com") == []
