@@ -14,6 +14,11 @@ from sendwright.stack import DkimAlgorithm, Host, Stack
 from sendwright.state.model import DkimKey
 
 _ETC = "/etc/opendkim"
+# What a reader is shown or a program acts on (RFC 6376 section 5.4.1).
+_FIELDS = (
+    "From,Reply-To,Subject,Date,To,Cc,MIME-Version,Content-Type,Message-ID,In-Reply-To,References,List-Id,List-Help,"
+    "List-Unsubscribe,List-Unsubscribe-Post,List-Subscribe,List-Post,List-Owner,List-Archive"
+)
 _SOCKETS = "opendkim"  # below /var/spool/postfix: Postfix's daemons are chrooted there
 
 
@@ -38,9 +43,11 @@ def opendkim(stack: Stack, host: Host, material: Material) -> Service:
         # postfix, because its queue directory holds our sockets and its group opens them.
         packages=("opendkim", "postfix"),
         directories=(
-            Directory(_ETC, group="opendkim", mode=0o750),
-            Directory(f"{_ETC}/keys", group="opendkim", mode=0o750, exclusive=True),
-            *(Directory(f, group="opendkim", mode=0o750, exclusive=True) for f in folders),
+            Directory(_ETC),
+            *(
+                Directory(f, owner="opendkim", group="opendkim", mode=0o700, exclusive=True)
+                for f in (f"{_ETC}/keys", *folders)
+            ),
             Directory(f"/var/spool/postfix/{_SOCKETS}", owner="opendkim", group="postfix", mode=0o750),
         ),
         files=(
@@ -67,15 +74,13 @@ _KINDS = ("conf", "keytable", "signingtable")
 def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, keys: Iterable[DkimKey]) -> tuple[File, ...]:
     keys = tuple(keys)
     held = [k for d in stack.domains_of(host) for k in installed(d, keys) if k.algorithm is algorithm]
+    sockets = f"/var/spool/postfix/{_SOCKETS}"
     texts = (
-        render("opendkim/opendkim.conf.j2", algorithm=algorithm, etc=_ETC, sockets=f"/var/spool/postfix/{_SOCKETS}"),
+        render("opendkim/opendkim.conf.j2", algorithm=algorithm, etc=_ETC, sockets=sockets, fields=_FIELDS),
         render("opendkim/keytable.j2", rows=[(k.record_name, f"{k.domain}:{k.selector}:{_path(k)}") for k in held]),
         render("opendkim/signingtable.j2", probes=_probes(held), signers=_signers(stack, host, algorithm, keys)),
     )
-    return tuple(
-        File(f"{_ETC}/{algorithm}.{kind}", text, group="opendkim", mode=0o640)
-        for kind, text in zip(_KINDS, texts, strict=True)
-    )
+    return tuple(File(f"{_ETC}/{algorithm}.{kind}", text) for kind, text in zip(_KINDS, texts, strict=True))
 
 
 def _probes(held: Iterable[DkimKey]) -> list[tuple[str, str]]:

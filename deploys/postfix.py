@@ -96,7 +96,7 @@ def _tables(stack: Stack, host: Host, material: Material) -> tuple[File, ...]:
         "addresses": ("Each address to where its mail goes; @domain is for bounces.", _addresses(mail, host)),
         "maildirs": ("Internal names to Maildirs.", mail.maildirs),
         "recipients": ("Whom anybody may write to; everybody else is refused.", _recipients(mail)),
-        "internal": ("What cannot be reached over SMTP.", _internal(host)),
+        "internal": ("What cannot be reached over SMTP.", _internal(mail, host)),
         "null_sender": ("Bounces may come to any local part.", {"<>": "accept_bounces"}),
         "logins": (
             "Which logins own an envelope sender, domains that are live on this host only.",
@@ -121,8 +121,10 @@ def _recipients(mail: Receiving) -> Mapping[str, str]:
     return {**dict.fromkeys(mail.addresses, "DUNNO"), **refused}
 
 
-def _internal(host: Host) -> Mapping[str, str]:
-    return {KEPT: "550 5.1.1 No such mailbox here", probe_mailbox(host): "550 5.7.1 Not reachable over SMTP"}
+def _internal(mail: Receiving, host: Host) -> Mapping[str, str]:
+    # Internal names are refused at whatever domain: an address literal of this host, user@[192.0.2.1], is local too.
+    names = {f"{name}@": "550 5.1.1 No such mailbox here" for name in mail.maildirs}
+    return {probe_mailbox(host): "550 5.7.1 Not reachable over SMTP", KEPT: "550 5.1.1 No such mailbox here", **names}
 
 
 def _trimming(stack: Stack) -> str:

@@ -249,7 +249,8 @@ def serve() -> None:
             self.fields = {"from": [], "sender": [], "odd": []}
             self.login = self.getsymval("{auth_authen}") or ""
             if not self.login:
-                return self._answer(Refusal("451", "4.7.1", "Try later: Postfix did not say who is logged in."))
+                # Postfix refuses those at RCPT, in words that a mail program understands; if it does not, eom does.
+                return int(Milter.CONTINUE)
             envelope = sender[1:-1] if sender[:1] == "<" and sender[-1:] == ">" else sender
             return self._answer(self._judged(lambda allowed: decide_envelope(self.login, envelope, allowed)))
 
@@ -261,6 +262,8 @@ def serve() -> None:
             return int(Milter.CONTINUE)
 
         def eom(self) -> int:
+            if not self.login:
+                return self._answer(Refusal("451", "4.7.1", "Try later: Postfix did not say who is logged in."))
             if self.fields["odd"]:
                 return self._answer(Refusal("550", "5.7.1", "Refused: a field name resembles From or Sender."))
             seen = self.fields
