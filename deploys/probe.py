@@ -17,7 +17,7 @@ from sendwright.stack import Host
 
 @dataclass(frozen=True)
 class ChrootAnswer:
-    """What smtp(8) sees of the local resolver: whether it ``answered``, and whether the answer was validated (``ad``)."""
+    """What smtp(8) sees of the local resolver: did it answer, and was the answer validated (the AD bit)."""
 
     answered: bool
     ad: bool

@@ -1,4 +1,4 @@
-"""Print whether a validated answer is seen as such from inside Postfix's chroot, as {"answered": …, "ad": …}.
+"""Print whether Postfix's chroot sees that answers are validated, as {"answered": …, "ad": …}.
 
 Run by sendwright on a host, as root, from templates/probe/chroot_ad.py: never installed. It asks as smtp(8) does: as the
 user postfix, inside the queue directory, through the C library's resolver and whatever resolv.conf lies there.
