@@ -1,9 +1,11 @@
 """The parts of the lab that need no lab: what it would build, and what it would say of a mistake."""
 
+from pathlib import Path
+
 import pytest
 
 from sendwright.errors import LabError
-from sendwright.lab import HostSpec, LabSpec, RRset, ZoneSpec, images, login, processes, zones
+from sendwright.lab import HostSpec, LabSpec, RRset, ZoneSpec, images, login, processes, requirements, zones
 
 ALL = ("com", "example.com", "mail.example.com", "sendwright-lab.example", ".")
 INBOX = zones.Inbox("inbox.example", "ab" * 32)
@@ -128,3 +130,14 @@ def test_a_process_is_not_taken_for_another_of_its_number() -> None:
 
     assert this.alive
     assert not processes.Process(this.pid, this.started + 1).alive
+
+
+def test_everything_that_a_machine_lacks_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A person installs what is missing with one command."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(LabError) as error:
+        requirements.check()
+
+    assert "systemd-nspawn is not installed" in str(error.value)
+    assert "apt-get install --no-install-recommends iproute2 mmdebstrap systemd-container" in str(error.value)

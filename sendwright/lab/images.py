@@ -104,22 +104,22 @@ def ensure(recipe: Recipe, progress: Callable[[str], None]) -> Path:
     if image.exists():
         return image
     image.parent.mkdir(parents=True, exist_ok=True)
-    with lock(image.parent / f".{recipe.name}.lock"):
+    with lock(image.parent / f".{recipe.name}.lock") as descriptor:
         if not image.exists():
             progress(f"building the image {recipe.name} (once; about half a minute)")
-            _build(recipe, image)
+            _build(recipe, image, descriptor)
     return image
 
 
 @contextmanager
-def lock(file: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, waiting for whoever holds it now."""
+def lock(file: Path) -> Iterator[int]:
+    """Hold an exclusive lock on a file, waiting for whoever holds it now; yields its descriptor."""
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle.fileno()
 
 
-def _build(recipe: Recipe, image: Path) -> None:
+def _build(recipe: Recipe, image: Path, lock: int) -> None:
     unfinished = image.with_name(f".{recipe.name}.building")
     sources = image.with_name(f".{recipe.name}.list")
     mounts.unmount_below(unfinished)
@@ -133,7 +133,10 @@ def _build(recipe: Recipe, image: Path) -> None:
     ]
     command += [f"--customize-hook={hook}" for hook in _hooks(recipe)]
     command += [recipe.suite, str(unfinished), str(sources)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    # mmdebstrap holds the lock too: should we be killed, it goes on for a while, and nobody may build meanwhile.
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, pass_fds=(lock,)
+    )
     sources.unlink()
     if done.returncode:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -18,6 +18,7 @@ from sendwright.errors import LabError
 
 FOLDER = Path("/run/netns")
 _RESOLVERS = Path("/etc/netns")
+_DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
 _SETTINGS = Path("/proc/sys/net")
 _CLONE_NEWNET = 0x40000000
 
@@ -96,13 +97,13 @@ def _setns(descriptor: int) -> None:
 
 
 def _configure(namespace: str, addresses: Sequence[str]) -> None:
+    families = {ipaddress.ip_address(text).version for text in addresses}
     with inside(namespace):
-        for setting in (
-            # Duplicate address detection keeps a v6 address unusable for over a second.
-            Path("ipv6/conf/eth0/accept_dad"),
-            Path("ipv6/conf/eth0/accept_ra"),
-        ):
-            (_SETTINGS / setting).write_text("0")
+        # Duplicate address detection keeps a v6 address unusable for over a second.
+        (_SETTINGS / "ipv6/conf/eth0/accept_dad").write_text("0")
+        if 6 not in families:
+            # Its link-local address would reach the others of the segment, and mail leave from it.
+            (_SETTINGS / "ipv6/conf/eth0/disable_ipv6").write_text("1")
         for family in ("ipv4", "ipv6"):
             # Nobody answers for an unknown address: say so after 0.6 seconds, not three.
             (_SETTINGS / family / "neigh/eth0/retrans_time_ms").write_text("200")
@@ -110,7 +111,8 @@ def _configure(namespace: str, addresses: Sequence[str]) -> None:
     for text in addresses:
         address = ipaddress.ip_address(text)
         lines.append(f"address add {address}/{address.max_prefixlen} dev eth0")
-    _batch(namespace, [*lines, "route add 0.0.0.0/0 dev eth0", "route add ::/0 dev eth0"])
+    lines += [f"route add {everywhere} dev eth0" for family, everywhere in _DEFAULTS.items() if family in families]
+    _batch(namespace, lines)
 
 
 def _batch(namespace: str, lines: Sequence[str]) -> None:

@@ -1,9 +1,11 @@
 """All labs of this machine: what each is fit for, and how those that nobody needs are cleaned away."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sendwright.errors import LabError
 from sendwright.lab import layout, mounts, netns, processes, state
 from sendwright.lab.machine import lab_group, segment_name
 
@@ -60,7 +62,11 @@ def condition(found: state.State) -> Condition:
 
 
 def _status(name: str) -> Status:
-    found = state.load(name)
+    try:
+        found = state.load(name)
+    except LabError:
+        # It may well be somebody's: only a person decides that it goes.
+        return Status(name, Condition.DAMAGED, kept=True, hosts=())
     if found is None:
         # The machine was switched off, or its creator was killed before it had written the file.
         return Status(name, Condition.DEAD, kept=False, hosts=())
@@ -68,8 +74,10 @@ def _status(name: str) -> Status:
 
 
 def _clean(name: str) -> None:
-    found = state.load(name)
-    disks = found.disks if found else state.disks(name)
+    disks = state.disks(name)
+    with suppress(LabError):
+        if found := state.load(name):
+            disks = found.disks
     processes.end_group(lab_group(name))
     mounts.unmount_below(disks)
     for namespace in (*netns.names(f"{segment_name(name)}."), segment_name(name)):

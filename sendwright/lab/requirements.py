@@ -13,8 +13,10 @@ TOOLS = {
     "mmdebstrap": "mmdebstrap",
     "ip": "iproute2",
     "nsenter": "util-linux",
-    "ssh-keygen": "openssh-client",
 }
+
+# From linux/capability.h.
+_CAP_SYS_ADMIN = 21
 
 
 def check() -> None:
@@ -34,12 +36,22 @@ def problems() -> list[str]:
     found = []
     if os.geteuid() != 0:
         found.append("it needs root, for network namespaces and mounts")
+    elif not _may_administer():
+        found.append("this root may not make namespaces and mounts (an ordinary container?)")
+    if " cgroup2 " not in Path("/proc/self/mounts").read_text():
+        found.append("no cgroup2 hierarchy is mounted")
     if "\toverlay\n" not in Path("/proc/filesystems").read_text() and not _module_exists("overlay"):
         found.append("the kernel has no overlayfs")
     if not Path("/proc/self/ns/net").exists():
         found.append("the kernel has no network namespaces")
     found += [f"{tool} is not installed" for tool in TOOLS if shutil.which(tool) is None]
     return found
+
+
+def _may_administer() -> bool:
+    status = Path("/proc/self/status").read_text()
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    return bool(effective >> _CAP_SYS_ADMIN & 1)
 
 
 def _module_exists(name: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from sendwright.errors import LabError
 from sendwright.lab import images, processes
@@ -106,11 +106,15 @@ def save(state: State) -> None:
 
 
 def load(name: str) -> State | None:
-    """Return what is written down of a lab; None if nothing is."""
+    """Return what is written down of a lab; None if nothing is. LabError if another version wrote it."""
     try:
         return _JSON.validate_json((FOLDER / name / "lab.json").read_bytes())
     except FileNotFoundError:
         return None
+    except ValidationError:
+        raise LabError(
+            f"the lab {name} was written down by another version.", f"Take it down: sendwright lab down {name}"
+        ) from None
 
 
 def names() -> list[str]:

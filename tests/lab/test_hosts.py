@@ -93,3 +93,11 @@ def test_a_service_stops_although_another_machine_runs_one_of_that_name(lab: Lab
 
     assert first.group != second.group
     assert second.run(["systemctl", "is-active", "ssh"]).stdout.strip() == "active"
+
+
+def test_a_host_without_a_v6_address_speaks_no_v6(lab: Lab) -> None:
+    """Not even from a link-local address, as on a provider's network without v6."""
+    with netns.inside(lab.host("mx2.example.com").namespace), socket.socket(socket.AF_INET6) as outward:
+        result = outward.connect_ex(("fd53:656e:6477::25", 25))
+
+    assert result in {errno.ENETUNREACH, errno.EADDRNOTAVAIL}
