@@ -5,6 +5,7 @@ sets TCP_NODELAY (a round trip costs 47 ms without it, 3 ms with it). Neither th
 key is named, the agent or ``~/.ssh`` takes part; the user's known_hosts is read as a last resort, and never written.
 """
 
+import logging
 import socket
 import threading
 import time
@@ -19,6 +20,9 @@ import paramiko
 from sendwright.errors import HostKeyMismatch, LoginRefused, Unreachable
 from sendwright.hostkeys import KnownHosts, lookup_name
 from sendwright.stack import Host, SecretRef
+
+# Without a handler paramiko's own errors would land on the terminal, beside the sentence that we make of them.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 Secret = Callable[[SecretRef, Path, str], str]
 
@@ -220,6 +224,7 @@ def _handshake(host: Host, algorithms: tuple[str, ...], timeout: float) -> param
     transport.get_security_options().key_types = algorithms
     try:
         transport.start_client(timeout=timeout)
+        transport.get_remote_server_key()  # start_client returns in silence when the time is up
     except paramiko.ssh_exception.IncompatiblePeer:
         transport.close()
         return None
