@@ -62,23 +62,31 @@ def issue(
     if isinstance(host.tls, CertificateFile):
         chain, pem = certfile.read(host.name, host.tls, now, base)
         return _certificate(host, chain, pem), pem
-    key = _loaded(existing_key) if existing_key else ec.generate_private_key(ec.SECP256R1())
+    key = _kept(existing_key) or ec.generate_private_key(ec.SECP256R1())
     life = timedelta(days=host.tls.days)
-    subject = _subject(host.name)
-    if isinstance(host.tls, InternalCa):
-        if authority is None:
-            raise ValueError("internal-ca needs an authority")
-        signer, signing_key = x509.load_pem_x509_certificate(authority.certificate.encode()), _loaded(authority.key_pem)
-        life = min(life, signer.not_valid_after_utc - now)
-        builder = _leaf(_builder(subject, signer.subject, key.public_key(), now, life), host.name)
-        identifier = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-        from_signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
-        builder = builder.add_extension(from_signer, critical=False)
+    if not isinstance(host.tls, InternalCa):
+        subject = _subject(host.name)
+        made = _leaf(_builder(subject, subject, key.public_key(), now, life), host.name).sign(key, hashes.SHA256())
+    elif authority is None:
+        raise ValueError("internal-ca needs an authority")
     else:
-        signing_key = key
-        builder = _leaf(_builder(subject, subject, key.public_key(), now, life), host.name)
+        made = _signed_leaf(host.name, key.public_key(), now, life, authority)
     pem = _key_pem(key)
-    return _certificate(host, _pem(builder.sign(signing_key, hashes.SHA256())), pem), pem
+    return _certificate(host, _pem(made), pem), pem
+
+
+def _signed_leaf(
+    host: str, public: ec.EllipticCurvePublicKey, now: datetime, life: timedelta, authority: Authority
+) -> x509.Certificate:
+    signer = x509.load_pem_x509_certificate(authority.certificate.encode())
+    key = _kept(authority.key_pem)
+    if key is None:
+        raise ValueError("the authority's key is no ECDSA key")
+    life = min(life, signer.not_valid_after_utc - now)
+    identifier = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    from_signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    builder = _leaf(_builder(_subject(host), signer.subject, public, now, life), host)
+    return builder.add_extension(from_signer, critical=False).sign(key, hashes.SHA256())
 
 
 def due(
@@ -184,11 +192,10 @@ def _certificate(host: Host, chain: str, pem: bytes) -> Certificate:
     return Certificate(host.name, host.tls.mode, chain, key, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
 
 
-def _loaded(pem: bytes) -> ec.EllipticCurvePrivateKey:
-    key = serialization.load_pem_private_key(pem, None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("not an ECDSA key")  # noqa: TRY004 - it is the content that is wrong
-    return key
+def _kept(pem: bytes | None) -> ec.EllipticCurvePrivateKey | None:
+    """Return the key to keep, or None: one of another kind is from a time when the inventory said something else."""
+    key = serialization.load_pem_private_key(pem, None) if pem else None
+    return key if isinstance(key, ec.EllipticCurvePrivateKey) else None
 
 
 def _pem(certificate: x509.Certificate) -> str:

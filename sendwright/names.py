@@ -109,9 +109,9 @@ def _matching(pattern: re.Pattern[str], allowed: str) -> AfterValidator:
 
 
 def _argument(text: str) -> str:
-    # A NUL cannot be handed to a program at all; other control characters have no business in an argument.
-    if not text.isprintable():
-        raise ValueError("not an argument of printable characters")
+    # A program's arguments end at a NUL; Python raises when it is asked to hand one over.
+    if "\0" in text:
+        raise ValueError("not an argument for a program: it holds a NUL character")
     return text
 
 
