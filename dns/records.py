@@ -7,6 +7,7 @@ name and bounces to it arrive without. An explicit one would only add a record t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from sendwright.dkim import record_text
 from sendwright.dns.rdata import txt
 from sendwright.plan import Stage
 from sendwright.stack import Address, Domain, Host, HostState, Mx, Stack
@@ -144,9 +145,4 @@ def _dkim(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[Record]:
         revoked = key.stage is KeyStage.REVOKED
         why = f"DKIM: the {key.algorithm} key {key.selector} is {key.stage}"
         stage = Stage.CONTRACT if revoked else Stage.EXPAND
-        yield Record(key.record_name, "TXT", TTL, txt(_key_text(key)), why, stage)
-
-
-def _key_text(key: DkimKey) -> str:
-    public = "" if key.stage is KeyStage.REVOKED else key.public
-    return f"v=DKIM1; k={key.algorithm}; p={public}"
+        yield Record(key.record_name, "TXT", TTL, txt(record_text(key)), why, stage)
