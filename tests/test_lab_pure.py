@@ -71,9 +71,17 @@ def test_a_specification_is_refused_with_every_mistake_at_once() -> None:
     )
 
     with pytest.raises(LabError) as error:
-        LabSpec("Not A Name", hosts).check()
+        LabSpec("Not A Name", hosts, (ZoneSpec("inbox.example"),)).check()
 
-    for mistake in ("Not A Name", "release 11", "198.18.0.7", "both have 203.0.113.1", "no-address", "d.example.com"):
+    for mistake in (
+        "Not A Name",
+        "release 11",
+        "198.18.0.7",
+        "both have 203.0.113.1",
+        "no-address",
+        "d.example.com",
+        "inbox.example",
+    ):
         assert mistake in str(error.value)
 
 

@@ -71,6 +71,7 @@ class Lab:
         """
         requirements.check()
         spec.check()
+        requirements.make_room(progress)
         registry.sweep()
         building.ensure_images(spec, progress)
         drawn = state.draw(spec, keep=keep)

@@ -1,9 +1,8 @@
 """Which machines a lab consists of; pure: nothing is looked at."""
 
-from sendwright.lab import zones
 from sendwright.lab.inbox import Inbox
 from sendwright.lab.machine import Machine
-from sendwright.lab.spec import INBOX, PRIMARY, RESOLVER, SECONDARY
+from sendwright.lab.spec import HOME, INBOX, PRIMARY, RESOLVER, SECONDARY
 from sendwright.lab.state import State
 
 _DNS, _MAIL, _FIRST_HOST = 1, 2, 3
@@ -11,7 +10,7 @@ _DNS, _MAIL, _FIRST_HOST = 1, 2, 3
 
 def world(state: State) -> Machine:
     """Return the machine that serves DNS."""
-    return _machine(state, _DNS, f"dns.{zones.HOME}", (*PRIMARY, *SECONDARY, *RESOLVER))
+    return _machine(state, _DNS, f"dns.{HOME}", (*PRIMARY, *SECONDARY, *RESOLVER))
 
 
 def inbox(state: State) -> Inbox:

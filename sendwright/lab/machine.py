@@ -92,14 +92,18 @@ class Machine:
         deadline = time.monotonic() + timeout
         started = False
         while time.monotonic() < deadline:
-            started = started or self.leader is not None
-            if started and self.leader is None:
-                break
             if self.greets(port, greeting):
                 return
+            running = self.leader is not None
+            if started and not running:
+                raise LabError(f"{self.name} stopped while it booted.", self._console())
+            started = started or running
             time.sleep(0.05)
-        console = (self.disk / "console.log").read_text(errors="replace").strip().splitlines()[-8:]
-        raise LabError(f"{self.name} did not come up within {timeout:.0f} s.", "Its console:\n" + "\n".join(console))
+        raise LabError(f"{self.name} did not answer on port {port} within {timeout:.0f} s.", self._console())
+
+    def _console(self) -> str:
+        lines = (self.disk / "console.log").read_text(errors="replace").strip().splitlines()
+        return "Its console:\n" + "\n".join(lines[-8:])
 
     def greets(self, port: int, greeting: bytes) -> bool:
         """Whether a server on the machine's first address greets with these bytes, within a second."""

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from sendwright.errors import LabError
@@ -17,6 +18,16 @@ TOOLS = {
 
 # From linux/capability.h.
 _CAP_SYS_ADMIN = 21
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+# systemd in each machine takes about seven, and all machines share root's: 128, the default, is 18 machines.
+_INSTANCES = 1024
+
+
+def make_room(progress: Callable[[str], None]) -> None:
+    """Raise, until the next boot, the one limit of the kernel's that several labs side by side run into."""
+    if (limit := int(_INOTIFY.read_text())) < _INSTANCES:
+        progress(f"raising fs.inotify.max_user_instances from {limit} to {_INSTANCES}, until the next boot")
+        _INOTIFY.write_text(str(_INSTANCES))
 
 
 def check() -> None:

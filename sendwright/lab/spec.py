@@ -14,6 +14,8 @@ SECONDARY = ("198.18.0.12", "fd53:656e:6477::12")
 INBOX = ("198.18.0.25", "fd53:656e:6477::25")
 RESOLVER = ("198.18.0.53", "fd53:656e:6477::53")
 _RESERVED = (ipaddress.ip_network("198.18.0.0/15"), ipaddress.ip_network("fd53:656e:6477::/64"))
+#: The zone of the lab's own machines.
+HOME = "sendwright-lab.example"
 
 
 class Resolver(StrEnum):
@@ -82,7 +84,9 @@ def _name_problems(spec: LabSpec) -> list[str]:
         problems.append(f"the name {spec.name!r} is not of lower-case letters, digits and dashes, at most 24")
     names = [host.name for host in spec.hosts]
     problems += [f"two hosts are called {name}" for name in sorted({n for n in names if names.count(n) > 1})]
+    taken = {".", "in-addr.arpa", "ip6.arpa", HOME, spec.inbox_domain}
     zones = [zone.name for zone in spec.zones]
+    problems += [f"the lab has a zone {name} of its own" for name in zones if name in taken]
     problems += [f"two zones are called {name}" for name in sorted({n for n in zones if zones.count(n) > 1})]
     return problems
 

@@ -4,10 +4,8 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sendwright.lab.spec import CONTROLLER, INBOX, PRIMARY, RESOLVER, SECONDARY, LabSpec, RRset, ZoneSpec
+from sendwright.lab.spec import CONTROLLER, HOME, INBOX, PRIMARY, RESOLVER, SECONDARY, LabSpec, RRset, ZoneSpec
 
-#: The zone of the lab's own machines.
-HOME = "sendwright-lab.example"
 CONTROLLER_NAME, RESOLVER_NAME = f"controller.{HOME}", f"resolver.{HOME}"
 NAME_SERVERS = {f"ns1.{HOME}": PRIMARY, f"ns2.{HOME}": SECONDARY}
 

@@ -1,7 +1,9 @@
 """The receiving server is as strict as a large receiver, and says what it found."""
 
 import base64
+import hashlib
 import smtplib
+import ssl
 import uuid
 
 import dkim
@@ -9,6 +11,7 @@ import dns.query
 import dns.tsigkeyring
 import dns.update
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -113,3 +116,18 @@ def test_two_mailboxes_refuse_so_that_bounces_and_delays_can_be_rehearsed(lab: L
         deliver(lab, message("bounce"), to=f"{mailbox}@inbox.example")
 
     assert refusal.value.recipients[f"{mailbox}@inbox.example"][0] == code
+
+
+def test_the_inbox_can_be_delivered_to_by_dane(lab: Lab) -> None:
+    """The certificate that it shows is the one that its TLSA record names (RFC 7672)."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with netns.inside(lab.namespace), smtplib.SMTP("198.18.0.25", 25, "controller.sendwright-lab.example") as client:
+        client.starttls(context=context)
+        shown = client.sock.getpeercert(binary_form=True)  # type: ignore[union-attr] # the socket is a TLS one now
+    key = x509.load_der_x509_certificate(shown).public_key()
+    digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+    (published,) = [each for each in lab.records("inbox.example") if each.type == "TLSA"]
+
+    assert published.values == (f"3 1 1 {digest}",)
