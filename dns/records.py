@@ -126,7 +126,7 @@ def _dmarc(domain: Domain) -> Record:
 def _consent(stack: Stack, domain: Domain) -> Iterator[Record]:
     for uri in (*domain.dmarc_rua, *domain.dmarc.ruf):
         other = uri.rpartition("@")[2]
-        if stack.covering(other) and not _same_organisation(domain.name, other):
+        if not _same_organisation(domain.name, other) and stack.covering(other):
             name = f"{domain.name}._report._dmarc.{other}"
             why = f"{other} agrees to take DMARC reports about {domain.name} (RFC 9990)"
             yield Record(name, "TXT", TTL, txt("v=DMARC1"), why)

@@ -5,12 +5,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import dns.exception
 import dns.flags
 import dns.message
 import dns.query
+
+from sendwright.errors import UsageError
 
 PARALLEL = 16
 _PAYLOAD = 1232
@@ -66,6 +69,21 @@ def query(question: Question, port: int = 53, timeout: float = 2.0, tries: int =
         else:
             return message
     raise NoAnswer(reason)
+
+
+def system_resolver(path: Path = Path("/etc/resolv.conf")) -> str:
+    """Return the address of the resolver that this machine uses; UsageError if it names none."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", _NO_RESOLVER) from error
+    found = [words[1] for line in lines if len(words := line.split()) > 1 and words[0] == "nameserver"]
+    if not found:
+        raise UsageError(f"{path} names no resolver.", _NO_RESOLVER)
+    return found[0]
+
+
+_NO_RESOLVER = "Give this machine a resolver, best a validating one of its own: a line `nameserver ADDRESS`."
 
 
 def ask_all(ask: Ask, questions: Sequence[Question]) -> list[dns.message.Message | NoAnswer]:

@@ -219,6 +219,7 @@ def test_a_value_is_waited_for_until_the_last_server_has_it(lab: Lab, tmp_path: 
     held = watch(0)
     lab.release_secondary()
     done = watch(20)
+    _swap(_provider(lab, tmp_path, 53), name, "TXT", None)
 
     assert known == {target: Timing(negative=2)}
     assert len(world.servers[ZONE]) == 4
