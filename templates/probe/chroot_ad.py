@@ -1,6 +1,6 @@
 """Print whether Postfix's chroot sees that answers are validated, as {"answered": …, "ad": …}.
 
-Run by sendwright on a host, as root, from templates/probe/chroot_ad.py: never installed. It asks as smtp(8) does: as the
+Run on a host, as root, from templates/probe/chroot_ad.py: never installed. It asks as smtp(8) does: as the
 user postfix, inside the queue directory, through the C library's resolver and whatever resolv.conf lies there.
 """
 

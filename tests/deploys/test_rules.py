@@ -1,0 +1,285 @@
+"""The rules that rendered hosts keep, whatever the inventory."""
+
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendwright.deploys.material import Material
+from sendwright.deploys.receiving import KEPT, receiving
+from sendwright.deploys.sender import services
+from sendwright.deploys.submission import Rights, owners
+from sendwright.service import Release, Running, Sealed, Service
+from sendwright.signing import probe_address
+from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
+from sendwright.state.model import DkimKey, KeyStage
+
+MakeStack = Callable[..., Stack]
+MakeMaterial = Callable[..., Material]
+MakeKey = Callable[..., DkimKey]
+RELEASES = pytest.mark.parametrize("release", list(Release))
+
+
+def rendered(stack: Stack, material: Material, release: Release = Release.BOOKWORM) -> tuple[Service, ...]:
+    """The services of a stack's first host."""
+    return services(stack, stack.hosts[0], release, material)
+
+
+def service(found: tuple[Service, ...], name: str) -> Service:
+    """The service of that name."""
+    return next(s for s in found if s.name == name)
+
+
+def text(found: tuple[Service, ...], path: str) -> str:
+    """The content of one file."""
+    content = next(f.content for s in found for f in s.files if f.path == path)
+    assert isinstance(content, str)
+    return content
+
+
+def table(found: tuple[Service, ...], path: str) -> Mapping[str, str]:
+    """A lookup table as Postfix and OpenDKIM read it."""
+    lines = (line for line in text(found, path).splitlines() if line and not line.startswith("#"))
+    return {line.split(None, 1)[0]: line.split(None, 1)[1] for line in lines}
+
+
+@RELEASES
+def test_submission_is_closed_until_a_domain_is_live(
+    release: Release, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """No service on 587 or 465, and no other way out either, while no domain's keys are proven here."""
+    found = rendered(make_stack(), make_material(), release)
+
+    assert "submission" not in text(found, "/etc/postfix/master.cf").replace("No submission", "")
+    assert "\ndefer_transports       = smtp relay\n" in text(found, "/etc/postfix/main.cf")
+    assert {s.port for s in service(found, "postfix").listens} == {25}
+    assert table(found, "/etc/postfix/logins") == {}
+
+
+@RELEASES
+def test_one_live_domain_opens_submission_for_itself_only(
+    release: Release, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """The login map and the guard's list never let anybody send as a domain that is not live."""
+    found = rendered(make_stack(), make_material(live=("example.com",)), release)
+
+    assert {s.port for s in service(found, "postfix").listens} == {25, 587, 465}
+    assert "defer_transports" not in text(found, "/etc/postfix/main.cf")
+    assert table(found, "/etc/postfix/logins") == {"@example.com": "app", "anna@example.com": "anna app"}
+    assert json.loads(text(found, "/etc/sendwright/senders.json")) == {
+        "anna": {"now": ["anna@example.com"], "later": ["anna@example.net"]},
+        "app": {"now": ["example.com"], "later": ["example.net"]},
+    }
+
+
+def test_a_key_that_is_proven_elsewhere_opens_nothing_here(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """A domain is live on a host only by proofs of that very host."""
+    found = rendered(make_stack(), make_material(live=("example.com",), host="mx2.example.com"))
+
+    assert {s.port for s in service(found, "postfix").listens} == {25}
+
+
+def test_a_draining_host_takes_no_submission_but_empties_its_queue_signed(
+    make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """Draining closes 587 and 465, and changes nothing about delivery and signing."""
+    found = rendered(make_stack(state="draining"), make_material(live=("example.com",)))
+
+    assert {s.port for s in service(found, "postfix").listens} == {25}
+    assert "defer_transports" not in text(found, "/etc/postfix/main.cf")
+    assert "example.com" in table(found, "/etc/opendkim/rsa.signingtable")
+
+
+def test_every_milter_of_submission_comes_after_the_guard(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """Nothing is signed before the guard has let it pass."""
+    found = rendered(make_stack(), make_material(live=("example.com",)))
+
+    assert (
+        "\nsubmission_milters = unix:sendwright-guard/guard.sock, unix:opendkim/rsa.sock, unix:opendkim/ed25519.sock\n"
+        in text(found, "/etc/postfix/main.cf")
+    )
+
+
+def test_port_25_signs_nothing_and_relays_for_nobody(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """Its service has no milter and no authentication, and refuses what is not addressed to this host."""
+    found = rendered(make_stack(), make_material(live=("example.com",)))
+
+    master = text(found, "/etc/postfix/master.cf")
+    port_25 = master[master.index("\nsmtp       inet") : master.index("\nsubmission inet")]
+    assert "milter" not in port_25
+    assert "sasl" not in port_25
+    assert "smtpd_relay_restrictions=reject_unauth_destination" in port_25
+    main = text(found, "/etc/postfix/main.cf")
+    assert "\nsmtpd_relay_restrictions = reject\n" in main
+    assert "\nsmtpd_milters" not in main
+
+
+@pytest.mark.parametrize("algorithm", list(DkimAlgorithm))
+def test_a_probed_key_signs_its_own_address_and_nothing_else(
+    algorithm: DkimAlgorithm, make_stack: MakeStack, make_material: MakeMaterial, make_key: MakeKey
+) -> None:
+    """During a rotation the new key lies on the host and proves itself; the old one goes on signing."""
+    new = make_key("example.com", algorithm, KeyStage.PUBLISHED, serial=2)
+    found = rendered(make_stack(), make_material(live=("example.com",), extra=(new,)))
+
+    signing = table(found, f"/etc/opendkim/{algorithm}.signingtable")
+    assert signing[probe_address(new)] == new.record_name
+    assert [address for address, key in signing.items() if key == new.record_name] == [probe_address(new)]
+    assert signing["example.com"] == signing["mx1.example.com"] == f"sw{algorithm}1._domainkey.example.com"
+
+
+def test_bounces_are_signed_by_the_domain_above_the_host(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """MAILER-DAEMON writes from the host's name; without a live domain above it, nobody can sign for it."""
+    under = rendered(make_stack(), make_material(live=("example.com",)))
+    strange = rendered(make_stack(name="mx1.example.org"), make_material(live=("example.com",), host="mx1.example.org"))
+
+    assert "mx1.example.com" in table(under, "/etc/opendkim/rsa.signingtable")
+    assert "mx1.example.org" not in table(strange, "/etc/opendkim/rsa.signingtable")
+
+
+def test_every_key_in_a_table_lies_on_the_host_and_is_readable_by_the_signer_only(
+    make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """A key file that is missing or open would make OpenDKIM answer every message with an error."""
+    found = rendered(make_stack(), make_material(live=("example.com",)))
+
+    files = {f.path: f for f in service(found, "opendkim").files}
+    for algorithm in DkimAlgorithm:
+        for place in table(found, f"/etc/opendkim/{algorithm}.keytable").values():
+            key = files[place.split(":")[2]]
+            assert (key.owner, key.group, key.mode) == ("opendkim", "opendkim", 0o600)
+            assert isinstance(key.content, Sealed)
+
+
+def test_without_ed25519_its_signer_is_down_and_not_asked(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """A domain that declares RSA only gets one signature, and no milter that is not there."""
+    found = rendered(make_stack(algorithms=("rsa",)), make_material(live=("example.com",)))
+
+    signer = service(found, "opendkim")
+    states = {unit.name: unit.state for unit in signer.units}
+    assert states["sendwright-opendkim@ed25519.service"] is Running.DOWN
+    assert "/etc/opendkim/ed25519.conf" in signer.absent
+    assert "ed25519" not in text(found, "/etc/postfix/main.cf")
+
+
+@RELEASES
+def test_hashes_and_private_keys_are_secret_files(
+    release: Release, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """Nothing private is world-readable or appears in a diff."""
+    found = rendered(make_stack(), make_material(live=("example.com",)), release)
+
+    for file in (f for s in found for f in s.files):
+        if isinstance(file.content, Sealed) or "$argon2id$" in file.content:
+            assert file.private
+            assert not file.mode & 0o007
+
+
+def test_a_host_without_v6_never_sends_or_listens_on_it(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """Mail from an undeclared address would fail SPF."""
+    found = rendered(make_stack(ipv6=False), make_material())
+
+    main = text(found, "/etc/postfix/main.cf")
+    assert "\ninet_protocols = ipv4\n" in main
+    assert "smtp_bind_address6" not in main
+    assert "::1" not in main
+    assert "::1" not in text(found, "/etc/unbound/unbound.conf")
+
+
+def test_behind_nat_nothing_is_bound(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """A cloud's public address is not on the machine; the kernel chooses."""
+    found = rendered(make_stack(bind=False), make_material())
+
+    assert "smtp_bind_address" not in text(found, "/etc/postfix/main.cf")
+
+
+def test_the_chroot_sees_the_same_resolver_as_the_host(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """smtp(8) reads its own copy: another one would switch DANE off without a word."""
+    found = rendered(make_stack(), make_material())
+
+    assert text(found, "/etc/resolv.conf") == text(found, "/var/spool/postfix/etc/resolv.conf")
+
+
+def test_the_resolver_answers_before_resolv_conf_points_at_it(
+    make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """A host must never be left without name resolution between two services."""
+    names = [s.name for s in rendered(make_stack(), make_material())]
+
+    assert names.index("unbound") < names.index("resolv.conf") < names.index("postfix")
+
+
+def test_probes_and_internal_names_cannot_be_reached_over_smtp(
+    make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """A stranger must not be able to plant a message among the proofs."""
+    found = rendered(make_stack(), make_material(live=("example.com",)))
+
+    refused = table(found, "/etc/postfix/internal")
+    assert refused["probe@mx1.example.com"].startswith("550")
+    assert refused[KEPT].startswith("550")
+    for name in table(found, "/etc/postfix/maildirs"):
+        assert refused[f"{name}@"].startswith("550")
+    main = text(found, "/etc/postfix/main.cf")
+    for restrictions in ("inbound_recipient_restrictions", "submission_recipient_restrictions"):
+        rules = main[main.index(f"\n{restrictions} =") :]
+        assert rules.index("/etc/postfix/internal") < rules.index("/etc/postfix/recipients")
+
+
+def test_a_sending_domain_takes_postmaster_abuse_and_its_reports(make_stack: MakeStack) -> None:
+    """RFC 5321 section 4.5.1, RFC 2142, and what the domain's own DMARC and TLS-RPT records ask others to send."""
+    stack = make_stack()
+
+    addresses = receiving(stack, stack.hosts[0]).addresses
+
+    wanted = {"postmaster", "abuse", "dmarc", "tls-reports", "hello", "boss"}
+    assert {a.split("@")[0] for a in addresses if a.endswith("@example.com")} == wanted
+    assert {a.split("@")[0] for a in addresses if a.endswith("@mx1.example.com")} == {"postmaster", "abuse"}
+    assert not [a for a in addresses if a.endswith("@example.net")]
+
+
+LOCALS = st.sampled_from(["a", "b", "c", "postmaster", "bounces"])
+OWN = st.builds("{}@{}".format, LOCALS, st.sampled_from(["one.example", "two.example"]))
+TARGETS = st.none() | OWN | st.just("x@far.example")
+
+
+@given(st.tuples(TARGETS, TARGETS), st.tuples(st.dictionaries(LOCALS, TARGETS), st.dictionaries(LOCALS, TARGETS)))
+def test_mail_always_ends_in_a_maildir_or_elsewhere(
+    forwards: tuple[str | None, str | None], aliases: tuple[dict[str, str | None], dict[str, str | None]]
+) -> None:
+    """However aliases and forwards point at each other, no mail goes round in circles or to an unknown address."""
+    domains = tuple(
+        Domain.model_validate({"name": name, "dns": "d", "receive": {"forward": forward, "aliases": names}})
+        for name, forward, names in zip(("one.example", "two.example"), forwards, aliases, strict=True)
+    )
+    host = Host.model_validate(
+        {"name": "mx.one.example", "ssh": {"hostname": "h"}, "egress": [{"public": "192.0.2.1"}]}
+    )
+    mail = receiving(Stack(hosts=(host,), domains=domains), host)
+
+    for start in (*mail.addresses, *(f"@{d}" for d in mail.catch_all)):
+        target = mail.catch_all[start[1:]] if start.startswith("@") else mail.addresses[start]
+        for _ in range(len(mail.addresses) + 1):
+            if target not in mail.addresses:
+                break
+            target = mail.addresses[target]
+        local, _, at = target.rpartition("@")
+        assert at == "far.example" or (at == KEPT and local in mail.maildirs)
+
+
+NAMES = st.sets(st.sampled_from(["a.example", "b.example", "x@a.example", "y@a.example", "x@b.example"]))
+
+
+@given(st.dictionaries(st.sampled_from(["u", "v", "w"]), NAMES))
+def test_postfix_and_the_guard_agree_on_who_owns_an_address(rights: dict[str, set[str]]) -> None:
+    """Postfix takes the first entry of address and @domain; the guard takes both: the outcome must be one."""
+    found = [Rights(login, tuple(sorted(names)), ()) for login, names in rights.items()]
+
+    entries = owners(found)
+
+    for address in ("x@a.example", "y@a.example", "z@a.example", "x@b.example"):
+        domain = address.partition("@")[2]
+        postfix = entries.get(address) or entries.get(f"@{domain}") or ()
+        assert set(postfix) == {login for login, names in rights.items() if {address, domain} & names}
