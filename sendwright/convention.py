@@ -30,7 +30,7 @@ def read(file: Path) -> Declared:
     problems: list[Problem] = []
     groups = dict(_groups(_attributes(file, file.name, problems), problems))
     data = {
-        path.stem: _exported(path, _attributes(path, f"group_data/{path.name}", problems))
+        path.stem: _exported(path, _attributes(path, f"group_data/{path.name}", problems), problems)
         for path in sorted((file.parent / "group_data").glob("*.py"))
     }
     if problems:
@@ -40,8 +40,12 @@ def read(file: Path) -> Declared:
 
 def locate(path: Path) -> Path:
     """Return the inventory file that a path means: itself, or ``inventory.py`` in a folder; else UsageError."""
-    file = path / "inventory.py" if path.is_dir() else path
-    if not file.is_file():
+    try:
+        file = path / "inventory.py" if path.is_dir() else path
+        found = file.is_file()
+    except OSError as error:
+        raise UsageError(f"{plain(path)} cannot be read: {error.strerror}.", "Mend its permissions.") from None
+    if not found:
         raise UsageError(f"there is no inventory at {plain(file)}.", "Begin one with: sendwright init DIR")
     return file
 
@@ -69,15 +73,18 @@ def _attributes(file: Path, shown: str, problems: list[Problem]) -> dict[str, An
     return attributes
 
 
-def _exported(file: Path, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _exported(file: Path, attributes: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
     """Return a group_data file's data: what ``__all__`` names, else everything that was not imported."""
     if "__all__" in attributes:
         wanted = attributes["__all__"]
+        if not isinstance(wanted, list | tuple):
+            problems.append(Problem(place(f"group_data/{file.name}", "__all__"), "must be a list of names"))
+            return {}
         return {k: v for k, v in attributes.items() if k in wanted and not k.startswith("__")}
     try:
         imported = set(_imported(ast.parse(file.read_bytes())))
-    except (SyntaxError, ValueError):
-        return {}
+    except (OSError, SyntaxError, ValueError):
+        return {}  # it could not be run either, which is a problem already
     return {k: v for k, v in attributes.items() if k not in imported and not k.startswith("__")}
 
 

@@ -18,8 +18,9 @@ LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,126}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _UNIX_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-# A path that starts with a hyphen would be read as an option by whatever it is handed to.
-_PATH = re.compile(r"(?!-)[A-Za-z0-9._~/@%+=:,-]{1,1024}")
+# A path that starts with a hyphen would be read as an option by whatever it is handed to; another user's home (~name)
+# is looked up, and fails, where nobody expects it.
+_PATH = re.compile(r"(?!-)(?:~/)?[A-Za-z0-9._/@%+=:,-]{1,1024}")
 # No "$" (it would be $INCLUDE), no quotes, no braces: what records of addresses, name servers and keys are written in.
 _MASTER_FILE = re.compile(r"[A-Za-z0-9 ._:;()+/=\t\n-]{1,65536}")
 
@@ -128,7 +129,7 @@ Fingerprint = Annotated[
     str, _matching(_FINGERPRINT, "SHA256:… as `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it")
 ]
 UnixUser = Annotated[str, _matching(_UNIX_USER, "a Unix user name")]
-PlainPath = Annotated[str, _matching(_PATH, "a path of letters, digits and . _ ~ / @ % + = : , -")]
+PlainPath = Annotated[str, _matching(_PATH, "a path of letters, digits and . _ / @ % + = : , - (or ~/ before it)")]
 EnvironmentName = Annotated[str, _matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "an environment variable's name")]
 TsigName = Annotated[str, _matching(re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?"), "a TSIG key's name")]
 SshHost = Annotated[str, AfterValidator(ssh_host)]

@@ -125,6 +125,7 @@ def test_the_example_means_the_same_to_pyinfra() -> None:
         ({"inventory.py": "a = [('x',)]"}, "a › 1", "not a host"),
         ({"inventory.py": "a = ('one.example', 'two.example')"}, "a", "write hosts as a list"),
         ({"inventory.py": "a = ()"}, "a", "write hosts as a list"),
+        ({"inventory.py": "a = ['x']", "group_data/all.py": "__all__ = 5"}, "group_data/all.py › __all__", "a list"),
     ],
 )
 def test_a_mistake_in_the_program_is_named_with_its_line(

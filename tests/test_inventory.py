@@ -101,6 +101,7 @@ def test_five_mistakes_are_reported_together_each_with_its_place_and_what_is_all
         ({"dns": {"main": PROVIDER, "b d": PROVIDER}}, "dns › b d", "letters, digits"),
         ({"key_store": {"unencrypted": "yes"}}, "key_store › unencrypted", "I know that anybody"),
         ({"state_dir": "a b"}, "state_dir", "a path of"),
+        ({"state_dir": "~root/x"}, "state_dir", "a path of"),
         ({"rehearsal": {"root_hints": "$INCLUDE x", "trust_anchor": "."}}, "rehearsal › root_hints", "without $"),
     ],
 )

@@ -215,7 +215,9 @@ class StateFolder:
         return self._read(stories.CLAIMS, self.path / "claims.json") or ()
 
     def _save_claims(self, claims: Iterable[Claim]) -> None:
-        files.write(self.path / "claims.json", stories.dump(stories.CLAIMS, tuple(sorted(claims, key=_value))))
+        ordered = tuple(sorted(claims, key=_value))
+        if ordered != self._claims():
+            files.write(self.path / "claims.json", stories.dump(stories.CLAIMS, ordered))
 
     def _story(self, key: DkimKey) -> Path:
         return self.path / "keys" / key.domain / f"{key.selector}.json"

@@ -44,8 +44,16 @@ AUTHORITY = TypeAdapter(AuthorityStory)
 
 
 def dump(adapter: TypeAdapter[Any], thing: object) -> bytes:
-    """Return a thing as JSON text: one setting a line, so that a diff in git reads well."""
-    return (json.dumps(adapter.dump_python(thing, mode="json"), indent=2, ensure_ascii=False) + "\n").encode()
+    """Return a thing as JSON text: one setting a line, so that a diff in git reads well.
+
+    Raises ValueError for what could not be read back: written, it would shut the folder for every later run.
+    """
+    content = (json.dumps(adapter.dump_python(thing, mode="json"), indent=2, ensure_ascii=False) + "\n").encode()
+    try:
+        adapter.validate_json(content)
+    except ValidationError as error:
+        raise ValueError(f"{type(thing).__name__}: {error.errors(include_input=False)[0]['msg']}") from None
+    return content
 
 
 def parse(adapter: TypeAdapter[Thing], content: bytes, path: Path) -> Thing:

@@ -240,6 +240,18 @@ def test_the_ledger_keeps_the_first_date_and_forgets_what_is_released(tmp_path: 
     assert state.load().claims == (one,)
 
 
+def test_what_could_not_be_read_back_is_never_written(tmp_path: Path) -> None:
+    """Otherwise one bad value would shut the folder for every later run."""
+    state = folder(tmp_path)
+    state.claim([])
+    assert not (tmp_path / "state").exists()
+
+    with pytest.raises(ValueError, match="record data"):
+        state.claim([Claim("example.com", "example.com", "TXT", "a\nb", NOW)])
+
+    assert folder(tmp_path).load() == State()
+
+
 def test_the_second_run_is_told_who_is_in(tmp_path: Path) -> None:
     """Two runs on one machine do not collide, and the lock ends with its block."""
     with folder(tmp_path).lock(), pytest.raises(StateError, match=f"process {os.getpid()}"):
