@@ -18,10 +18,11 @@ from sendwright.dns.rdata import canonical
 from sendwright.dns.slots import slot
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all
 from sendwright.dns.zones import wildcards_above
+from sendwright.errors import ServerUnreachable
 
 Answer = dns.message.Message | NoAnswer
 
-_POLL = timedelta(seconds=2)
+_POLL = timedelta(seconds=0.5)
 _SLOWEST_POLL = timedelta(seconds=60)
 
 
@@ -42,13 +43,22 @@ class World:
 def timings(world: World, targets: Iterable[Target]) -> dict[Target, Timing]:
     """Return what resolvers may hold for each target now; ask for it *before* publishing. Authoritative servers only.
 
-    A silent server is left out: it says nothing that could be remembered, and ``look`` will wait for it by name.
+    A silent server is left out: ``look`` will wait for it by name. Raises ServerUnreachable if all of a zone's are.
     """
     targets = sorted(set(targets))
     questions = {target: _timing_questions(world, target) for target in targets}
     everything = [q for asked in questions.values() for group in asked for q in group]
     answers = dict(zip(everything, ask_all(world.ask, everything), strict=True))
-    return {t: _timing(t, *([answers[q] for q in group] for group in questions[t])) for t in targets}
+    found = {}
+    for target in targets:
+        zone, own, wildcards = ([answers[q] for q in group] for group in questions[target])
+        if all(isinstance(answer, NoAnswer) for answer in zone):
+            what = f"none of its name servers answers: {', '.join(map(str, world.servers[target.zone]))}."
+            raise ServerUnreachable(
+                target.zone, what, "How long old answers are remembered is unknown: try again later."
+            )
+        found[target] = _timing(target, zone, own, wildcards)
+    return found
 
 
 def look(world: World, targets: Iterable[Target]) -> tuple[Look, ...]:

@@ -182,6 +182,16 @@ def test_a_key_that_is_served_already_replaced_nothing() -> None:
     assert timings(_world(_net(PUBLISHED)), [KEY]) == {KEY: Timing(negative=300)}
 
 
+def test_without_any_server_nobody_knows_how_long_to_wait() -> None:
+    """A wait that is too short would be worse than none."""
+    net = _net()
+    world = _world(net)
+    net.silent |= dict.fromkeys((NS1, NS2, NS2V6), NoAnswer("no answer within 2 s"))
+
+    with pytest.raises(ServerUnreachable, match="none of its name servers"):
+        timings(world, [KEY])
+
+
 # --- the loop ------------------------------------------------------------------------------------------------------
 
 
