@@ -18,7 +18,7 @@ from sendwright.hostdiff import differing
 from sendwright.needs import Load
 from sendwright.observation import Observation, parse
 from sendwright.observe import Desired, script, units
-from sendwright.service import Directory, File, Release, Service
+from sendwright.service import Directory, File, Release, Running, Service
 
 Commands = Generator[StringCommand, None, None]
 
@@ -67,23 +67,34 @@ def converge(services: tuple[Service, ...], observation: Observation, open_seale
     missing = tuple(dict.fromkeys(p for s in work for p in needs.packages(s, observation)))
     if missing or observation.held:
         packages(name=f"Install {', '.join(missing) or 'nothing more'}, without starting anything", wanted=missing)
-    for service in work:
-        _add_service(service, services, observation, open_sealed, loads[service.name])
+    # Over all services, though few have work: under the stock command an operation's place is its line and its position
+    # in loops, and hosts whose places differ in order have no common one.
+    for service in host.loop(services):  # type: ignore[no-untyped-call]
+        if service in work:
+            _add_service(service, services, observation, open_sealed, loads[service.name])
 
 
 def _add_service(
     service: Service, services: tuple[Service, ...], observation: Observation, open_sealed: scripts.Open, how: Load
 ) -> None:
     _accounts(service, observation)
-    tree(name=f"{service.name}: write its files", service=service, open_sealed=open_sealed)
-    clear(name=f"{service.name}: remove what must not be there", service=service, services=services)
+    if service.files or service.directories:
+        tree(name=f"{service.name}: write its files", service=service, open_sealed=open_sealed)
+    if service.absent or any(d.exclusive for d in service.directories):
+        clear(name=f"{service.name}: remove what must not be there", service=service, services=services)
     if how is not Load.NONE and service.validate:
         server.shell(name=f"{service.name}: validate its configuration", commands=list(service.validate))
-    unit_states(name=f"{service.name}: stop what must not run", service=service, up=False)
-    if how is not Load.NONE:
-        unit_states(name=f"{service.name}: unmask its units", service=service, up=True, only=("unmask",))
-        server.shell(name=f"{service.name}: {how} its daemons", commands=[scripts.take_configuration(service, how)])
-    unit_states(name=f"{service.name}: start and enable its units", service=service, up=True)
+    if any(unit.state is not Running.UP for unit in service.units):
+        unit_states(name=f"{service.name}: stop what must not run", service=service, up=False)
+    if how is not Load.NONE and service.reload_units:
+        masked = [step.unit for step in needs.unit_steps(service, observation, True) if step.verb == "unmask"]
+        commands = [
+            *(scripts.unit_command("unmask", unit) for unit in masked),
+            scripts.take_configuration(service, how),
+        ]
+        server.shell(name=f"{service.name}: {how} its daemons", commands=commands)
+    if any(unit.state is Running.UP for unit in service.units):
+        unit_states(name=f"{service.name}: start and enable its units", service=service, up=True)
     if service.listens:
         server.shell(name=f"{service.name}: wait until it listens", commands=[scripts.wait_for_ports(service.listens)])
     if how is not Load.NONE:
@@ -91,7 +102,7 @@ def _add_service(
 
 
 def _accounts(service: Service, observation: Observation) -> None:
-    for user in service.users:
+    for user in host.loop(service.users):  # type: ignore[no-untyped-call]
         if user.name in needs.users(service, observation):
             server.user(  # noqa: S604 - the account's shell, not one that runs this
                 name=f"{service.name}: create user {user.name}",
@@ -101,7 +112,7 @@ def _accounts(service: Service, observation: Observation) -> None:
                 system=True,
                 create_home=False,
             )
-    for name, group in needs.memberships(service, observation):
+    for name, group in host.loop(needs.memberships(service, observation)):  # type: ignore[no-untyped-call]
         server.shell(name=f"{service.name}: {name} joins {group}", commands=[f"usermod -aG {group} {name}"])
 
 
@@ -132,11 +143,10 @@ def clear(service: Service, services: tuple[Service, ...]) -> Commands:
 
 
 @operation()
-def unit_states(service: Service, up: bool, only: tuple[str, ...] = ()) -> Commands:
+def unit_states(service: Service, up: bool) -> Commands:
     """Bring the units of a service that should (or should not) be up to their state."""
     for step in needs.unit_steps(service, _look_at(service), up):
-        if not only or step.verb in only:
-            yield StringCommand(scripts.unit_command(step.verb, step.unit))
+        yield StringCommand(scripts.unit_command(step.verb, step.unit))
 
 
 def _look_at(service: Service) -> Observation:

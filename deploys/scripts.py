@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from sendwright.hostdiff import place
 from sendwright.needs import Load
-from sendwright.observe import MANAGED, POLICY, POLICY_MARK, POLICY_SAVED, STAMPS, STATE_DIR
+from sendwright.observe import MANAGED, POLICY, POLICY_MARK, POLICY_SAVED, STAMPS
 from sendwright.service import Directory, File, Sealed, Service, Socket
 
 Open = Callable[[Sealed], bytes]
@@ -49,7 +49,7 @@ mv "$file.part" "$file"
 
 def mark_managed() -> str:
     """Note that we are on a host before anything else is changed: from now on its mail server is ours."""
-    return f"umask 077; mkdir -p {STAMPS} && chmod 0755 {STATE_DIR} {STAMPS} && touch {MANAGED}"
+    return f"umask 077; mkdir -p {STAMPS} && touch {MANAGED}"
 
 
 def withdraw_stamps(services: Iterable[Service]) -> str:
@@ -103,7 +103,7 @@ done
 for group in {" ".join(sorted(set(groups)))}; do
   getent group "$group" >/dev/null || {{ echo "there is no group $group" >&2; exit 1; }}
 done
-names=$(base64 -d | tar -xvpf - --same-owner -C /) || exit 1
+names=$(base64 -d | tar -xvpmf - --same-owner -C /) || exit 1
 printf '%s\\n' "$names" | while IFS= read -r name; do
   case "$name" in *{_NEW}) ;; *) continue ;; esac
   target=${{name##*/.}}; target=${{target%{_NEW}}}
@@ -146,8 +146,6 @@ def paths_to_remove(paths: Iterable[str]) -> str:
 
 def take_configuration(service: Service, how: Load) -> str:
     """Make daemons load what lies on disk; what they say when they refuse goes to standard error."""
-    if not service.reload_units:
-        return "true"
     verb = "restart" if how is Load.RESTART else "reload-or-restart"
     steps = ["systemctl daemon-reload"] if any(f.path.startswith("/etc/systemd/") for f in service.files) else []
     steps += [_or_explain(f"systemctl {verb}", unit) for unit in service.reload_units]
@@ -196,4 +194,4 @@ def write_stamp(service: Service) -> str:
     """Note which configuration the daemons have loaded: the last step of a service, and an atomic one."""
     path = f"{STAMPS}/{service.name}"
     new = f"{STAMPS}/.{service.name}{_NEW}"
-    return f"umask 022; mkdir -p {STAMPS} && printf '%s\\n' {service.digest} >{new} && mv -f {new} {path}"
+    return f"umask 077; mkdir -p {STAMPS} && printf '%s\\n' {service.digest} >{new} && mv -f {new} {path}"

@@ -22,3 +22,10 @@ def services(stack: Stack, host: Host, release: Release, material: Material) -> 
         dovecot(release, material),
         postfix(stack, host, release, material),
     )
+
+
+# pyinfra executes this file without a name of its own; imported, it only answers `services`.
+if __name__ == "builtins":
+    from sendwright.deploys.stock import converge_this_host
+
+    converge_this_host()

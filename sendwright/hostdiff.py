@@ -31,9 +31,11 @@ def diff(host_name: str, services: tuple[Service, ...], observation: Observation
     items = [*_held(observation)]
     for service in services:
         items += _items(service, services, observation)
+    once = {(i.action, i.summary): i for i in reversed(items)}  # services share packages and directories
     return tuple(
         Change(Stage.HOSTS, Kind.HOST, i.action, host_name, printable(i.summary), printable(i.why), i.diff)
         for i in items
+        if once[i.action, i.summary] is i
     )
 
 
