@@ -81,6 +81,7 @@ def converge_job(work: Job, base: Path, report: Report, *, accept_unknown: bool 
         ssh.connect(host, base, secret=resolve, accept_unknown=accept_unknown) as verified,
         tempfile.TemporaryDirectory(prefix="sendwright-") as private,
     ):
+        verified.run("true")  # where sudo wants a password, pyinfra would ask for it on the terminal
         known_hosts = Path(private) / "known_hosts"
         known_hosts.write_text(verified.known_hosts_line)
         state = _state(host, _connection_data(verified, base, known_hosts))

@@ -78,7 +78,7 @@ def outbound_25(connection: Connection, name: str, timeout: int = 5) -> Outbound
     route says nothing about a firewall.
     """
     script = f"""export LC_ALL=C
-addresses=$(getent ahosts {shlex.quote(name)} | awk '$2 == "STREAM" {{ print $1 }}' | sort -u | head -n 4)
+addresses=$(timeout {2 * timeout} getent ahosts {shlex.quote(name)} | awk '$2 == "STREAM" {{ print $1 }}' | sort -u | head -n 4)
 [ -n "$addresses" ] || {{ echo unknown; exit 0; }}
 verdict=unknown
 for address in $addresses; do
