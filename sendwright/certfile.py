@@ -55,7 +55,7 @@ def covers(leaf: x509.Certificate, host: str) -> bool:
     """Tell whether a certificate names a host (RFC 6125 section 6.4.3: a wildcard stands for one whole label)."""
     try:
         alternative = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
         return False
     names = {name.lower() for name in alternative.get_values_for_type(x509.DNSName)}
     return host in names or f"*.{host.partition('.')[2]}" in names

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -105,8 +106,8 @@ def due(
         return "there is none yet"
     if certificate.mode != host.tls.mode:
         return f"the inventory says {host.tls.mode}, it is {certificate.mode}"
-    leaf = x509.load_pem_x509_certificate(certificate.chain.encode())
-    if not certfile.covers(leaf, host.name):
+    leaf = _parsed(certificate.chain)
+    if leaf is None or not certfile.covers(leaf, host.name):
         return f"it does not name {host.name}"
     if isinstance(host.tls, CertificateFile):
         # Somebody else renews it: only another file is a reason.
@@ -120,7 +121,8 @@ def authority_due(authority: str | None, now: datetime) -> str | None:
     """Return why a new internal authority is needed, or None; ``authority`` is its certificate as PEM text."""
     if authority is None:
         return "there is none yet"
-    return _ending(x509.load_pem_x509_certificate(authority.encode()), now)
+    found = _parsed(authority)
+    return "it is damaged" if found is None else _ending(found, now)
 
 
 def _ending(found: x509.Certificate, now: datetime) -> str | None:
@@ -131,13 +133,22 @@ def _ending(found: x509.Certificate, now: datetime) -> str | None:
 
 
 def _signed_by(leaf: x509.Certificate, authority: str) -> bool:
-    found = x509.load_pem_x509_certificate(authority.encode())
-    theirs = found.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    try:
-        ours = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    except x509.ExtensionNotFound:
+    found = _parsed(authority)
+    if found is None:
         return False
-    return ours == theirs
+    try:
+        leaf.verify_directly_issued_by(found)
+    except (InvalidSignature, TypeError, ValueError):
+        return False
+    return True
+
+
+def _parsed(pem: str) -> x509.Certificate | None:
+    # The state folder travels through git: what is in it may be anything.
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        return None
 
 
 def _builder(

@@ -1,6 +1,7 @@
 """TLS certificates: what clients and receivers will accept, judged by OpenSSL and by cryptography's verifier."""
 
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,16 @@ def test_a_new_authority_makes_every_certificate_of_the_old_one_due() -> None:
     assert certs.authority_due(AUTHORITY.certificate, NOW) is None
     assert certs.authority_due(AUTHORITY.certificate, NOW + timedelta(days=2500)) is not None
     assert certs.authority_due(None, NOW) is not None
+
+
+def test_a_damaged_certificate_is_due_and_no_traceback() -> None:
+    """The state folder travels through git; whatever arrives there is mended by issuing again."""
+    made, _ = certs.issue(INTERNAL, NOW, AUTHORITY)
+    damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+    assert certs.due(replace(made, chain=damaged), INTERNAL, NOW) is not None
+    assert certs.due(made, INTERNAL, NOW, damaged) == "it is from another authority"
+    assert certs.authority_due(damaged, NOW) == "it is damaged"
 
 
 def test_a_host_name_longer_than_a_common_name_gets_a_certificate() -> None:

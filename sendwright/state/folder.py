@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +34,7 @@ from sendwright.state.vault import Vault
 Thing = TypeVar("Thing")
 
 _NEEDS_NO_PRIVATE_PART = frozenset({KeyStage.REVOKED, KeyStage.REMOVED})
+_PEM_CHAIN = re.compile(rb"(?:-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)+")
 _IGNORED_BY_GIT = b".lock\n.*.tmp\n"
 
 
@@ -190,10 +192,10 @@ class StateFolder:
         content = files.read(story.with_suffix(".pem"))
         if content is None or not story.with_suffix(".key").exists():
             return None
-        try:
-            return content.decode("ascii")
-        except UnicodeDecodeError:
-            raise files.damaged(story.with_suffix(".pem"), "it holds no certificate") from None
+        # It goes to hosts as it is, so nothing but PEM may stand in it.
+        if not _PEM_CHAIN.fullmatch(content):
+            raise files.damaged(story.with_suffix(".pem"), "it holds something else than certificates")
+        return content.decode("ascii")
 
     def _save_pair(self, name: str, chain: str, private: bytes | None, story: bytes) -> None:
         """Write three files that belong together: without the story none counts, so it goes first and comes last."""

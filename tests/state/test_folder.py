@@ -215,6 +215,19 @@ def test_a_certificate_comes_back_and_keeps_its_key_when_renewed(tmp_path: Path)
     assert folder(tmp_path).open(second.key) == pem
 
 
+def test_a_chain_that_is_more_than_certificates_is_refused(tmp_path: Path) -> None:
+    """It is copied to hosts as it is; half a chain, as a kill leaves it, is merely issued again."""
+    folder(tmp_path).save_certificate(CERTIFICATE, TLS_PEM)
+    path = tmp_path / "state/tls/mx1.example.com.pem"
+
+    path.write_text(CERTIFICATE.chain * 2)
+    assert folder(tmp_path).load().certificates == ()
+
+    path.write_text(CERTIFICATE.chain + "smtpd_relay_restrictions = permit\n")
+    with pytest.raises(StateError, match=r"mx1\.example\.com\.pem is damaged"):
+        folder(tmp_path).load()
+
+
 def test_the_authority_comes_back(tmp_path: Path) -> None:
     """Its certificate needs no passphrase, its key does."""
     authority = certs.new_authority(NOW)
