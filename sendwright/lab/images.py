@@ -87,6 +87,16 @@ def cache() -> Path:
     return Path(os.environ.get("SENDWRIGHT_LAB_CACHE", "/var/cache/sendwright/lab"))
 
 
+def folder(name: str) -> Path:
+    """Return a folder of the cache, made if it is not there, that only root can look into.
+
+    What lies in it are whole systems, with old programs that run as root for whoever starts them.
+    """
+    place = cache() / name
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
 def path(recipe: Recipe) -> Path:
     """Return where the image of this recipe lies, or will lie once it is built."""
     digest = hashlib.sha256(json.dumps([asdict(recipe), _hooks(recipe)]).encode()).hexdigest()
@@ -103,8 +113,7 @@ def ensure(recipe: Recipe, progress: Callable[[str], None]) -> Path:
     image = path(recipe)
     if image.exists():
         return image
-    image.parent.mkdir(parents=True, exist_ok=True)
-    with lock(image.parent / f".{recipe.name}.lock") as descriptor:
+    with lock(folder("images") / f".{recipe.name}.lock") as descriptor:
         if not image.exists():
             progress(f"building the image {recipe.name} (once; about half a minute)")
             _build(recipe, image, descriptor)

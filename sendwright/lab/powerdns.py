@@ -21,8 +21,13 @@ class PowerDns:
     address: str
     key: str = field(repr=False)
 
-    def create(self, zone: str, records: Iterable[RRset], metadata: Mapping[str, str]) -> None:
-        """Create a signed zone on a primary, with its records and settings."""
+    def create(
+        self, zone: str, records: Iterable[RRset], metadata: Mapping[str, tuple[str, ...]], *, readers: str
+    ) -> None:
+        """Create a signed zone on a primary, with its records and settings.
+
+        ``readers`` is the name of the TSIG key with which the zone may be transferred.
+        """
         body = {
             "kind": "Master",
             "dnssec": True,
@@ -30,10 +35,12 @@ class PowerDns:
             "soa_edit_api": "INCREASE",
             "nameservers": [],
         }
+        # The one setting that the API wants here and refuses as metadata.
+        body["master_tsig_key_ids"] = [dotted(readers)]
         body["rrsets"] = [_as_json(rrset) for rrset in records]
         self._call("POST", "/zones", {"name": dotted(zone), **body})
-        for kind, value in metadata.items():
-            self._call("POST", f"/zones/{_key(zone)}/metadata", {"kind": kind, "metadata": [value]})
+        for kind, values in metadata.items():
+            self._call("POST", f"/zones/{_key(zone)}/metadata", {"kind": kind, "metadata": list(values)})
 
     def create_secondary(self, zone: str, primary: str) -> None:
         """Create a zone that is fetched from the primary at this address."""

@@ -32,8 +32,7 @@ def save(machine: Machine, key: str) -> None:
     The name, the SSH keys and the resolver are not part of it: each machine that starts from it gets its own.
     """
     folder = _folder(key)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with images.lock(folder.parent / ".lock"):
+    with images.lock(images.folder("snapshots") / ".lock"):
         below = mounts.lower(machine.root)
         machine.stop()
         unfinished = folder.with_name(f".{key}.unfinished")

@@ -89,6 +89,7 @@ def claim(state: State) -> None:
     except FileExistsError:
         name = state.spec.name
         raise LabError(f"there is a lab {name} already.", f"Take it down: sendwright lab down {name}") from None
+    images.folder("machines")
     save(state)
     _write(state.folder / "ssh_key", state.login.private)
     lines = [

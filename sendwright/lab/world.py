@@ -19,7 +19,7 @@ _NOWHERE = "198.18.255.254"
 _PRIMARY = f"""primary=yes
 xfr-cycle-interval=1
 only-notify={SECONDARY[0]}
-allow-axfr-ips=198.18.0.0/15
+allow-axfr-ips={SECONDARY[0]}
 dnsupdate=yes
 # Who may is decided by key, zone by zone.
 allow-dnsupdate-from=0.0.0.0/0, ::/0"""
@@ -81,7 +81,7 @@ def fill(machine: Machine, primary: PowerDns, secondary: PowerDns, contents: Seq
     delegations: dict[str, list[RRset]] = {name: [] for name in names}
     signers: tuple[str, ...] = ()
     for zone in contents:
-        primary.create(zone.name, (*zone.records, *delegations[zone.name]), _METADATA)
+        primary.create(zone.name, (*zone.records, *delegations[zone.name]), _METADATA, readers=TSIG_NAME)
         signers = primary.delegation_signers(zone.name)
         if zone.name != ".":
             delegations[zones.parent(zone.name, names)] += zones.delegation(zone.name, signers)
@@ -117,10 +117,10 @@ def render(name: str, **values: str) -> str:
 
 
 _METADATA = {
-    "TSIG-ALLOW-DNSUPDATE": TSIG_NAME,
-    "ALLOW-DNSUPDATE-FROM": "0.0.0.0/0",
-    "SOA-EDIT-DNSUPDATE": "INCREASE",
-    "NOTIFY-DNSUPDATE": "1",
+    "TSIG-ALLOW-DNSUPDATE": (TSIG_NAME,),
+    "ALLOW-DNSUPDATE-FROM": ("0.0.0.0/0", "::/0"),
+    "SOA-EDIT-DNSUPDATE": ("INCREASE",),
+    "NOTIFY-DNSUPDATE": ("1",),
 }
 
 

@@ -159,3 +159,36 @@ def test_a_lab_written_down_by_another_version_is_kept_until_told() -> None:
 
     assert kept is Condition.DAMAGED
     assert traces(folder.name) == []
+
+
+def test_a_kept_lab_outlives_its_creator_and_another_does_not() -> None:
+    """A lab that was asked to stay is not swept; one that belonged to a process goes with it."""
+    made = """
+import sys
+from sendwright.lab import Lab, LabSpec
+for name, keep in ((sys.argv[1], True), (sys.argv[2], False)):
+    Lab.up(LabSpec(name), print, keep=keep)
+"""
+    kept, owned = name("kept"), name("owned")
+    subprocess.run([sys.executable, "-c", made, kept, owned], check=True, timeout=120)
+
+    sweep()
+
+    try:
+        assert conditions()[kept] is Condition.UP
+        assert traces(owned) == []
+    finally:
+        down(kept)
+
+
+def test_a_thread_comes_home_from_a_namespace_even_if_it_fails_there(lab: Lab) -> None:
+    """A probe that raises inside the lab leaves the controller where it was."""
+    home = Path("/proc/thread-self/ns/net").readlink()
+
+    with lab.inside():
+        away = Path("/proc/thread-self/ns/net").readlink()
+    with pytest.raises(TimeoutError), lab.inside():
+        raise TimeoutError
+
+    assert away != home
+    assert Path("/proc/thread-self/ns/net").readlink() == home

@@ -12,6 +12,8 @@ import dns.rdatatype
 import dns.reversename
 import dns.tsigkeyring
 import dns.update
+import dns.xfr
+import dns.zone
 import pytest
 
 from sendwright.lab import Lab
@@ -105,3 +107,15 @@ def test_a_held_secondary_is_behind_until_it_is_released(lab: Lab) -> None:
 
     assert held
     assert eventually(served, 5)
+
+
+def test_a_zone_is_transferred_to_who_has_the_key(lab: Lab) -> None:
+    """AXFR answers the key of the zone's owner, and nobody else but the secondary."""
+    keys = dns.tsigkeyring.from_text({lab.tsig_name: (lab.tsig_algorithm, lab.tsig_secret)})
+    theirs, ours = dns.zone.Zone("example.com"), dns.zone.Zone("example.com")
+    with lab.inside():
+        dns.query.inbound_xfr(lab.primary.address, ours, dns.xfr.make_query(ours, keyring=keys)[0], timeout=5)
+        with pytest.raises(dns.xfr.TransferError):
+            dns.query.inbound_xfr(lab.primary.address, theirs, timeout=5)
+
+    assert ours.get_rdataset("mx1", "A") is not None
