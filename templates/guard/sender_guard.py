@@ -215,7 +215,8 @@ class Senders:
     def allowed(self, login: str) -> Allowed:
         """Return what a login may send as; nothing for an unknown one. Raises OSError, ValueError for a bad file."""
         now = os.stat(self._path)  # noqa: PTH116 - one call a message
-        seen = (now.st_ino, now.st_mtime_ns, now.st_size)
+        # The change time cannot be set by whoever writes the file; the modification time can.
+        seen = (now.st_ino, now.st_ctime_ns, now.st_size)
         if seen != self._seen:
             with open(self._path, encoding="utf-8") as file:  # noqa: PTH123
                 data = json.load(file)
