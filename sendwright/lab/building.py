@@ -15,8 +15,11 @@ Progress = Callable[[str], None]
 
 
 def ensure_images(spec: LabSpec, progress: Progress) -> None:
-    """Build what images a lab needs and the cache lacks."""
-    recipes = {_recipe(host) for host in spec.hosts} | {images.WORLD}
+    """Build what images a lab needs and the cache lacks; LabError if one cannot be built, or a snapshot is missing."""
+    for host in spec.hosts:
+        if host.snapshot:
+            snapshots.lower(host.snapshot)
+    recipes = {_recipe(host) for host in spec.hosts if not host.snapshot} | {images.WORLD}
     with ThreadPoolExecutor(max_workers=2) as pool:
         for build in [pool.submit(images.ensure, recipe, progress) for recipe in recipes]:
             build.result()
@@ -62,6 +65,7 @@ def _start_world(state: State) -> None:
     login.prepare(machine.root, machine.name, login.generate(), state.login.public)
     world.prepare(machine, state.api_key)
     machine.boot()
+    machine.wait()
 
 
 def _start_inbox(state: State, pem: str) -> None:

@@ -85,23 +85,28 @@ class PowerDns:
         """Whether the API answers at all."""
         try:
             self._call("GET", "")
-        except OSError:
+        except LabError:
             return False
         return True
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            status, text = self._exchange(method, path, None if body is None else json.dumps(body))
+        except (OSError, http.client.HTTPException) as error:
+            raise LabError(f"PowerDNS at {self.address} does not answer: {error}.", "Is the lab up?") from error
+        if status >= 300:
+            raise LabError(f"PowerDNS at {self.address} answered {status} to {method} {path}: {text[:300]}")
+        return json.loads(text) if text else None
+
+    def _exchange(self, method: str, path: str, body: str | None) -> tuple[int, str]:
         with netns.inside(self.namespace):
             connection = http.client.HTTPConnection(self.address, _PORT, timeout=10)
             try:
-                payload = None if body is None else json.dumps(body)
-                connection.request(method, f"/api/v1/servers/localhost{path}", payload, {"X-API-Key": self.key})
+                connection.request(method, f"/api/v1/servers/localhost{path}", body, {"X-API-Key": self.key})
                 response = connection.getresponse()
-                text = response.read().decode()
+                return response.status, response.read().decode()
             finally:
                 connection.close()
-        if response.status >= 300:
-            raise LabError(f"PowerDNS at {self.address} answered {response.status} to {method} {path}: {text[:300]}")
-        return json.loads(text) if text else None
 
 
 def dotted(name: str) -> str:

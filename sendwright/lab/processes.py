@@ -70,26 +70,30 @@ def members(folder: Path) -> list[int]:
 
 
 def number_inside(pid: int) -> int | None:
-    """Return the number that a process has in its own process namespace, if that is not ours."""
+    """Return the number that a process of a machine has inside it; None for processes outside of all machines."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     numbers = status.partition("NSpid:")[2].partition("\n")[0].split()
-    return int(numbers[-1]) if len(numbers) > 1 else None
+    return int(numbers[1]) if len(numbers) > 1 else None
 
 
 def end_group(folder: Path, *, timeout: float = 10) -> None:
     """Kill every process of a control group, waiting ``timeout`` seconds; fine if there is none."""
     deadline = time.monotonic() + timeout
-    while folder.exists() and (left := members(folder)):
+    while folder.exists():
+        left = members(folder)
         if time.monotonic() > deadline:
-            raise LabError(f"processes {left} in {folder} cannot be killed.", "Run `sendwright lab down` again.")
+            raise LabError(f"processes {left} in {folder} cannot be ended.", "Run `sendwright lab down` again.")
         for pid in left:
             _kill(pid)
+        # A group is busy until the last of its processes is quite gone.
+        with suppress(OSError):
+            for empty, _, _ in os.walk(folder, topdown=False):
+                Path(empty).rmdir()
+            return
         time.sleep(0.02)
-    for empty, _, _ in os.walk(folder, topdown=False):
-        Path(empty).rmdir()
 
 
 def _kill(pid: int) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 import string
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 
 from sendwright.errors import LabError
@@ -61,7 +62,7 @@ def prepare(machine: Machine, key: str) -> None:
             database: File("", 0o640, "pdns", "pdns"),
         }
         write(machine.root, files)
-        with sqlite3.connect(machine.root / database.lstrip("/")) as connection:
+        with closing(sqlite3.connect(machine.root / database.lstrip("/"))) as connection:
             connection.executescript(schema)
     local_zones = "\n".join(f'  local-zone: "{zone}" nodefault' for zone in LOCAL_ZONES)
     text = render("unbound.conf", v4=RESOLVER[0], v6=RESOLVER[1], local_zones=local_zones)

@@ -192,3 +192,15 @@ def test_a_thread_comes_home_from_a_namespace_even_if_it_fails_there(lab: Lab) -
 
     assert away != home
     assert Path("/proc/thread-self/ns/net").readlink() == home
+
+
+def test_a_missing_snapshot_is_noticed_before_anything_is_built() -> None:
+    """The error names the snapshot, and no part of the lab was made."""
+    spec = LabSpec(name("early"), (HostSpec("mx1.example.com", ("203.0.113.10",), snapshot="no-such-snapshot"),))
+    told: list[str] = []
+
+    with pytest.raises(LabError, match="no-such-snapshot"):
+        Lab.up(spec, told.append)
+
+    assert told == []
+    assert traces(spec.name) == []
