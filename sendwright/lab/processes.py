@@ -90,10 +90,20 @@ def end_group(folder: Path, *, timeout: float = 10) -> None:
             _kill(pid)
         # A group is busy until the last of its processes is quite gone.
         with suppress(OSError):
-            for empty, _, _ in os.walk(folder, topdown=False):
-                Path(empty).rmdir()
-            return
+            _remove(folder)
+            break
         time.sleep(0.02)
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, mountpoint, kind, options, *_ = line.split()
+        # Where both versions exist, nspawn makes the same groups in systemd's own hierarchy of version 1.
+        if kind == "cgroup" and "name=systemd" in options.split(","):
+            with suppress(OSError):
+                _remove(Path(mountpoint) / folder.relative_to(group("")))
+
+
+def _remove(folder: Path) -> None:
+    for empty, _, _ in os.walk(folder, topdown=False):
+        Path(empty).rmdir()
 
 
 def _kill(pid: int) -> None:

@@ -23,7 +23,7 @@ from sendwright.lab import (
     state,
     sweep,
 )
-from sendwright.lab.machine import lab_group, segment_name
+from sendwright.lab.machine import segment_name
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_machine")]
 
@@ -43,7 +43,8 @@ def traces(name: str) -> list[str]:
     """List everything on this machine that belongs to the lab of this name."""
     found = [*netns.names(f"{segment_name(name)}."), *(n for n in netns.names("") if n == segment_name(name))]
     found += [str(point) for point in mounts.below(state.disks(name))]
-    candidates = (lab_group(name), state.disks(name), state.FOLDER / name, Path("/etc/netns") / segment_name(name))
+    folders = (state.disks(name), state.FOLDER / name, Path("/etc/netns") / segment_name(name))
+    candidates = (*folders, *Path("/sys/fs/cgroup").glob(f"**/sendwright/{name}"))
     found += [str(path) for path in candidates if path.exists()]
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
