@@ -10,7 +10,7 @@ from sendwright.deploys.material import Material
 from sendwright.deploys.render import render
 from sendwright.service import Directory, File, Running, Service, Unit
 from sendwright.signing import installed, probe_address, signing
-from sendwright.stack import DkimAlgorithm, Host, Stack
+from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import DkimKey
 
 _ETC = "/etc/opendkim"
@@ -71,30 +71,47 @@ def opendkim(stack: Stack, host: Host, material: Material) -> Service:
 _KINDS = ("conf", "keytable", "signingtable")
 
 
-def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, keys: Iterable[DkimKey]) -> tuple[File, ...]:
-    keys = tuple(keys)
-    held = [k for d in stack.domains_of(host) for k in installed(d, keys) if k.algorithm is algorithm]
+def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]) -> tuple[File, ...]:
+    domains = tuple(d for d in stack.domains_of(host) if algorithm in d.dkim.algorithms)
+    held = [k for d in domains for k in installed(d, keys) if k.algorithm is algorithm]
     sockets = f"/var/spool/postfix/{_SOCKETS}"
+    signers = _signers(stack, host, domains, algorithm, keys)
     texts = (
         render("opendkim/opendkim.conf.j2", algorithm=algorithm, etc=_ETC, sockets=sockets, fields=_FIELDS),
         render("opendkim/keytable.j2", rows=[(k.record_name, f"{k.domain}:{k.selector}:{_path(k)}") for k in held]),
-        render("opendkim/signingtable.j2", probes=_probes(held), signers=_signers(stack, host, algorithm, keys)),
+        render(
+            "opendkim/signingtable.j2",
+            probes=[row for d in domains for row in _probes(d, host, algorithm, keys)],
+            signers=[(name, key.record_name) for name, key in signers.items() if key],
+            waiting=[name for name, key in signers.items() if not key],
+        ),
     )
     return tuple(File(f"{_ETC}/{algorithm}.{kind}", text) for kind, text in zip(_KINDS, texts, strict=True))
 
 
-def _probes(held: Iterable[DkimKey]) -> list[tuple[str, str]]:
-    return [(probe_address(k), k.record_name) for k in held]
+def _probes(domain: Domain, host: Host, algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]) -> list[tuple[str, str]]:
+    """Each key's probe is signed by that key; the other algorithm's signer adds what it would sign with, if anything."""
+    held = sorted(installed(domain, keys), key=lambda k: k.created)
+    own = [k for k in held if k.algorithm is algorithm]
+    other = _signer(domain, host, algorithm, keys) or (own[-1] if own else None)
+    found = [(k, k if k in own else other) for k in held]
+    return [(probe_address(probed), key.record_name) for probed, key in found if key is not None]
 
 
-def _signers(stack: Stack, host: Host, algorithm: DkimAlgorithm, keys: Iterable[DkimKey]) -> list[tuple[str, str]]:
-    keys = tuple(keys)
-    found = {d.name: k for d in stack.domains_of(host) for k in signing(d, host, keys) if k.algorithm is algorithm}
+def _signers(
+    stack: Stack, host: Host, domains: Iterable[Domain], algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]
+) -> dict[str, DkimKey | None]:
+    """Return the key that signs for each name, None for a name whose mail has to wait for one."""
+    found = {d.name: _signer(d, host, algorithm, keys) for d in domains}
     covering = stack.covering(host.name)
     if covering is not None and covering.name in found:
         # Bounces come from MAILER-DAEMON at the host's own name: aligned under the domain above it (RFC 9989).
         found.setdefault(host.name, found[covering.name])
-    return [(name, key.record_name) for name, key in sorted(found.items())]
+    return dict(sorted(found.items()))
+
+
+def _signer(domain: Domain, host: Host, algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]) -> DkimKey | None:
+    return next((k for k in signing(domain, host, keys) if k.algorithm is algorithm), None)
 
 
 def _folder(key: DkimKey) -> str:

@@ -130,6 +130,30 @@ def test_a_probed_key_signs_its_own_address_and_nothing_else(
     assert signing["example.com"] == signing["mx1.example.com"] == f"sw{algorithm}1._domainkey.example.com"
 
 
+@pytest.mark.parametrize("algorithm", list(DkimAlgorithm))
+def test_mail_of_a_domain_without_a_proven_key_waits(
+    algorithm: DkimAlgorithm, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """What is handed to sendmail during a first provision must not lie in the queue unsigned and leave later."""
+    closed = rendered(make_stack(), make_material())
+    half = rendered(make_stack(), make_material(live=("example.com",)))
+
+    for found, names in ((closed, ("example.com", "mx1.example.com", "example.net")), (half, ("example.net",))):
+        signing = table(found, f"/etc/opendkim/{algorithm}.signingtable")
+        assert tuple(sorted(n for n, key in signing.items() if key == "no-proven-key")) == tuple(sorted(names))
+        assert "no-proven-key" not in table(found, f"/etc/opendkim/{algorithm}.keytable")
+
+
+def test_a_probe_passes_the_signer_of_the_other_algorithm(make_stack: MakeStack, make_material: MakeMaterial) -> None:
+    """Its domain may have no proven key yet, and the probe must not wait for one."""
+    found = rendered(make_stack(), make_material())
+
+    tables = [table(found, f"/etc/opendkim/{a}.signingtable") for a in DkimAlgorithm]
+    probes = [{name for name in t if name.startswith("sendwright-probe+")} for t in tables]
+    assert len(probes[0]) == 4
+    assert probes[0] == probes[1]
+
+
 def test_bounces_are_signed_by_the_domain_above_the_host(make_stack: MakeStack, make_material: MakeMaterial) -> None:
     """MAILER-DAEMON writes from the host's name; without a live domain above it, nobody can sign for it."""
     under = rendered(make_stack(), make_material(live=("example.com",)))
