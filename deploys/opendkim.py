@@ -90,7 +90,7 @@ def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, keys: tuple[Dk
 
 
 def _probes(domain: Domain, host: Host, algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]) -> list[tuple[str, str]]:
-    """Each key's probe is signed by that key; the other algorithm's signer adds what it would sign with, if anything."""
+    """Each key's probe is signed by that key; the other signer adds what it would sign with, if anything."""
     held = sorted(installed(domain, keys), key=lambda k: k.created)
     own = [k for k in held if k.algorithm is algorithm]
     other = _signer(domain, host, algorithm, keys) or (own[-1] if own else None)
