@@ -104,14 +104,7 @@ def _add_service(
 def _accounts(service: Service, observation: Observation) -> None:
     for user in host.loop(service.users):  # type: ignore[no-untyped-call]
         if user.name in needs.users(service, observation):
-            server.user(  # noqa: S604 - the account's shell, not one that runs this
-                name=f"{service.name}: create user {user.name}",
-                user=user.name,
-                home=user.home,
-                shell="/usr/sbin/nologin",
-                system=True,
-                create_home=False,
-            )
+            server.shell(name=f"{service.name}: create user {user.name}", commands=[scripts.create_user(user)])
     for name, group in host.loop(needs.memberships(service, observation)):  # type: ignore[no-untyped-call]
         server.shell(name=f"{service.name}: {name} joins {group}", commands=[f"usermod -aG {group} {name}"])
 

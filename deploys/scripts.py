@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from sendwright.hostdiff import place
 from sendwright.needs import Load
 from sendwright.observe import MANAGED, POLICY, POLICY_MARK, POLICY_SAVED, STAMPS
-from sendwright.service import Directory, File, Sealed, Service, Socket
+from sendwright.service import Directory, File, Sealed, Service, Socket, SystemUser
 
 Open = Callable[[Sealed], bytes]
 
@@ -88,6 +88,13 @@ work() {{
 log=/run/sendwright-packages.log
 work >$log 2>&1 || {{ grep -E '^(E|Err|dpkg)[: ]' $log | tail -n 15 >&2; exit 1; }}
 """
+
+
+def create_user(user: SystemUser) -> str:
+    """Create a system account that cannot log in, with a group of its name; its home is a declared directory or none."""
+    group = f'$(getent group {user.name} >/dev/null && echo "-g {user.name}" || echo --user-group)'
+    options = f"--system --no-create-home --home-dir {shlex.quote(user.home)} --shell /usr/sbin/nologin"
+    return f"getent passwd {user.name} >/dev/null || useradd {options} {group} {user.name}"
 
 
 def install_tree(owners: Iterable[str], groups: Iterable[str]) -> str:

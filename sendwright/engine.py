@@ -126,11 +126,14 @@ def _state(host: Host, data: dict[str, Any]) -> "State":
 
 
 def _run(state: "State", work: Job, report: Report) -> Outcome:
+    import gevent  # type: ignore[import-untyped]
     from pyinfra.api.connect import connect_all
     from pyinfra.api.deploy import add_deploy
     from pyinfra.api.exceptions import PyinfraError
     from pyinfra.api.operations import run_ops
 
+    # Errors come back as data; pyinfra's greenlets would print a traceback of each as well.
+    gevent.get_hub().exception_stream = None
     name = work.host.name
     target = state.inventory.get_host(name)
     try:
@@ -193,7 +196,7 @@ def _excerpt(lines: list[str], work: Job) -> str:
     long = [s for s in secret if len(s) >= 8]
     shown = [printable(line) if not any(s in line for s in long) else "(a line with a secret)" for line in lines]
     kept = [f"  {line[:300]}\n" for line in shown if line.strip()][-_MOST_ERROR_LINES:]
-    return f"It said:\n{''.join(kept)}" if kept else ""
+    return f"It said:\n{''.join(kept)}" if kept else "It said nothing; the connection may have broken. "
 
 
 def _content(content: str | Sealed) -> bytes:

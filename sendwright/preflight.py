@@ -78,10 +78,10 @@ def outbound_25(connection: Connection, name: str, timeout: int = 5) -> Outbound
     route says nothing about a firewall.
     """
     script = f"""export LC_ALL=C
-addresses=$(timeout {2 * timeout} getent ahosts {shlex.quote(name)} | awk '$2 == "STREAM" {{ print $1 }}' | sort -u | head -n 4)
+addresses=$(timeout {2 * timeout} getent ahosts {shlex.quote(name)} | awk '/STREAM/ {{ print $1 }}' | sort -u)
 [ -n "$addresses" ] || {{ echo unknown; exit 0; }}
 verdict=unknown
-for address in $addresses; do
+for address in $(echo $addresses | cut -d ' ' -f 1-4); do
   error=$(timeout {timeout} bash -c 'exec 3<>"/dev/tcp/$0/25"' "$address" 2>&1) && {{ echo open; exit 0; }}
   status=$?
   case "$status/$error" in 124/*|*refused*|*"timed out"*|*prohibited*) verdict=blocked ;; esac

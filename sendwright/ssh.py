@@ -5,6 +5,7 @@ sets TCP_NODELAY (a round trip costs 47 ms without it, 3 ms with it). Neither th
 key is named, the agent or ``~/.ssh`` takes part; the user's known_hosts is read as a last resort, and never written.
 """
 
+import contextlib
 import logging
 import socket
 import threading
@@ -36,6 +37,21 @@ _FAMILIES = (
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 # An observation of thousands of files stays far below this; what is above is not an answer but an attack on memory.
 _MOST_OUTPUT = 64 * 1024 * 1024
+
+
+class _Prompt(socket.socket):
+    """A TCP socket that acknowledges at once: sshd leaves Nagle's algorithm on, and each side would wait for the other.
+
+    Without it a connection's first command takes 50 ms longer (measured). The kernel forgets the wish after a while.
+    """
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """Receive, and acknowledge."""
+        data = super().recv(size, flags)
+        if hasattr(socket, "TCP_QUICKACK"):  # Linux only
+            with contextlib.suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data
 
 
 @dataclass(frozen=True)
@@ -167,7 +183,7 @@ def open_socket(host: Host, timeout: float) -> socket.socket:
             host.name, f"cannot connect to {place}: {why}.", "Check ssh_hostname and ssh_port."
         ) from error
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
+    return _Prompt(sock.family, sock.type, sock.proto, sock.detach())
 
 
 def key_file(host: Host, base: Path) -> Path | None:
