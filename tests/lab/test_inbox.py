@@ -4,6 +4,7 @@ import base64
 import hashlib
 import smtplib
 import ssl
+import time
 import uuid
 
 import dkim
@@ -51,7 +52,9 @@ def publish(lab: Lab, selector: str, value: str) -> None:
     update.replace(f"{selector}._domainkey", 60, "TXT", strings)
     with lab.inside():
         dns.query.tcp(update, lab.primary.address, timeout=5)
-    lab.release_secondary()
+    name, deadline = f"{selector}._domainkey.example.com", time.monotonic() + 10
+    while name not in {rrset.name for rrset in lab.secondary.records("example.com")} and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def test_mail_of_a_well_behaved_client_is_judged_in_all_three_ways(lab: Lab) -> None:
