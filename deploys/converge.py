@@ -13,10 +13,11 @@ from pyinfra.api import FactBase, StringCommand, operation
 from pyinfra.operations import server
 
 from sendwright import needs
+from sendwright.answer import parse
 from sendwright.deploys import scripts
 from sendwright.hostdiff import differing
 from sendwright.needs import Load
-from sendwright.observation import Observation, parse
+from sendwright.observation import Observation
 from sendwright.observe import Desired, script, units
 from sendwright.service import Directory, File, Release, Running, Service
 

@@ -91,7 +91,7 @@ work >$log 2>&1 || {{ grep -E '^(E|Err|dpkg)[: ]' $log | tail -n 15 >&2; exit 1;
 
 
 def create_user(user: SystemUser) -> str:
-    """Create a system account that cannot log in, with a group of its name; its home is a declared directory or none."""
+    """Create a system account that cannot log in, with a group of its name; its home is a directory of ours."""
     group = f'$(getent group {user.name} >/dev/null && echo "-g {user.name}" || echo --user-group)'
     options = f"--system --no-create-home --home-dir {shlex.quote(user.home)} --shell /usr/sbin/nologin"
     return f"getent passwd {user.name} >/dev/null || useradd {options} {group} {user.name}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sendwright import ssh
 from sendwright.errors import ConvergeFailed, HostError
 from sendwright.hostdiff import printable
+from sendwright.login import key_file
 from sendwright.secrets import resolve
 from sendwright.service import Sealed, Service
 from sendwright.ssh import Connection
@@ -105,7 +106,7 @@ def _connection_data(verified: Connection, base: Path, known_hosts: Path) -> dic
         "ssh_paramiko_connect_kwargs": {"sock": ssh.open_socket(host, 10.0)},
         "_sudo": host.ssh.sudo,
     }
-    key = ssh.key_file(host, base)
+    key = key_file(host, base)
     if key is not None:
         data |= {"ssh_key": str(key), "ssh_allow_agent": False, "ssh_look_for_keys": False}
         if host.ssh.key_password:

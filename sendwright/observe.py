@@ -8,8 +8,9 @@ fixed handful of processes, however many domains there are, and changes nothing.
 import shlex
 from collections.abc import Iterable, Mapping
 
+from sendwright.answer import BEGIN, CONTENT_LIMIT, END, parse
 from sendwright.errors import HostError
-from sendwright.observation import BEGIN, CONTENT_LIMIT, END, Observation, parse
+from sendwright.observation import Observation
 from sendwright.service import Release, Service
 from sendwright.ssh import Connection
 

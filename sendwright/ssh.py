@@ -20,12 +20,11 @@ import paramiko
 
 from sendwright.errors import HostKeyMismatch, LoginRefused, Unreachable
 from sendwright.hostkeys import KnownHosts, lookup_name
-from sendwright.stack import Host, SecretRef
+from sendwright.login import Secret, log_in, named_key
+from sendwright.stack import Host
 
 # Without a handler paramiko's own errors would land on the terminal, beside the sentence that we make of them.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-Secret = Callable[[SecretRef, Path, str], str]
 
 _ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 # Kinds of host keys as known_hosts names them, and the signature algorithms by which a server proves each.
@@ -34,7 +33,6 @@ _FAMILIES = (
     (_ECDSA, _ECDSA),
     (("ssh-rsa",), ("rsa-sha2-512", "rsa-sha2-256")),
 )
-_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 # An observation of thousands of files stays far below this; what is above is not an answer but an attack on memory.
 _MOST_OUTPUT = 64 * 1024 * 1024
 
@@ -153,10 +151,10 @@ def connect(
     ``accept_unknown``: take a key that nothing is known about (never one that differs); ``timeout`` in seconds.
     Raises Unreachable, HostKeyMismatch (nothing was sent) or LoginRefused.
     """
-    identities = _named_key(host, base, secret)
+    named = named_key(host, base, secret)
     transport, key = _verified(host, base, accept_unknown, timeout)
     try:
-        _log_in(host, transport, identities)
+        log_in(host, transport, named)
     except BaseException:
         transport.close()
         raise
@@ -184,11 +182,6 @@ def open_socket(host: Host, timeout: float) -> socket.socket:
         ) from error
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return _Prompt(sock.family, sock.type, sock.proto, sock.detach())
-
-
-def key_file(host: Host, base: Path) -> Path | None:
-    """Return the path of the key that the inventory names for a host, or None."""
-    return base / Path(host.ssh.key).expanduser() if host.ssh.key else None
 
 
 def _verified(host: Host, base: Path, accept_unknown: bool, timeout: float) -> tuple[paramiko.Transport, paramiko.PKey]:
@@ -267,62 +260,6 @@ def _mismatch(host: Host, known: KnownHosts, seen: list[str]) -> HostKeyMismatch
         f"its SSH host key has changed: expected {expected}, seen {shown}. Nothing was sent.",
         "If the host was reinstalled, compare the key on its console and set ssh_host_key; if not, do not go on.",
     )
-
-
-def _named_key(host: Host, base: Path, secret: Secret) -> paramiko.PKey | None:
-    """Load the key that the inventory names, before anything is sent."""
-    path = key_file(host, base)
-    if path is None:
-        return None
-    password = host.ssh.key_password
-    phrase = secret(password, base, f"the passphrase of {path}").encode() if password else None
-    try:
-        return paramiko.PKey.from_path(path, passphrase=phrase)
-    except OSError as error:
-        raise LoginRefused(
-            host.name, f"the SSH key {path} cannot be read ({(error.strerror or '').lower()}).", "Check ssh_key."
-        ) from error
-    except (paramiko.PasswordRequiredException, TypeError) as error:
-        raise LoginRefused(
-            host.name, f"the SSH key {path} is encrypted.", "Name its passphrase in ssh_key_password."
-        ) from error
-    except (paramiko.SSHException, ValueError, paramiko.pkey.UnknownKeyType) as error:
-        why = "does not open with ssh_key_password" if phrase else "is not a private SSH key"
-        raise LoginRefused(host.name, f"the SSH key {path} {why}.", "Check ssh_key and ssh_key_password.") from error
-
-
-def _log_in(host: Host, transport: paramiko.Transport, named: paramiko.PKey | None) -> None:
-    keys = iter((named,)) if named else _users_keys()
-    tried = 0
-    for key in keys:
-        tried += 1
-        try:
-            remaining = transport.auth_publickey(host.ssh.user, key)
-        except paramiko.AuthenticationException:
-            continue
-        except (paramiko.SSHException, EOFError, OSError):
-            break
-        if not remaining:
-            return
-    who = f"{host.ssh.user}@{host.ssh.hostname}"
-    if named:
-        what = f"{who} refuses the SSH key {host.ssh.key} ({named.fingerprint})."
-        raise LoginRefused(
-            host.name, what, f"Add its public half to {host.ssh.user}'s authorized_keys, or set ssh_key."
-        )
-    what = (
-        f"{who} refuses all {tried} SSH keys of the agent and ~/.ssh." if tried else f"no SSH key to log in as {who}."
-    )
-    raise LoginRefused(host.name, what, "Set ssh_key in the inventory to the key that may log in.")
-
-
-def _users_keys() -> Iterator[paramiko.PKey]:
-    yield from paramiko.Agent().get_keys()
-    for name in _DEFAULT_KEYS:
-        try:
-            yield paramiko.PKey.from_path(Path("~/.ssh").expanduser() / name)
-        except (OSError, TypeError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType):
-            continue
 
 
 def _send(channel: paramiko.Channel, data: bytes) -> None:

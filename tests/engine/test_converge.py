@@ -15,8 +15,9 @@ from pyinfra.api.state import State
 from pyinfra.connectors.fake import FakeConnector
 from pyinfra.context import ctx_host, ctx_state
 
+from sendwright.answer import BEGIN, END, parse
 from sendwright.deploys.converge import converge
-from sendwright.observation import BEGIN, END, Observation, parse
+from sendwright.observation import Observation
 from sendwright.service import Directory, File, Release, Running, Sealed, Service, Socket, SystemUser, Unit
 
 SECRET = b"-----BEGIN PRIVATE KEY-----\nhunter2hunter2\n-----END PRIVATE KEY-----\n"

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sendwright.answer import BEGIN, END, parse
 from sendwright.errors import HostError
 from sendwright.hostdiff import diff, differing
-from sendwright.observation import BEGIN, END, Observation, parse
+from sendwright.observation import Observation
 from sendwright.observe import script, units
 from sendwright.service import Directory, File, Release, Sealed, Service, Socket, SystemUser, Unit
 
