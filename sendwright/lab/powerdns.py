@@ -35,16 +35,17 @@ class PowerDns:
             "soa_edit_api": "INCREASE",
             "nameservers": [],
         }
-        # The one setting that the API wants here and refuses as metadata.
+        # The API wants it here and refuses it as metadata. Notifications are signed with it too.
         body["master_tsig_key_ids"] = [dotted(readers)]
         body["rrsets"] = [_as_json(rrset) for rrset in records]
         self._call("POST", "/zones", {"name": dotted(zone), **body})
         for kind, values in metadata.items():
             self._call("POST", f"/zones/{_key(zone)}/metadata", {"kind": kind, "metadata": list(values)})
 
-    def create_secondary(self, zone: str, primary: str) -> None:
-        """Create a zone that is fetched from the primary at this address."""
-        self._call("POST", "/zones", {"name": dotted(zone), "kind": "Slave", "masters": [primary], "nameservers": []})
+    def create_secondary(self, zone: str, primary: str, key: str) -> None:
+        """Create a zone that is fetched from the primary at this address, with the TSIG key of this name."""
+        body = {"kind": "Slave", "masters": [primary], "nameservers": [], "slave_tsig_key_ids": [dotted(key)]}
+        self._call("POST", "/zones", {"name": dotted(zone), **body})
 
     def delegation_signers(self, zone: str) -> tuple[str, ...]:
         """Return the DS values (SHA-256 only) that the parent of a zone must hold."""

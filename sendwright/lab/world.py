@@ -20,7 +20,8 @@ _NOWHERE = "198.18.255.254"
 _PRIMARY = f"""primary=yes
 xfr-cycle-interval=1
 only-notify={SECONDARY[0]}
-allow-axfr-ips={SECONDARY[0]}
+# Who knows the key may transfer.
+allow-axfr-ips=
 dnsupdate=yes
 # Who may is decided by key, zone by zone.
 allow-dnsupdate-from=0.0.0.0/0, ::/0"""
@@ -87,8 +88,9 @@ def fill(machine: Machine, primary: PowerDns, secondary: PowerDns, contents: Seq
         if zone.name != ".":
             delegations[zones.parent(zone.name, names)] += zones.delegation(zone.name, signers)
     _await(secondary.answers, "the secondary name server")
+    secondary.add_tsig_key(TSIG_NAME, TSIG_ALGORITHM, tsig)
     for name in names:
-        secondary.create_secondary(name, PRIMARY[0])
+        secondary.create_secondary(name, PRIMARY[0], TSIG_NAME)
         secondary.retrieve(name)
     for name in names:
         _await(partial(secondary.records, name), f"the secondary's copy of {name}")

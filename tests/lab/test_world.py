@@ -119,3 +119,15 @@ def test_a_zone_is_transferred_to_who_has_the_key(lab: Lab) -> None:
             dns.query.inbound_xfr(lab.primary.address, theirs, timeout=5)
 
     assert ours.get_rdataset("mx1", "A") is not None
+
+
+def test_the_secondary_learns_of_changes_by_itself(lab: Lab) -> None:
+    """It lags a second or two, also after it was held and released: nobody has to push it."""
+    lab.hold_secondary()
+    lab.release_secondary()
+
+    update(lab, "notified.example.com", "soon")
+
+    assert eventually(
+        lambda: '"soon"' in values(ask(lab, lab.secondary.address, "notified.example.com", "TXT")), seconds=8
+    )
