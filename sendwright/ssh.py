@@ -93,10 +93,11 @@ class Connection:
         result = self._execute(
             f"env LC_ALL=C sudo -n -- {command}" if self.host.ssh.sudo else command, text + stdin, timeout
         )
-        if self.host.ssh.sudo and not result.ok and result.stderr.startswith(b"sudo:"):
+        refusal = _refusal(result) if self.host.ssh.sudo else ""
+        if refusal:
             raise LoginRefused(
                 self.host.name,
-                f"sudo refuses {self.host.ssh.user}: {_plain(result.stderr)}.",
+                f"{self.host.ssh.user} cannot become root ({refusal}).",
                 f"Allow it without a password: `{self.host.ssh.user} ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/.",
             )
         return result
@@ -294,6 +295,14 @@ def _receive(
 def _wait_for_status(channel: paramiko.Channel, deadline: float) -> None:
     if not channel.status_event.wait(max(0.1, deadline - time.monotonic())):
         raise TimeoutError
+
+
+def _refusal(result: Result) -> str:
+    """Return what sudo said when it refused, or what env said when there is no sudo; its warnings are no refusals."""
+    if result.ok or result.stdout:
+        return ""
+    lines = [line for line in result.stderr.splitlines() if b"unable to resolve host" not in line]
+    return next((_plain(line) for line in lines if line.startswith((b"sudo: ", b"env: "))), "")
 
 
 def _plain(text: object) -> str:

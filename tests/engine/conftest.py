@@ -32,13 +32,14 @@ def new_key(path: Path, password: str | None = None) -> paramiko.PKey:
 
 @dataclass
 class Server(paramiko.ServerInterface):
-    """A server that listens on loopback; ``authentications`` counts who tried to log in."""
+    """A server on loopback; ``authentications`` counts who tried to log in; ``tools`` comes first on its PATH."""
 
     host_key: paramiko.PKey
     allowed: paramiko.PKey
     commands: list[str] = field(default_factory=list)
     authentications: int = 0
     port: int = 0
+    tools: Path = Path("/nonexistent")
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         """Let the one key in."""
@@ -59,13 +60,17 @@ class Server(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         """Run a command."""
         self.commands.append(command.decode())
-        threading.Thread(target=_execute, args=(channel, command), daemon=True).start()
+        threading.Thread(target=_execute, args=(channel, command, self.tools), daemon=True).start()
         return True
 
 
-def _execute(channel: paramiko.Channel, command: bytes) -> None:
+def _execute(channel: paramiko.Channel, command: bytes, tools: Path) -> None:
     with subprocess.Popen(
-        ["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": f"{tools}:/usr/bin:/bin"},
     ) as process:
         given = b"".join(iter(lambda: channel.recv(65536), b""))
         output, errors = process.communicate(given)

@@ -167,6 +167,32 @@ def test_a_host_that_is_not_there_is_unreachable(make_host: Make, make_key: Make
         connect(make_host(silent.getsockname()[1], key="user"), tmp_path, accept_unknown=True)
 
 
+@pytest.mark.parametrize(
+    ("sudo", "expected"),
+    [
+        ("echo 'sudo: a password is required' >&2; exit 1", "a password is required"),
+        ("echo 'sudo: unable to resolve host x' >&2; exit 1", None),
+        ('echo "sudo: unable to resolve host x" >&2; shift 2; exec "$@"', None),
+    ],
+)
+def test_sudo_that_wants_a_password_is_a_refused_login(
+    start_server: Make, make_host: Make, tmp_path: Path, sudo: str, expected: str | None
+) -> None:
+    """Its warnings are not taken for refusals."""
+    server = start_server()
+    server.tools = tmp_path
+    (tmp_path / "sudo").write_text(f"#!/bin/sh\n{sudo}\n")
+    (tmp_path / "sudo").chmod(0o755)
+    host = make_host(server.port, key="user", host_key=server.host_key.fingerprint, sudo=True)
+
+    with connect(host, tmp_path) as connection:
+        if expected is None:
+            assert connection.run("exit 1").status == 1
+        else:
+            with pytest.raises(LoginRefused, match=expected):
+                connection.run("exit 1")
+
+
 def test_a_command_that_hangs_is_given_up(start_server: Make, make_host: Make, tmp_path: Path) -> None:
     """The time for a whole command is bounded."""
     server = start_server()
