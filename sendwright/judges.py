@@ -1,0 +1,101 @@
+"""Judges from other hands: dkimpy and pyspf say what they think of a message, through live DNS.
+
+``python -m sendwright.judges`` reads a :class:`Case` as JSON and prints its :class:`Verdict`: a process of its own, so
+that a rehearsal can ask from inside its namespace, by the resolver there.
+"""
+
+import base64
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+Lookup = Callable[[str], bytes | None]
+
+_TAG = re.compile(rb"(?:^|;)\s*([a-z]+)\s*=\s*([^;]*)")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One DKIM-Signature of a message (RFC 6376 section 3.5) and whether it verifies."""
+
+    domain: str
+    selector: str
+    algorithm: str
+    valid: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stored message with the envelope that it came in by."""
+
+    message: bytes
+    client: str
+    helo: str
+    mail_from: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judges say: SPF's result (RFC 7208 section 2.6) and each signature."""
+
+    spf: str
+    signatures: tuple[Signature, ...]
+
+
+def signatures(message: bytes, lookup: Lookup | None = None) -> tuple[Signature, ...]:
+    """Verify every DKIM-Signature of a message with dkimpy.
+
+    ``lookup`` answers the joined TXT value of a name, None for none; by default the system's resolver is asked.
+    """
+    import dkim
+
+    def ask(name: bytes, timeout: int = 5) -> bytes | None:  # noqa: ARG001 - dkimpy's signature
+        return lookup(name.decode().rstrip(".")) if lookup else None
+
+    verifier = dkim.DKIM(message)
+    fields = [value for name, value in verifier.headers if name.lower() == b"dkim-signature"]
+    found = []
+    for index, field in enumerate(fields):
+        tags = dict(_TAG.findall(field.replace(b"\r\n", b"").replace(b"\n", b"")))
+        try:
+            judge = dkim.DKIM(message)
+            valid = judge.verify(index, dnsfunc=ask) if lookup else judge.verify(index)
+        except dkim.DKIMException:
+            valid = False
+        found.append(Signature(_tag(tags, b"d"), _tag(tags, b"s"), _tag(tags, b"a"), valid=bool(valid)))
+    return tuple(found)
+
+
+def _tag(tags: dict[bytes, bytes], name: bytes) -> str:
+    return tags.get(name, b"").strip().decode("ascii", "replace")
+
+
+def judge(case: Case) -> Verdict:
+    """Judge a message by the system's resolver."""
+    import spf
+
+    result, _ = spf.check2(i=case.client, s=case.mail_from, h=case.helo)
+    return Verdict(spf=str(result), signatures=signatures(case.message))
+
+
+def to_json(case: Case) -> bytes:
+    """Return a case as the JSON that this module's command reads."""
+    return json.dumps({**asdict(case), "message": base64.b64encode(case.message).decode()}).encode()
+
+
+def from_json(text: bytes) -> Verdict:
+    """Return the verdict that this module's command printed."""
+    fields = json.loads(text)
+    return Verdict(fields["spf"], tuple(Signature(**s) for s in fields["signatures"]))
+
+
+def _main() -> None:
+    fields = json.load(sys.stdin)
+    case = Case(**{**fields, "message": base64.b64decode(fields["message"])})
+    json.dump(asdict(judge(case)), sys.stdout)
+
+
+if __name__ == "__main__":
+    _main()
