@@ -1,15 +1,8 @@
-"""Judges from other hands: dkimpy and pyspf say what they think of a message, through live DNS.
+"""Judges from other hands: dkimpy and pyspf say what they think of a message, through live DNS."""
 
-``python -m sendwright.judges`` reads a :class:`Case` as JSON and prints its :class:`Verdict`: a process of its own, so
-that a rehearsal can ask from inside its namespace, by the resolver there.
-"""
-
-import base64
-import json
 import re
-import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 Lookup = Callable[[str], bytes | None]
 
@@ -78,24 +71,3 @@ def judge(case: Case) -> Verdict:
 
     result, _ = spf.check2(i=case.client, s=case.mail_from, h=case.helo)
     return Verdict(spf=str(result), signatures=signatures(case.message))
-
-
-def to_json(case: Case) -> bytes:
-    """Return a case as the JSON that this module's command reads."""
-    return json.dumps({**asdict(case), "message": base64.b64encode(case.message).decode()}).encode()
-
-
-def from_json(text: bytes) -> Verdict:
-    """Return the verdict that this module's command printed."""
-    fields = json.loads(text)
-    return Verdict(fields["spf"], tuple(Signature(**s) for s in fields["signatures"]))
-
-
-def _main() -> None:
-    fields = json.load(sys.stdin)
-    case = Case(**{**fields, "message": base64.b64decode(fields["message"])})
-    json.dump(asdict(judge(case)), sys.stdout)
-
-
-if __name__ == "__main__":
-    _main()

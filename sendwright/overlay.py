@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pprint import pformat
 from typing import Any
 
-from sendwright.stack import Address, Host, KeyStore, Rehearsal, Rfc2136, SelfSigned, Smtp, Ssh, Stack
+from pydantic import BaseModel
+
+from sendwright.stack import Address, Host, KeyStore, Rehearsal, Rfc2136, SelfSigned, Ssh, Stack
 
 _UNENCRYPTED = "I know that anybody who reads this folder can sign as us"
 
@@ -89,6 +91,6 @@ def _host_data(host: Host) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value is not None}
 
 
-def _plain(model: Stack | Host | Ssh | Smtp | Any, exclude: set[str]) -> dict[str, Any]:
+def _plain(model: BaseModel, exclude: set[str]) -> dict[str, Any]:
     plain: dict[str, Any] = model.model_dump(mode="json", exclude=exclude, exclude_defaults=True)
     return plain

@@ -64,3 +64,11 @@ def _diff_line(line: str) -> str:
     if line.startswith("-") and not line.startswith("---"):
         return click.style(line, fg="red")
     return line
+
+
+def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Return rows under headings, each column as wide as its widest text."""
+    shown = [headings, *(tuple(printable(cell) for cell in row) for row in rows)]
+    widths = [max(len(row[i]) for row in shown) for i in range(len(headings))]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+    return "\n".join([click.style(lines[0], bold=True), *lines[1:]])

@@ -1,0 +1,56 @@
+"""``sendwright users``: submission credentials, each bound to what it may send as."""
+
+from pathlib import Path
+
+import click
+
+from sendwright.cli import options
+
+
+@click.group("users")
+def command() -> None:
+    """Submission credentials, each bound to the domains or addresses that it may send as."""
+
+
+@command.command("add")
+@options.inventory
+@click.argument("login")
+@click.option("--send-as", multiple=True, required=True, metavar="DOMAIN|ADDRESS", help="May be given again.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of making one.")
+def add(inventory: Path, login: str, send_as: tuple[str, ...], *, password_stdin: bool) -> None:
+    """Add a credential; its password is shown once and only its hash is kept."""
+    from sendwright import credentials
+
+    password = click.get_text_stream("stdin").readline().rstrip("\n") if password_stdin else None
+    shown = credentials.add(inventory, login, send_as, password)
+    if shown:
+        click.echo(shown)
+    click.echo(f"{login} is in the state folder; `sendwright provision` brings it to the hosts.", err=True)
+
+
+@command.command("list")
+@options.inventory
+@options.output_format
+def list_users(inventory: Path, form: str) -> None:
+    """List the credentials and what each may send as."""
+    from sendwright import credentials
+    from sendwright.report.text import table
+
+    users = credentials.list_users(inventory)
+    if form == "json":
+        from sendwright.report.json import document
+
+        click.echo(document("users", users=[{"login": u.login, "send_as": list(u.send_as)} for u in users]))
+    else:
+        click.echo(table(("login", "may send as"), [(u.login, ", ".join(u.send_as)) for u in users]))
+
+
+@command.command("remove")
+@options.inventory
+@click.argument("login")
+def remove(inventory: Path, login: str) -> None:
+    """Remove a credential."""
+    from sendwright import credentials
+
+    credentials.remove(inventory, login)
+    click.echo(f"{login} is removed; `sendwright provision` takes it off the hosts.", err=True)

@@ -1,0 +1,121 @@
+"""Rehearse an inventory: build its world, let :mod:`sendwright.prove` prove it from inside, take everything down."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from sendwright import inventory
+from sendwright.errors import LabError
+from sendwright.lab.lab import Lab, down, labs
+from sendwright.lab.netns import command as in_namespace
+from sendwright.lab.spec import HostSpec, LabSpec, Resolver, ZoneSpec
+from sendwright.overlay import LabFacts, inventory_files, rehearsed
+from sendwright.report.progress import Progress
+from sendwright.stack import Stack
+
+
+@dataclass(frozen=True)
+class World:
+    """A lab and the folder of the inventory that is to be provisioned in it."""
+
+    lab: Lab
+    folder: Path
+
+
+def rehearse(path: Path, debian: str, progress: Progress, *, keep: bool, form: str) -> int:
+    """Build the world of an inventory, prove it, and take it down unless ``keep``; return the exit code.
+
+    Errors: LabError where a lab cannot run, InventoryError.
+    """
+    world = build(path, debian, progress, keep=keep)
+    try:
+        argv = [sys.executable, "-m", "sendwright.prove", world.lab.name, str(world.folder), form]
+        return subprocess.run(in_namespace(world.lab.namespace, argv), check=False).returncode
+    finally:
+        if keep:
+            progress.say(f"The lab {world.lab.name} stays up: sendwright lab down {world.lab.name}")
+        else:
+            take_down(world.lab.name, progress)
+
+
+def build(path: Path, debian: str, progress: Progress, *, keep: bool, resolver: Resolver = Resolver.PLAIN) -> World:
+    """Build the world of an inventory: bare hosts, DNS, an inbox; and the inventory as it is rehearsed there."""
+    declared = inventory.load(path)
+    name = _lab_name(declared.folder) if keep else f"rehearsal-{os.getpid()}"
+    with progress.step("the lab is up"):
+        lab = Lab.up(lab_spec(name, declared.stack, int(debian), resolver), progress.note, keep=keep)
+    folder = lab.state.folder / "inventory"
+    for relative, text in inventory_files(rehearsed(declared.stack, lab_facts(lab))).items():
+        file = folder / relative
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return World(lab, folder)
+
+
+def lab_spec(name: str, stack: Stack, debian: int, resolver: Resolver = Resolver.PLAIN) -> LabSpec:
+    """Return the lab that a stack needs: its hosts bare, its zones empty. Pure."""
+    hosts = tuple(
+        HostSpec(h.name, tuple(map(str, h.addresses)), debian, resolver, admin=h.ssh.sudo) for h in stack.hosts
+    )
+    return LabSpec(name, hosts, tuple(ZoneSpec(zone) for zone in _zones(stack)))
+
+
+def _zones(stack: Stack) -> list[str]:
+    # A declared name below another declared one lies in the same zone.
+    names = [d.name for d in stack.domains]
+    return [name for name in names if not any(name.endswith("." + other) for other in names)]
+
+
+def lab_facts(lab: Lab) -> LabFacts:
+    """Return what the rehearsed inventory has to know of its lab; writes the TSIG secret beside the lab's other ones."""
+    secret = lab.state.folder / "tsig"
+    secret.touch(mode=0o600)
+    secret.write_text(lab.tsig_secret)
+    return LabFacts(
+        ssh_key=str(lab.ssh_key),
+        fingerprints={host.spec.name: host.fingerprint for host in lab.hosts},
+        server=ip_address(lab.primary.address),
+        tsig_name=lab.tsig_name,
+        tsig_file=str(secret),
+        root_hints=lab.root_hints,
+        trust_anchor=lab.trust_anchor,
+        inbox=lab.inbox.domain,
+    )
+
+
+def _lab_name(folder: Path) -> str:
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in folder.resolve().name.lower())
+    return plain.strip("-")[:24] or "lab"
+
+
+def take_down(name: str, progress: Progress) -> None:
+    """Take a lab down and say how long it took."""
+    with progress.step(f"the lab {name} is down"):
+        down(name)
+
+
+def find(name: str | None) -> Lab:
+    """Return the lab of that name, or the only one; LabError if there is none or more than one."""
+    if name is not None:
+        return Lab.load(name)
+    names = [status.name for status in labs()]
+    if len(names) != 1:
+        raise LabError(f"there are {len(names)} labs.", f"Name one: {', '.join(names)}" if names else "")
+    return Lab.load(names[0])
+
+
+def inside_command(lab: Lab, argv: Sequence[str]) -> list[str]:
+    """Return the command line that runs ``argv`` as the lab's controller."""
+    return in_namespace(lab.namespace, argv)
+
+
+def ssh_command(lab: Lab, host: str) -> list[str]:
+    """Return the ssh command to a lab host: the lab's own key and known hosts, nothing of the user's."""
+    found = lab.host(host)
+    options = [f"UserKnownHostsFile={lab.known_hosts}", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes"]
+    argv = ["ssh", "-F", "none", "-i", str(lab.ssh_key), *(word for o in options for word in ("-o", o))]
+    return inside_command(lab, [*argv, f"{found.user}@{found.spec.addresses[0]}"])

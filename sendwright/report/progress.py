@@ -1,0 +1,55 @@
+"""Progress on standard error: a moving line on a terminal, plain lines without one."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from sendwright.report.text import printable
+
+Say = Callable[[str], None]
+
+
+class Progress:
+    """Tell a person what is going on, with the time each step took.
+
+    ``clock`` answers monotonic seconds. Without a terminal every step is one plain line when it ends.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._moving = sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self._erase()
+        click.echo(printable(text), err=True)
+
+    def note(self, text: str) -> None:
+        """Show what is being done right now: replaces the moving line, is a plain line without a terminal."""
+        if self._moving:
+            self._erase()
+            click.echo(f"  … {printable(text)}"[: _width()], err=True, nl=False)
+        else:
+            click.echo(f"  {printable(text)}", err=True)
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        """Announce a step, and say when it is done how long it took."""
+        started = self._clock()
+        if self._moving:
+            self.note(text)
+        yield
+        self.say(f"{text}: {self._clock() - started:.1f} s")
+
+    def _erase(self) -> None:
+        if self._moving:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns - 1
