@@ -49,3 +49,9 @@ def submit(
             client.starttls(context=context)
         client.login(who.login, who.password)
         client.send_message(mail, envelope or who.address, [recipient])
+
+
+def deliver(server: str, helo: str, envelope: str, recipient: str, raw: bytes) -> None:
+    """Hand the bytes of a message to a receiving server on port 25, as another server would."""
+    with smtplib.SMTP(server, 25, local_hostname=helo, timeout=TIMEOUT) as client:
+        client.sendmail(envelope, [recipient], raw)

@@ -9,4 +9,7 @@ def lab_lines(labs: tuple[Status, ...]) -> str:
     if not labs:
         return "no labs"
     rows = [(lab.name, lab.condition.value, "kept" if lab.kept else "until its owner ends") for lab in labs]
-    return table(("lab", "condition", "stays", "hosts"), [(*row, ", ".join(lab.hosts)) for row, lab in zip(rows, labs, strict=True)])
+    return table(
+        ("lab", "condition", "stays", "hosts"),
+        [(*row, ", ".join(lab.hosts)) for row, lab in zip(rows, labs, strict=True)],
+    )

@@ -1,0 +1,78 @@
+"""Connections to several hosts at once: each with its own fate, so that one that fails does not stop the others."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sendwright.errors import HostError
+from sendwright.observation import Observation
+from sendwright.observe import Desired, observe
+from sendwright.secrets import resolve
+from sendwright.ssh import Connection, connect
+from sendwright.stack import Host
+
+T = TypeVar("T")
+_AT_ONCE = 16
+
+
+class Fleet:
+    """The hosts of a run: connected when first needed; a host that failed once is left alone from then on.
+
+    ``errors`` maps a host's name to why it was given up.
+    """
+
+    def __init__(self, hosts: Iterable[Host], base: Path, *, trust_new_hosts: bool = False) -> None:
+        self.hosts = {host.name: host for host in hosts}
+        self.errors: dict[str, HostError] = {}
+        self._base = base
+        self._trust_new_hosts = trust_new_hosts
+        self._connections: dict[str, Connection] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for connection in self._connections.values():
+            connection.close()
+
+    @property
+    def well(self) -> tuple[str, ...]:
+        """The names of the hosts that have not failed."""
+        return tuple(name for name in self.hosts if name not in self.errors)
+
+    @property
+    def commands(self) -> dict[str, int]:
+        """How many remote commands each host was sent."""
+        return {name: connection.commands for name, connection in self._connections.items()}
+
+    def give_up(self, error: HostError) -> None:
+        """Leave a host alone from now on."""
+        self.errors.setdefault(error.host, error)
+
+    def each(self, names: Iterable[str], do: Callable[[Connection], T]) -> dict[str, T]:
+        """Do something on several hosts at once and return what came of it, by name; failures go to ``errors``."""
+        wanted = [name for name in names if name not in self.errors]
+        found: dict[str, T] = {}
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            running = {name: pool.submit(lambda n=name: do(self._connection(n))) for name in wanted}
+            for name, future in running.items():
+                try:
+                    found[name] = future.result()
+                except HostError as error:
+                    self.give_up(error)
+        return found
+
+    def observe(self, desired: Mapping[str, Desired]) -> dict[str, Observation]:
+        """Look at hosts, one remote command each; ``desired`` maps a host's name to what each release would get."""
+        return self.each(desired, lambda connection: observe(connection, desired[connection.host.name]))
+
+    def _connection(self, name: str) -> Connection:
+        if name not in self._connections:
+            self._connections[name] = connect(
+                self.hosts[name], self._base, secret=resolve, accept_unknown=self._trust_new_hosts
+            )
+        return self._connections[name]

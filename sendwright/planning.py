@@ -1,0 +1,168 @@
+"""From what is wanted and what was seen to the one Plan over keys, DNS and hosts. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sendwright import certs, hostdiff, signing
+from sendwright.deploys.material import Material
+from sendwright.deploys.sender import services as sender_services
+from sendwright.dkim import next_selector
+from sendwright.dns.edits import as_plan
+from sendwright.dns.plan import Changes
+from sendwright.observation import Observation
+from sendwright.plan import Action, Change, Kind, Plan, Stage
+from sendwright.service import Release, Sealed, Service
+from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
+from sendwright.state.model import Certificate, DkimKey, KeyStage, State
+
+_LATER = "(known after generation)"
+_UNKNOWN = "0" * 64
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The world as it was looked at: hosts that answered and are fit, and what each zone needs."""
+
+    hosts: Mapping[str, Observation]
+    zones: tuple[Changes, ...] = ()
+    needed: tuple[str, ...] = ()
+
+
+def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, DkimAlgorithm], ...]:
+    """Return the keys that have to be generated: an algorithm that a domain declares and has no usable key for."""
+    keys = tuple(keys)
+    have = {(d.name, k.algorithm) for d in stack.domains for k in signing.installed(d, keys)}
+    return tuple((d, a) for d in stack.domains for a in d.dkim.algorithms if (d.name, a) not in have)
+
+
+def believed(keys: Iterable[DkimKey], hosts: Mapping[str, Observation]) -> tuple[DkimKey, ...]:
+    """Return the keys without the proofs of hosts that turn out to be bare: a reinstalled host proves itself anew."""
+    bare = {name for name, seen in hosts.items() if not seen.managed}
+    return tuple(replace(k, proven_on=tuple(h for h in k.proven_on if h not in bare)) for k in keys)
+
+
+def unproven(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKey, ...]:
+    """Return the keys that lie on a host and have not been proven there."""
+    keys = tuple(keys)
+    found = (k for d in stack.domains_of(host) for k in signing.installed(d, keys))
+    return tuple(k for k in found if host.name not in k.proven_on and k.stage is not KeyStage.RETIRING)
+
+
+def proven(keys: Iterable[DkimKey], proofs: Mapping[str, frozenset[str]]) -> tuple[DkimKey, ...]:
+    """Return the keys that change when probes have verified: ``proofs`` maps a record name to the hosts it was proven on.
+
+    The first key of its kind signs as soon as it is proven somewhere; a later one stays proven until a rotation.
+    """
+    keys = tuple(keys)
+    taken = {(k.domain, k.algorithm) for k in keys if k.stage is KeyStage.SIGNING}
+    changed = []
+    for key in keys:
+        hosts = proofs.get(key.record_name, frozenset())
+        if not hosts:
+            continue
+        stage = key.stage
+        if stage in {KeyStage.GENERATED, KeyStage.PUBLISHED, KeyStage.PROVEN}:
+            stage = KeyStage.PROVEN if (key.domain, key.algorithm) in taken else KeyStage.SIGNING
+            taken |= {(key.domain, key.algorithm)} if stage is KeyStage.SIGNING else set()
+        changed.append(replace(key, stage=stage, proven_on=tuple(sorted({*key.proven_on, *hosts}))))
+    return tuple(changed)
+
+
+def services(stack: Stack, host: Host, release: Release, state: State) -> tuple[Service, ...]:
+    """Return what a host should run, given what is remembered; a certificate that does not exist yet has no content."""
+    certificate = state.certificate_of(host.name) or _planned_certificate(host)
+    return sender_services(stack, host, release, Material(certificate, state.keys, state.users))
+
+
+def desired(stack: Stack, host: Host, state: State) -> dict[Release, tuple[Service, ...]]:
+    """Return what a host should run for each release that it may turn out to have."""
+    return {release: services(stack, host, release, state) for release in Release}
+
+
+def planned(stack: Stack, state: State, now: datetime) -> State:
+    """Return the state as it will be once missing keys are generated: their content is known after generation."""
+    keys = list(state.keys)
+    for domain, algorithm in missing_keys(stack, keys):
+        taken = {k.selector for k in keys if k.domain == domain.name}
+        selector = next_selector(algorithm, now, taken)
+        keys.append(DkimKey(domain.name, selector, algorithm, "", _UNKNOWN, now))
+    return replace(state, keys=tuple(keys))
+
+
+def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
+    """Return the Plan: everything that would change, and what only a person can do.
+
+    Arguments: ``state``: what is remembered, with believed proofs; ``now``: with a time zone.
+    """
+    later = planned(stack, state, now)
+    new = later.keys[len(state.keys) :]
+    changes = [
+        *_keys(new),
+        *_certificates(stack, state, now),
+        *(change for zone in seen.zones for change in as_plan(zone)),
+        *(_record(stack, key) for key in new),
+    ]
+    for name, observation in sorted(seen.hosts.items()):
+        changes += _host(stack, stack.host(name), observation, later)
+    return Plan(tuple(sorted(changes, key=lambda c: c.stage)), seen.needed)
+
+
+def _keys(keys: Iterable[DkimKey]) -> list[Change]:
+    return [
+        Change(
+            *(Stage.PERSIST, Kind.KEY, Action.CREATE, key.domain),
+            f"generate a DKIM key: {key.algorithm}, selector {key.selector}",
+            "no usable key of this kind",
+        )
+        for key in keys
+    ]
+
+
+def _certificates(stack: Stack, state: State, now: datetime) -> list[Change]:
+    found = []
+    for host in stack.hosts:
+        certificate = state.certificate_of(host.name)
+        if why := certs.due(certificate, host, now):
+            action = Action.UPDATE if certificate else Action.CREATE
+            summary = f"issue a TLS certificate ({host.tls.mode})"
+            found.append(Change(Stage.PERSIST, Kind.CERTIFICATE, action, host.name, summary, why))
+    return found
+
+
+def _record(stack: Stack, key: DkimKey) -> Change:
+    domain = stack.domain(key.domain)
+    summary = f"+ TXT {key.record_name} {_LATER}"
+    return Change(Stage.EXPAND, Kind.DNS, Action.CREATE, domain.name, summary, "DKIM: the key that signs")
+
+
+def _host(stack: Stack, host: Host, observation: Observation, state: State) -> list[Change]:
+    if observation.release is None:
+        return []
+    changes = list(hostdiff.diff(host.name, services(stack, host, observation.release, state), observation))
+    waiting = unproven(stack, host, state.keys)
+    if waiting:
+        names = sorted({k.domain for k in waiting})
+        changes += [
+            Change(Stage.WAIT, Kind.WAIT, Action.RUN, host.name, f"wait until served and fresh: {_few(names)}"),
+            Change(
+                *(Stage.WAIT, Kind.PROBE, Action.RUN, host.name),
+                f"sign {len(waiting)} probes and verify them through live DNS",
+                "only a proven key signs",
+            ),
+            Change(
+                *(Stage.SWITCH, Kind.HOST, Action.UPDATE, host.name),
+                f"sign and take submission for {_few(names)}",
+                "its keys are proven by then",
+            ),
+        ]
+    return changes
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _planned_certificate(host: Host) -> Certificate:
+    unknown = datetime.min
+    return Certificate(host.name, host.tls.mode, f"{_LATER}\n", Sealed(f"tls/{host.name}.key", _UNKNOWN), unknown, unknown)
