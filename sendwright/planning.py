@@ -1,7 +1,7 @@
 """From what is wanted and what was seen to the one Plan over keys, DNS and hosts. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sendwright import certs, hostdiff, signing
@@ -22,11 +22,15 @@ _UNKNOWN = "0" * 64
 
 @dataclass(frozen=True)
 class Seen:
-    """The world as it was looked at: hosts that answered and are fit, and what each zone needs."""
+    """The world as it was looked at: hosts that answered and are fit, what each zone needs, what a person must do.
+
+    ``chains``: the certificate chains in declared files, by host.
+    """
 
     hosts: Mapping[str, Observation]
     zones: tuple[Changes, ...] = ()
     needed: tuple[str, ...] = ()
+    chains: Mapping[str, str] = field(default_factory=dict)
 
 
 def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, DkimAlgorithm], ...]:
@@ -90,6 +94,17 @@ def planned(stack: Stack, state: State, now: datetime) -> State:
     return replace(state, keys=tuple(keys))
 
 
+def certificates_due(stack: Stack, state: State, chains: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """Return why each host that needs a new certificate needs it; ``chains``: what lies in declared files, by host."""
+    due = {h.name: certs.due(state.certificate_of(h.name), h, now, state.authority, chains.get(h.name)) for h in stack.hosts}
+    return {name: why for name, why in due.items() if why}
+
+
+def works(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> bool:
+    """Return whether a host serves its domains by now: every one that it sends for is live there."""
+    return len(signing.live(stack, host, keys)) == len(stack.domains_of(host))
+
+
 def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     """Return the Plan: everything that would change, and what only a person can do.
 
@@ -99,7 +114,7 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     new = later.keys[len(state.keys) :]
     changes = [
         *_keys(new),
-        *_certificates(stack, state, now),
+        *_certificates(stack, state, seen.chains, now),
         *(change for zone in seen.zones for change in as_plan(zone)),
         *(_record(stack, key) for key in new),
     ]
@@ -119,15 +134,15 @@ def _keys(keys: Iterable[DkimKey]) -> list[Change]:
     ]
 
 
-def _certificates(stack: Stack, state: State, now: datetime) -> list[Change]:
-    found = []
-    for host in stack.hosts:
-        certificate = state.certificate_of(host.name)
-        if why := certs.due(certificate, host, now):
-            action = Action.UPDATE if certificate else Action.CREATE
-            summary = f"issue a TLS certificate ({host.tls.mode})"
-            found.append(Change(Stage.PERSIST, Kind.CERTIFICATE, action, host.name, summary, why))
-    return found
+def _certificates(stack: Stack, state: State, chains: Mapping[str, str], now: datetime) -> list[Change]:
+    return [
+        Change(
+            *(Stage.PERSIST, Kind.CERTIFICATE, Action.UPDATE if state.certificate_of(name) else Action.CREATE, name),
+            f"issue a TLS certificate ({stack.host(name).tls.mode})",
+            why,
+        )
+        for name, why in certificates_due(stack, state, chains, now).items()
+    ]
 
 
 def _record(stack: Stack, key: DkimKey) -> Change:

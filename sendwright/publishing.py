@@ -1,16 +1,20 @@
 """The zones of a stack: looked at, published, waited for; one that fails does not stop the others."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sendwright.dns.authority import discover
 from sendwright.dns.edits import claims_of, edits, releases_of
+from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target
-from sendwright.dns.plan import Changes, Delete, diff, wanted
+from sendwright.dns.plan import Changes, Delete, Write, diff, wanted
+from sendwright.dns.propagation import World
 from sendwright.dns.providers.base import Provider, RecordSet, open_provider
 from sendwright.dns.records import Record, desired, provider_of
-from sendwright.errors import DnsError, SendwrightError
+from sendwright.dns.transport import Ask
+from sendwright.errors import DnsError, ForeignRecord, SendwrightError, ServerUnreachable, WorldMoved
 from sendwright.plan import Stage
 from sendwright.stack import Rfc2136, Stack
 from sendwright.state.folder import StateFolder
@@ -33,9 +37,10 @@ class Zone:
         """The zone's name."""
         return self.changes.zone
 
-    def targets(self) -> frozenset[Target]:
-        """Return what mail relies on before it may leave: every desired record of the first stage."""
-        return frozenset(Target.of(self.name, r) for r in self.records if r.stage is Stage.EXPAND)
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that it should hold something at."""
+        return frozenset(r.name for r in self.records)
 
 
 @dataclass
@@ -89,30 +94,73 @@ class Zones:
                     self.errors.setdefault(error.zone, error)
             return where
 
-    def publish(self, folder: StateFolder, *stages: Stage, allowed: Callable[[Record | object], bool]) -> set[str]:
-        """Apply the writes of some stages that are allowed, zone by zone; return the zones that were written to.
+    def zone_of(self, stack: Stack) -> dict[str, str]:
+        """Return the zone of each declared domain, as far as its zone could be looked at and written to."""
+        zones = [zone for zone in self.found.values() if zone.name not in self.errors]
+        return {d.name: zone.name for d in stack.domains for zone in zones if d.name in zone.names}
+
+    def targets(self, zones: Collection[str]) -> tuple[Target, ...]:
+        """Return what mail relies on before it may leave: in these zones, every desired record of the first stage."""
+        chosen = [zone for zone in self.found.values() if zone.name in zones]
+        return tuple(Target.of(z.name, r) for z in chosen for r in z.records if r.stage is Stage.EXPAND)
+
+    def refuse_moved(self, planned: "Zones", new_names: Collection[str]) -> None:
+        """Give up each zone whose changes are no longer those that were planned, but for records of new keys."""
+        for name, zone in list(self.found.items()):
+            before = planned.found[name].changes.writes if name in planned.found else ()
+            now = tuple(w for w in zone.changes.writes if w in before or w.name not in new_names)
+            if set(now) != set(before):
+                self.errors[name] = WorldMoved(
+                    name, "its records changed while the plan was being read; nothing was written.", "Run it again."
+                )
+
+    def publish(self, folder: StateFolder, stage: Stage, working: Collection[str] | None = None) -> None:
+        """Apply the writes of a stage, zone by zone.
 
         Claims are remembered before each apply, so that a run that dies in between knows what is its own.
+        ``working``: hosts that MX records may point at; None when the stage writes none.
         """
-        written = set()
-        for zone in list(self.found.values()):
-            chosen = zone.changes.at(*stages)
-            chosen = replace(chosen, writes=tuple(w for w in chosen.writes if allowed(w)))
-            folder.claim(claims_of(chosen, datetime.now(UTC)))
-            if not chosen.writes:
+        for zone in self.found.values():
+            if isinstance(self.errors.get(zone.name), DnsError) and not isinstance(self.errors[zone.name], ForeignRecord):
                 continue
+            chosen = zone.changes.at(stage)
+            chosen = replace(chosen, writes=tuple(w for w in chosen.writes if _points_at(w, working)))
+            folder.claim(claims_of(chosen, datetime.now(UTC)))
             try:
-                zone.provider.apply(zone.name, edits(chosen, zone.served))
+                if chosen.writes:
+                    zone.provider.apply(zone.name, edits(chosen, zone.served))
+                folder.release(releases_of(chosen, folder.load().claims))
             except DnsError as error:
                 self.errors[zone.name] = error
-                continue
-            folder.release(releases_of(chosen, folder.load().claims))
-            written.add(zone.name)
-        return written
+
+    def world(self, zones: Collection[str], ask: Ask, resolver: str) -> World:
+        """Find out who serves each of these zones; one that nobody is known to serve is given up."""
+        servers = {}
+        for zone in sorted(zones):
+            try:
+                servers[zone] = discover(zone, ask, resolver)
+            except DnsError as error:
+                self.errors[zone] = error
+        return World(ask, resolver, servers)
+
+    def not_served(self, fresh: Freshness) -> None:
+        """Give up each zone that some server does not serve although there was time; it is named."""
+        for waiting in fresh.waiting:
+            if waiting.behind:
+                zone = waiting.target.zone
+                what = f"{waiting}."
+                self.errors.setdefault(zone, ServerUnreachable(zone, what, "Mend that server, then run again: it goes on."))
 
     def margin(self) -> timedelta:
         """The longest margin of the providers: what anycast may hide."""
         return timedelta(seconds=max((z.provider.margin for z in self.found.values()), default=0))
+
+
+def _points_at(write: Write, working: Collection[str] | None) -> bool:
+    """Whether a write may be made: an MX only points at a host that works."""
+    if working is None or write.type != "MX" or isinstance(write, Delete):
+        return True
+    return write.value.split()[1].rstrip(".") in working
 
 
 def _mindful(changes: Changes) -> Changes:

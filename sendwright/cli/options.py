@@ -1,12 +1,13 @@
 """Options and arguments that several verbs share."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from sendwright.provision import Settings
+    from sendwright.stack import Stack
 
 inventory = click.argument("inventory", type=click.Path(path_type=Path))
 limit = click.option(
@@ -25,3 +26,16 @@ output_format = click.option(
 )
 detailed_exitcode = click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when changes are pending.")
 assume_yes = click.option("--yes", is_flag=True, help="Do not ask before carrying out the plan.")
+
+
+def settings(stack: "Stack", limit: tuple[str, ...], *, trust_new_hosts: bool, wait: bool = True) -> "Settings":
+    """Return what a run is asked for; UsageError names a ``--limit`` that is no host of the inventory."""
+    from sendwright.errors import UsageError
+    from sendwright.provision import Settings
+
+    known = {host.name for host in stack.hosts}
+    unknown = sorted(set(limit) - known)
+    if unknown:
+        names = ", ".join(map(repr, unknown))
+        raise UsageError(f"--limit {names}: no such host; nothing was tried.", f"Hosts: {', '.join(sorted(known))}.")
+    return Settings(frozenset(limit), trust_new_hosts=trust_new_hosts, wait=wait)

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sendwright.errors import SendwrightError
 from sendwright.plan import Change, Plan
+
+if TYPE_CHECKING:
+    from sendwright.provision import Outcome
 
 VERSION = 1
 
@@ -13,6 +16,12 @@ VERSION = 1
 def plan_document(plan: Plan, errors: Iterable[SendwrightError] = ()) -> str:
     """Return a plan as a JSON document; ``errors`` are the hosts and zones that could not be looked at."""
     return _dump({"kind": "plan", **plan_fields(plan), "errors": [error_fields(e) for e in errors]})
+
+
+def outcome_document(outcome: "Outcome") -> str:
+    """Return what came of a provision as a JSON document."""
+    fields = {"outcome": outcome.result.value, "waiting": list(outcome.waiting), **plan_fields(outcome.plan)}
+    return _dump({"kind": "provision", **fields, "errors": [error_fields(e) for e in outcome.errors]})
 
 
 def plan_fields(plan: Plan) -> dict[str, Any]:

@@ -1,9 +1,14 @@
 """Plans and errors as text for people. All text from outside is escaped before it reaches a terminal."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from sendwright.errors import SendwrightError
 from sendwright.plan import Action, Change, Kind, Plan
+
+if TYPE_CHECKING:
+    from sendwright.provision import Outcome
 
 _SIGN = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-", Action.RELOAD: "↻", Action.RUN: "»"}
 _COLOUR = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
@@ -64,6 +69,18 @@ def _diff_line(line: str) -> str:
     if line.startswith("-") and not line.startswith("---"):
         return click.style(line, fg="red")
     return line
+
+
+def outcome_lines(outcome: "Outcome") -> str:
+    """Return what came of a provision in a line, and what is waited for."""
+    words = {
+        "done": "done",
+        "unchanged": "no changes",
+        "waiting": "waiting; run it again then",
+        "declined": "nothing was changed",
+        "failed": "failed in part; what worked stays, and running again heals",
+    }
+    return "\n".join([words[outcome.result.value], *(f"  {printable(text)}" for text in outcome.waiting)])
 
 
 def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -1,0 +1,64 @@
+"""``sendwright provision``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sendwright.cli import options
+
+if TYPE_CHECKING:
+    from sendwright.plan import Plan
+    from sendwright.provision import Outcome
+
+
+@click.command("provision")
+@options.inventory
+@options.limit
+@options.trust_new_hosts
+@options.assume_yes
+@click.option("--wait/--no-wait", default=True, help="Stay until published records may be relied on, or come back.")
+@options.output_format
+def command(
+    inventory: Path, limit: tuple[str, ...], form: str, *, trust_new_hosts: bool, yes: bool, wait: bool
+) -> int:
+    """Show the plan, ask, carry it out, verify. Running it again finishes what was interrupted."""
+    from sendwright import inventory as inventories
+    from sendwright.provision import provision
+    from sendwright.report.progress import Progress
+
+    declared = inventories.load(inventory)
+    settings = options.settings(declared.stack, limit, trust_new_hosts=trust_new_hosts, wait=wait)
+
+    def approve(plan: "Plan") -> bool:
+        return _approve(plan, yes=yes, quiet=form == "json")
+
+    outcome = provision(declared, settings, Progress(), approve)
+    _print(outcome, form)
+    return 1 if outcome.result in {"failed", "declined"} else 0
+
+
+def _approve(plan: "Plan", *, yes: bool, quiet: bool) -> bool:
+    from sendwright.errors import UsageError
+    from sendwright.report.text import plan_lines
+
+    if not quiet:
+        click.echo(plan_lines(plan))
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("There is no terminal to ask on, so nothing was changed.", "Read the plan, then pass --yes.")
+    return click.confirm("Carry this out?", err=True)
+
+
+def _print(outcome: "Outcome", form: str) -> None:
+    from sendwright.report.json import outcome_document
+    from sendwright.report.text import error_lines, outcome_lines
+
+    if form == "json":
+        click.echo(outcome_document(outcome))
+    else:
+        click.echo(outcome_lines(outcome))
+    for error in outcome.errors:
+        click.echo(error_lines(error), err=True)

@@ -1,0 +1,90 @@
+"""Stage 4: wait until what mail relies on is served and fresh, then prove every key on every host by a real signature."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from time import sleep
+
+import dns.exception
+import dns.resolver
+
+from sendwright.dns.freshness import Progress as Freshness
+from sendwright.dns.freshness import Target, Timing
+from sendwright.dns.propagation import World, wait
+from sendwright.dns.rdata import txt
+from sendwright.dkim import record_text
+from sendwright.state.model import DkimKey
+
+# How long servers may take to serve what was published, besides the clocks that have to run out.
+_PATIENCE = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published and is waited for: who serves it, what caches may hold, and the margin on top."""
+
+    world: World
+    known: Mapping[Target, Timing]
+    margin: timedelta
+
+
+def target(zone: str, key: DkimKey) -> Target:
+    """Return a key's record as something to wait for."""
+    return Target(zone, key.record_name, "TXT", txt(record_text(key)))
+
+
+def until_fresh(
+    published: Published, since: Mapping[Target, datetime], report: Callable[[str], None], *, stay: bool
+) -> Freshness:
+    """Wait until everything is served and fresh, saying for what; without ``stay`` only look once.
+
+    A deadline of half an hour over the longest clock keeps this bounded; the answer says what is still waited for.
+    """
+    longest = max((max(t.negative, t.replaced, t.wildcard) for t in published.known.values()), default=0)
+    patience = _PATIENCE + timedelta(seconds=longest) + published.margin if stay else timedelta()
+    return wait(
+        published.world,
+        published.known,
+        published.margin,
+        _now() + patience,
+        since=since,
+        clock=_now,
+        sleep=sleep,
+        report=lambda progress: report(_summary(progress)) if progress.waiting else None,
+    )
+
+
+def since_of(zone_of: Mapping[str, str], keys: Iterable[DkimKey]) -> dict[Target, datetime]:
+    """Return since when keys are known to be served; ``zone_of`` maps a domain to its zone."""
+    return {
+        target(zone_of[key.domain], key): key.served_since
+        for key in keys
+        if key.served_since is not None and key.domain in zone_of
+    }
+
+
+def served(zone_of: Mapping[str, str], keys: Iterable[DkimKey], fresh: Freshness) -> tuple[DkimKey, ...]:
+    """Return the keys whose ``served_since`` changed by what was seen: a break forgets it."""
+    found = (replace(k, served_since=fresh.since.get(target(zone_of[k.domain], k))) for k in keys if k.domain in zone_of)
+    before = {k.record_name: k for k in keys}
+    return tuple(k for k in found if k != before[k.record_name])
+
+
+def lookup(name: str) -> bytes | None:
+    """Return the joined TXT value of a name by the system's resolver; None if there is none or nobody answers."""
+    try:
+        answer = dns.resolver.resolve(name, "TXT", search=False)
+    except dns.exception.DNSException:
+        return None
+    return b"".join(answer[0].strings)
+
+
+def _summary(progress: Freshness) -> str:
+    behind = [w for w in progress.waiting if w.behind]
+    shown = behind or sorted(progress.waiting, key=lambda w: w.until or _now(), reverse=True)
+    more = f" (and {len(shown) - 1} more)" if len(shown) > 1 else ""
+    return f"waiting: {shown[0]}{more}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,92 @@
+"""Carry out a Plan, stage by stage. A host or zone that fails is left behind; the others are served.
+
+Every stage may be the last one that a killed run reached: each begins with a fresh look or with what the state folder
+remembers, so running again finishes the work.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sendwright.errors import SendwrightError
+from sendwright.fleet import Fleet
+from sendwright.inventory import Inventory
+from sendwright.plan import Plan
+from sendwright.report.progress import Progress
+from sendwright.run import Run
+
+
+class Result(StrEnum):
+    """How a provision ended."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    WAITING = "waiting"
+    DECLINED = "declined"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asks for. ``limit``: host names, empty for all; ``wait``: stay until clocks have run out."""
+
+    limit: frozenset[str] = frozenset()
+    trust_new_hosts: bool = False
+    wait: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it. ``commands``: how many remote commands each host was sent; ``waiting``: for what, until when."""
+
+    result: Result
+    plan: Plan
+    errors: tuple[SendwrightError, ...] = ()
+    waiting: tuple[str, ...] = ()
+    commands: Mapping[str, int] = field(default_factory=dict)
+
+
+Approve = Callable[[Plan], bool]
+
+
+def look_ahead(declared: Inventory, settings: Settings, progress: Progress) -> Outcome:
+    """Return the Plan and what could not be looked at; nothing is touched."""
+    with _fleet(declared, settings) as fleet:
+        run = Run(declared, fleet, progress)
+        plan = run.plan()
+        return _outcome(run, Result.UNCHANGED if plan.empty else Result.DONE, plan)
+
+
+def provision(declared: Inventory, settings: Settings, progress: Progress, approve: Approve) -> Outcome:
+    """Look, plan, have the plan approved, and carry it out.
+
+    ``approve`` is shown the plan and answers whether to go on; it is not asked when nothing would change.
+    Errors of single hosts and zones are in the outcome; StateError and InventoryError are raised.
+    """
+    with _fleet(declared, settings) as fleet:
+        run = Run(declared, fleet, progress)
+        with run.folder.lock():
+            plan = run.plan()
+            if plan.empty:
+                return _outcome(run, Result.UNCHANGED, plan)
+            if not approve(plan):
+                return _outcome(run, Result.DECLINED, plan)
+            run.persist()
+            run.publish()
+            run.converge()
+            waiting = run.prove(wait=settings.wait)
+            run.switch()
+            run.withdraw()
+            return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
+
+
+def _fleet(declared: Inventory, settings: Settings) -> Fleet:
+    hosts = declared.stack.limited(settings.limit)
+    return Fleet(hosts, declared.folder, trust_new_hosts=settings.trust_new_hosts)
+
+
+def _outcome(run: Run, result: Result, plan: Plan, waiting: tuple[str, ...] = ()) -> Outcome:
+    errors = (*run.fleet.errors.values(), *run.zones.errors.values())
+    if errors and result is not Result.DECLINED:
+        result = Result.FAILED
+    return Outcome(result, plan, errors, waiting, run.fleet.commands)

@@ -1,0 +1,173 @@
+"""One provision's stages: what is remembered, what was last seen, and the steps between them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
+from sendwright.dns.propagation import timings
+from sendwright.dns import reverse
+from sendwright.dns.transport import query
+from sendwright.errors import PreflightFailed
+from sendwright.fleet import Fleet
+from sendwright.inventory import Inventory
+from sendwright.observation import Observation
+from sendwright.plan import Plan, Stage
+from sendwright.planning import Seen
+from sendwright.publishing import Zones
+from sendwright.report.progress import Progress
+from sendwright.service import Service
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import DkimKey, KeyStage, State
+
+
+class Run:
+    """One look at the world and one way through the stages; what fails is in ``fleet.errors`` and ``zones.errors``."""
+
+    def __init__(self, declared: Inventory, fleet: Fleet, progress: Progress) -> None:
+        self.stack = declared.stack
+        self.fleet = fleet
+        self.folder = StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
+        self.zones = Zones()
+        self._base = declared.folder
+        self._progress = progress
+        self._state = self.folder.load()
+        self._hosts: dict[str, Observation] = {}
+        self._published: proving.Published | None = None
+
+    def plan(self) -> Plan:
+        """Look at hosts and zones, and derive the plan."""
+        with self._progress.step("looked at the hosts"):
+            self._observe(planning.planned(self.stack, self._state, _now()))
+        self._state = replace(self._state, keys=planning.believed(self._state.keys, self._hosts))
+        with self._progress.step("looked at the zones"):
+            self._look_at_zones()
+        changes = tuple(zone.changes for zone in self.zones.found.values())
+        chains = issuing.declared_chains(self.stack, self._base)
+        seen = Seen(self._hosts, changes, self._needed(), chains)
+        return planning.make(self.stack, self._state, seen, _now())
+
+    def persist(self) -> None:
+        """Stage 1: nothing is published or installed that is not in the state folder."""
+        with self._progress.step("keys and certificates are in the state folder"):
+            for key in self._state.keys:
+                # What a bare host had proven before it was reinstalled is forgotten for good.
+                self.folder.save_key(key)
+            issuing.generate_missing(self.stack, self.folder, _now())
+            issuing.renew_certificates(self.stack, self.folder, self._base, _now())
+        self._reload()
+
+    def publish(self) -> None:
+        """Stage 2: DNS, additions that mail relies on; what caches may hold of the old is looked at before."""
+        planned = self.zones
+        self._look_at_zones()
+        self.zones.refuse_moved(planned, {key.record_name for key in self._state.keys})
+        self._published = self._before_publishing()
+        with self._progress.step("DNS holds what mail relies on"):
+            self.zones.publish(self.folder, Stage.EXPAND)
+        published = self.zones.zone_of(self.stack)
+        for key in self._state.keys:
+            if key.stage is KeyStage.GENERATED and key.domain in published:
+                self.folder.save_key(replace(key, stage=KeyStage.PUBLISHED))
+        self._reload()
+
+    def converge(self) -> None:
+        """Stages 3 and 5: bring every host that differs to what it should run, given what is proven by now."""
+        jobs = {}
+        for name, observation in self._hosts.items():
+            wanted = self._services(name, observation)
+            if hostdiff.differing(wanted, observation):
+                jobs[name] = wanted
+        if not jobs:
+            return
+        with self._progress.step(f"{len(jobs)} hosts converge" if len(jobs) > 1 else f"{next(iter(jobs))} converges"):
+            self._work(jobs)
+
+    def prove(self, *, wait: bool) -> tuple[str, ...]:
+        """Stage 4: wait until served and fresh, then probe every key on every host; return what is still waited for."""
+        if self._published is None or not self._published.known:
+            return ()
+        zone_of = self.zones.zone_of(self.stack)
+        since = proving.since_of(zone_of, self._state.keys)
+        with self._progress.step("served by every name server, and fresh"):
+            fresh = proving.until_fresh(self._published, since, self._progress.note, stay=wait)
+        for key in proving.served(zone_of, self._state.keys, fresh):
+            self.folder.save_key(key)
+        late = {w.target.zone for w in fresh.waiting}
+        self._reload()
+        self._probe([k for k in self._state.keys if zone_of.get(k.domain, "") not in {*late, ""}])
+        if wait:
+            self.zones.not_served(fresh)
+        return tuple(map(str, fresh.waiting))
+
+    def switch(self) -> None:
+        """Stage 5: proven keys sign and submission opens; then records that point at a service that now works."""
+        self._observe(self._state)
+        self.converge()
+        self._look_at_zones()
+        working = {h for h in self.fleet.well if planning.works(self.stack, self.stack.host(h), self._state.keys)}
+        self.zones.publish(self.folder, Stage.SWITCH, working)
+
+    def withdraw(self) -> None:
+        """Stage 6: withdraw what is ours and no longer declared."""
+        self._look_at_zones()
+        self.zones.publish(self.folder, Stage.CONTRACT)
+
+    def _observe(self, state: State) -> None:
+        wanted = {name: planning.desired(self.stack, self.stack.host(name), state) for name in self.fleet.well}
+        self._hosts = self.fleet.observe(wanted)
+        for name in list(self._hosts):
+            if found := preflight.problems(self.stack.host(name), self._hosts[name], _now()):
+                self.fleet.give_up(PreflightFailed(name, "it is not fit, and nothing was changed.", "\n".join(found)))
+                del self._hosts[name]
+
+    def _needed(self) -> tuple[str, ...]:
+        # Only a bare host is asked whether port 25 is open: a living one would say so in its queue.
+        bare = [name for name, seen in self._hosts.items() if not seen.managed]
+        outbound = self.fleet.each(bare, partial(preflight.outbound_25, name=self.stack.smtp.probe_mx))
+        hosts = [self.stack.host(name) for name in self._hosts]
+        blocked = [sentence for h in hosts for sentence in preflight.needed(h, _unasked, outbound.get(h.name))]
+        return (*blocked, *reverse.needed(hosts, reverse.reverses(hosts, query, system_resolver())))
+
+    def _look_at_zones(self) -> None:
+        errors = self.zones.errors
+        self.zones = Zones.look(self.stack, self._state.keys, self.folder.load().claims, self._base)
+        self.zones.errors = errors | self.zones.errors
+
+    def _before_publishing(self) -> proving.Published | None:
+        waiting = {k.domain for h in self.fleet.hosts.values() for k in planning.unproven(self.stack, h, self._state.keys)}
+        targets = self.zones.targets({z for d, z in self.zones.zone_of(self.stack).items() if d in waiting})
+        if not targets:
+            return None
+        world = self.zones.world({t.zone for t in targets}, query, system_resolver())
+        known = timings(world, [t for t in targets if t.zone in world.servers])
+        return proving.Published(world, known, self.zones.margin())
+
+    def _probe(self, keys: Iterable[DkimKey]) -> None:
+        keys = tuple(keys)
+        wanted = {n: u for n in self.fleet.well if (u := planning.unproven(self.stack, self.stack.host(n), keys))}
+        if not wanted:
+            return
+        with self._progress.step("every key is proven by a signature of its own"):
+            proofs = probing.probe(self.fleet, wanted, proving.lookup)
+        for key in planning.proven(self._state.keys, proofs):
+            self.folder.save_key(key)
+        self._reload()
+
+    def _work(self, jobs: dict[str, tuple[Service, ...]]) -> None:
+        hosts = [engine.job(self.stack.host(name), services, self.folder.open) for name, services in jobs.items()]
+        for name, outcome in engine.converge_all(hosts, self._base, self._progress.note).items():
+            if isinstance(outcome, HostError):
+                self.fleet.give_up(outcome)
+
+    def _services(self, name: str, observation: Observation) -> tuple[Service, ...]:
+        release = observation.release
+        return planning.services(self.stack, self.stack.host(name), release, self._state) if release else ()
+
+    def _reload(self) -> None:
+        self._state = self.folder.load()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
