@@ -19,6 +19,7 @@ from sendwright.judges import Verdict, judge, signatures
 from sendwright.lab.lab import Lab
 from sendwright.lab.netns import inside
 from sendwright.lab.spec import INBOX
+from sendwright.plan import Plan
 from sendwright.provision import Outcome, Result, Settings, provision
 from sendwright.received import Results, case, results
 from sendwright.report.progress import Progress
@@ -58,9 +59,11 @@ def prove(lab: Lab, declared: Inventory, progress: Progress) -> tuple[tuple[Find
 
 
 def _provision(declared: Inventory, progress: Progress) -> Outcome:
-    outcome = provision(
-        declared, Settings(), progress, approve=lambda plan: progress.say(plan_lines(plan, diffs=False)) or True
-    )
+    def approve(plan: Plan) -> bool:
+        progress.say(plan_lines(plan, diffs=False))
+        return True
+
+    outcome = provision(declared, Settings(), progress, approve)
     for error in outcome.errors:
         progress.say(error_lines(error))
     return outcome

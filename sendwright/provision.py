@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sendwright.errors import SendwrightError
-from sendwright.fleet import Fleet
+from sendwright.connections import Fleet
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan
 from sendwright.report.progress import Progress

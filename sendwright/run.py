@@ -10,7 +10,7 @@ from sendwright.dns.propagation import timings
 from sendwright.dns import reverse
 from sendwright.dns.transport import query
 from sendwright.errors import PreflightFailed
-from sendwright.fleet import Fleet
+from sendwright.connections import Fleet
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Plan, Stage
@@ -157,7 +157,8 @@ class Run:
 
     def _work(self, jobs: dict[str, tuple[Service, ...]]) -> None:
         hosts = [engine.job(self.stack.host(name), services, self.folder.open) for name, services in jobs.items()]
-        for name, outcome in engine.converge_all(hosts, self._base, self._progress.note).items():
+        report = lambda name, line: self._progress.note(f"{name}: {line}")  # noqa: E731
+        for outcome in converge_all(hosts, self._base, report).values():
             if isinstance(outcome, HostError):
                 self.fleet.give_up(outcome)
 
