@@ -58,7 +58,7 @@ class Fleet:
         wanted = [name for name in names if name not in self.errors]
         found: dict[str, T] = {}
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            running = {name: pool.submit(lambda n=name: do(self._connection(n))) for name in wanted}
+            running = {name: pool.submit(self._do, name, do) for name in wanted}
             for name, future in running.items():
                 try:
                     found[name] = future.result()
@@ -69,6 +69,9 @@ class Fleet:
     def observe(self, desired: Mapping[str, Desired]) -> dict[str, Observation]:
         """Look at hosts, one remote command each; ``desired`` maps a host's name to what each release would get."""
         return self.each(desired, lambda connection: observe(connection, desired[connection.host.name]))
+
+    def _do(self, name: str, do: Callable[[Connection], T]) -> T:
+        return do(self._connection(name))
 
     def _connection(self, name: str) -> Connection:
         if name not in self._connections:

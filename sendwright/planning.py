@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sendwright import certs, hostdiff, signing
 from sendwright.deploys.material import Material
 from sendwright.deploys.sender import services as sender_services
-from sendwright.dkim import next_selector
+from sendwright.dkim import selector
 from sendwright.dns.edits import as_plan
 from sendwright.dns.plan import Changes
 from sendwright.observation import Observation
@@ -54,7 +54,7 @@ def unproven(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKey
 
 
 def proven(keys: Iterable[DkimKey], proofs: Mapping[str, frozenset[str]]) -> tuple[DkimKey, ...]:
-    """Return the keys that change when probes have verified: ``proofs`` maps a record name to the hosts it was proven on.
+    """Return the keys that change when probes have verified: ``proofs`` maps record names to the hosts of the proof.
 
     The first key of its kind signs as soon as it is proven somewhere; a later one stays proven until a rotation.
     """
@@ -89,14 +89,17 @@ def planned(stack: Stack, state: State, now: datetime) -> State:
     keys = list(state.keys)
     for domain, algorithm in missing_keys(stack, keys):
         taken = {k.selector for k in keys if k.domain == domain.name}
-        selector = next_selector(algorithm, now, taken)
-        keys.append(DkimKey(domain.name, selector, algorithm, "", _UNKNOWN, now))
+        name = selector(algorithm, now, taken)
+        keys.append(DkimKey(domain.name, name, algorithm, "", _UNKNOWN, now))
     return replace(state, keys=tuple(keys))
 
 
 def certificates_due(stack: Stack, state: State, chains: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Return why each host that needs a new certificate needs it; ``chains``: what lies in declared files, by host."""
-    due = {h.name: certs.due(state.certificate_of(h.name), h, now, state.authority, chains.get(h.name)) for h in stack.hosts}
+    due = {
+        h.name: certs.due(state.certificate_of(h.name), h, now, state.authority, chains.get(h.name))
+        for h in stack.hosts
+    }
     return {name: why for name, why in due.items() if why}
 
 
@@ -179,5 +182,7 @@ def _few(names: list[str]) -> str:
 
 
 def _planned_certificate(host: Host) -> Certificate:
-    unknown = datetime.min
-    return Certificate(host.name, host.tls.mode, f"{_LATER}\n", Sealed(f"tls/{host.name}.key", _UNKNOWN), unknown, unknown)
+    unknown = datetime.fromtimestamp(0, UTC)
+    return Certificate(
+        host.name, host.tls.mode, f"{_LATER}\n", Sealed(f"tls/{host.name}.key", _UNKNOWN), unknown, unknown
+    )

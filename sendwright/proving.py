@@ -1,4 +1,4 @@
-"""Stage 4: wait until what mail relies on is served and fresh, then prove every key on every host by a real signature."""
+"""Stage 4: wait until what mail relies on is served and fresh, and what proves it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -65,7 +65,9 @@ def since_of(zone_of: Mapping[str, str], keys: Iterable[DkimKey]) -> dict[Target
 
 def served(zone_of: Mapping[str, str], keys: Iterable[DkimKey], fresh: Freshness) -> tuple[DkimKey, ...]:
     """Return the keys whose ``served_since`` changed by what was seen: a break forgets it."""
-    found = (replace(k, served_since=fresh.since.get(target(zone_of[k.domain], k))) for k in keys if k.domain in zone_of)
+    found = (
+        replace(k, served_since=fresh.since.get(target(zone_of[k.domain], k))) for k in keys if k.domain in zone_of
+    )
     before = {k.record_name: k for k in keys}
     return tuple(k for k in found if k != before[k.record_name])
 

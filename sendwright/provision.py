@@ -28,7 +28,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for. ``limit``: host names, empty for all; ``wait``: stay until clocks have run out."""
+    """What the command line asks for. ``limit``: host names, empty for all; ``wait``: stay until clocks ran out."""
 
     limit: frozenset[str] = frozenset()
     trust_new_hosts: bool = False

@@ -121,7 +121,9 @@ class Zones:
         ``working``: hosts that MX records may point at; None when the stage writes none.
         """
         for zone in self.found.values():
-            if isinstance(self.errors.get(zone.name), DnsError) and not isinstance(self.errors[zone.name], ForeignRecord):
+            if isinstance(self.errors.get(zone.name), DnsError) and not isinstance(
+                self.errors[zone.name], ForeignRecord
+            ):
                 continue
             chosen = zone.changes.at(stage)
             chosen = replace(chosen, writes=tuple(w for w in chosen.writes if _points_at(w, working)))
@@ -149,7 +151,9 @@ class Zones:
             if waiting.behind:
                 zone = waiting.target.zone
                 what = f"{waiting}."
-                self.errors.setdefault(zone, ServerUnreachable(zone, what, "Mend that server, then run again: it goes on."))
+                self.errors.setdefault(
+                    zone, ServerUnreachable(zone, what, "Mend that server, then run again: it goes on.")
+                )
 
     def margin(self) -> timedelta:
         """The longest margin of the providers: what anycast may hide."""

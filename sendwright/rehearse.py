@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sendwright import inventory
 from sendwright.errors import LabError
-from sendwright.lab.lab import Lab, down, labs
+from sendwright.lab.lab import Lab
 from sendwright.lab.netns import command as in_namespace
+from sendwright.lab.registry import down, labs
 from sendwright.lab.spec import HostSpec, LabSpec, Resolver, ZoneSpec
 from sendwright.overlay import LabFacts, inventory_files, rehearsed
 from sendwright.report.progress import Progress
@@ -71,7 +72,7 @@ def _zones(stack: Stack) -> list[str]:
 
 
 def lab_facts(lab: Lab) -> LabFacts:
-    """Return what the rehearsed inventory has to know of its lab; writes the TSIG secret beside the lab's other ones."""
+    """Return what the rehearsed inventory has to know of its lab; writes the TSIG secret beside its other ones."""
     secret = lab.state.folder / "tsig"
     secret.touch(mode=0o600)
     secret.write_text(lab.tsig_secret)

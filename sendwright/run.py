@@ -5,11 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+import dns.resolver
+
 from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.dns.propagation import timings
 from sendwright.dns import reverse
 from sendwright.dns.transport import query
-from sendwright.errors import PreflightFailed
+from sendwright.errors import HostError, PreflightFailed
+from sendwright.fleet import converge_all
 from sendwright.connections import Fleet
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
@@ -31,6 +34,7 @@ class Run:
         self.folder = StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
         self.zones = Zones()
         self._base = declared.folder
+        self._resolver = str(dns.resolver.get_default_resolver().nameservers[0])
         self._progress = progress
         self._state = self.folder.load()
         self._hosts: dict[str, Observation] = {}
@@ -127,8 +131,8 @@ class Run:
         bare = [name for name, seen in self._hosts.items() if not seen.managed]
         outbound = self.fleet.each(bare, partial(preflight.outbound_25, name=self.stack.smtp.probe_mx))
         hosts = [self.stack.host(name) for name in self._hosts]
-        blocked = [sentence for h in hosts for sentence in preflight.needed(h, _unasked, outbound.get(h.name))]
-        return (*blocked, *reverse.needed(hosts, reverse.reverses(hosts, query, system_resolver())))
+        blocked = [sentence for h in hosts for sentence in preflight.needed(h, outbound.get(h.name))]
+        return (*blocked, *reverse.needed(hosts, reverse.reverses(hosts, query, self._resolver)))
 
     def _look_at_zones(self) -> None:
         errors = self.zones.errors
@@ -136,11 +140,13 @@ class Run:
         self.zones.errors = errors | self.zones.errors
 
     def _before_publishing(self) -> proving.Published | None:
-        waiting = {k.domain for h in self.fleet.hosts.values() for k in planning.unproven(self.stack, h, self._state.keys)}
+        waiting = {
+            k.domain for h in self.fleet.hosts.values() for k in planning.unproven(self.stack, h, self._state.keys)
+        }
         targets = self.zones.targets({z for d, z in self.zones.zone_of(self.stack).items() if d in waiting})
         if not targets:
             return None
-        world = self.zones.world({t.zone for t in targets}, query, system_resolver())
+        world = self.zones.world({t.zone for t in targets}, query, self._resolver)
         known = timings(world, [t for t in targets if t.zone in world.servers])
         return proving.Published(world, known, self.zones.margin())
 
@@ -157,10 +163,12 @@ class Run:
 
     def _work(self, jobs: dict[str, tuple[Service, ...]]) -> None:
         hosts = [engine.job(self.stack.host(name), services, self.folder.open) for name, services in jobs.items()]
-        report = lambda name, line: self._progress.note(f"{name}: {line}")  # noqa: E731
-        for outcome in converge_all(hosts, self._base, report).values():
+        for outcome in converge_all(hosts, self._base, self._converging).values():
             if isinstance(outcome, HostError):
                 self.fleet.give_up(outcome)
+
+    def _converging(self, name: str, line: str) -> None:
+        self._progress.note(f"{name}: {line}")
 
     def _services(self, name: str, observation: Observation) -> tuple[Service, ...]:
         release = observation.release

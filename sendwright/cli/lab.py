@@ -29,7 +29,7 @@ def up(inventory: Path, debian: str) -> None:
 @command.command("status")
 def status() -> None:
     """List the labs of this machine, their hosts and addresses."""
-    from sendwright.lab.lab import labs
+    from sendwright.lab.registry import labs
     from sendwright.report.lab import lab_lines
 
     click.echo(lab_lines(labs()))
@@ -63,7 +63,7 @@ def execute(name: str, argv: tuple[str, ...]) -> None:
 def down(name: str | None, *, everything: bool) -> None:
     """Take a lab down: processes, mounts, namespaces, files."""
     from sendwright import rehearse
-    from sendwright.lab.lab import labs
+    from sendwright.lab.registry import labs
     from sendwright.report.progress import Progress
 
     progress = Progress()

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 @options.assume_yes
 @click.option("--wait/--no-wait", default=True, help="Stay until published records may be relied on, or come back.")
 @options.output_format
-def command(
-    inventory: Path, limit: tuple[str, ...], form: str, *, trust_new_hosts: bool, yes: bool, wait: bool
-) -> int:
+def command(inventory: Path, limit: tuple[str, ...], form: str, *, trust_new_hosts: bool, yes: bool, wait: bool) -> int:
     """Show the plan, ask, carry it out, verify. Running it again finishes what was interrupted."""
     from sendwright import inventory as inventories
     from sendwright.provision import provision

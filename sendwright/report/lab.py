@@ -1,6 +1,6 @@
 """The list of labs, for people."""
 
-from sendwright.lab.lab import Status
+from sendwright.lab.registry import Status
 from sendwright.report.text import table
 
 
