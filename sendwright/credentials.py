@@ -17,8 +17,8 @@ def add(path: Path, login: str, send_as: Sequence[str], password: str | None) ->
     chosen = password if password is not None else users.new_password()
     folder = StateFolder(declared.state_dir, declared.stack.key_store)
     with folder.lock():
-        user = User(login, users.hash_password(chosen), tuple(send_as))
-        folder.save_users(users.add(folder.load().users, user, declared.stack))
+        known = folder.load().users
+        folder.save_users(users.add(known, login, users.hash_password(chosen), send_as, declared.stack))
     return None if password is not None else chosen
 
 

@@ -22,7 +22,7 @@ def generate_missing(stack: Stack, folder: StateFolder, now: datetime) -> int:
 
 def declared_chains(stack: Stack, base: Path) -> dict[str, str]:
     """Return the chains that lie in the declared files of hosts in ``file`` mode; SecretError if one cannot be read."""
-    return {h.name: certfile.read_chain(h.tls, base) for h in stack.hosts if isinstance(h.tls, CertificateFile)}
+    return {h.name: certfile.read_chain(h.name, h.tls, base) for h in stack.hosts if isinstance(h.tls, CertificateFile)}
 
 
 def renew_certificates(stack: Stack, folder: StateFolder, base: Path, now: datetime) -> int:

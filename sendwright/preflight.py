@@ -1,7 +1,6 @@
 """What a host lacks before anything is changed on it, and what only a person can do about it; pure but for a probe."""
 
 import shlex
-from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,14 +8,12 @@ from sendwright.errors import HostError
 from sendwright.observation import Observation
 from sendwright.service import Release
 from sendwright.ssh import Connection
-from sendwright.stack import Address, Host
+from sendwright.stack import Host
 
 # Signatures, TLS and TSIG tolerate minutes (RFC 8945 section 5.2.3: 300 s); a clock that runs at all is far closer.
 _CLOCK_SECONDS = 60
 _DISK_BYTES = 500 * 1024 * 1024
 _DAEMONS = {"master": "Postfix", "exim4": "Exim", "exim": "Exim", "smtpd": "OpenSMTPD", "qmail-send": "qmail"}
-
-Lookup = Callable[[Address], tuple[str, ...] | None]
 
 
 class Outbound(StrEnum):
@@ -57,18 +54,11 @@ def problems(host: Host, observation: Observation, now: datetime) -> tuple[str, 
     return tuple(found)
 
 
-def needed(host: Host, names: Lookup, outbound: Outbound | None = None) -> tuple[str, ...]:
-    """Return what only a person can do for a host: set its PTR records, have port 25 opened.
-
-    Arguments: ``names``: the PTR names of an address, empty for none, None when it cannot be told; ``outbound``: what
-    `outbound_25` found, if it was asked.
-    """
-    found = [*_reverse(host, names)]
-    if outbound is Outbound.BLOCKED:
-        found.append(
-            f"{host.name} cannot reach port 25 of other hosts: ask its provider to open it (many clouds block it)."
-        )
-    return tuple(found)
+def needed(host: Host, outbound: Outbound | None) -> tuple[str, ...]:
+    """Return what only a person can do for a host, given what `outbound_25` found (for its PTR see `dns.reverse`)."""
+    if outbound is not Outbound.BLOCKED:
+        return ()
+    return (f"{host.name} cannot reach port 25 of other hosts: ask its provider to open it (many clouds block it).",)
 
 
 def outbound_25(connection: Connection, name: str, timeout: int = 5) -> Outbound:
@@ -116,13 +106,3 @@ def _foreign_server(host: Host, observation: Observation) -> list[str]:
 
 def _port_25(observation: Observation) -> bool:
     return any(port == 25 for _, port in observation.listening)
-
-
-def _reverse(host: Host, names: Lookup) -> list[str]:
-    found = []
-    for address in host.addresses:
-        seen = names(address)
-        if seen is not None and {n.rstrip(".").lower() for n in seen} != {host.name}:
-            now = f"it is {', '.join(seen)}" if seen else "it has none"
-            found.append(f"Set the PTR of {address} to {host.name} at whoever gave you the address ({now}).")
-    return found

@@ -8,11 +8,11 @@ from time import sleep
 import dns.exception
 import dns.resolver
 
+from sendwright.dkim import record_text
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.propagation import World, wait
 from sendwright.dns.rdata import txt
-from sendwright.dkim import record_text
 from sendwright.state.model import DkimKey
 
 # How long servers may take to serve what was published, besides the clocks that have to run out.

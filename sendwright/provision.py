@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sendwright.errors import SendwrightError
 from sendwright.connections import Fleet
+from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan
 from sendwright.report.progress import Progress

@@ -8,12 +8,12 @@ from functools import partial
 import dns.resolver
 
 from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
-from sendwright.dns.propagation import timings
+from sendwright.connections import Fleet
 from sendwright.dns import reverse
+from sendwright.dns.propagation import timings
 from sendwright.dns.transport import query
 from sendwright.errors import HostError, PreflightFailed
 from sendwright.fleet import converge_all
-from sendwright.connections import Fleet
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Plan, Stage

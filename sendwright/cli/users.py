@@ -1,5 +1,6 @@
 """``sendwright users``: submission credentials, each bound to what it may send as."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ def add(inventory: Path, login: str, send_as: tuple[str, ...], *, password_stdin
     """Add a credential; its password is shown once and only its hash is kept."""
     from sendwright import credentials
 
-    password = click.get_text_stream("stdin").readline().rstrip("\n") if password_stdin else None
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else None
     shown = credentials.add(inventory, login, send_as, password)
     if shown:
         click.echo(shown)
