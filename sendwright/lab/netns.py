@@ -61,8 +61,14 @@ def names(prefix: str) -> list[str]:
 
 
 def command(namespace: str, argv: Sequence[str]) -> list[str]:
-    """Return the command line that runs ``argv`` in a namespace, with its resolv.conf."""
-    return ["ip", "netns", "exec", namespace, *argv]
+    """Return the command line that runs ``argv`` in a namespace, with the lab's resolver in its resolv.conf.
+
+    `ip netns exec` would also mount a new /sys, and the lab's control groups would be out of sight.
+    """
+    resolver = _RESOLVERS / namespace / "resolv.conf"
+    enter = ["nsenter", f"--net={FOLDER / namespace}", "unshare", "--mount", "--propagation=slave"]
+    bind = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+    return [*enter, "sh", "-c", bind, str(resolver), *argv]
 
 
 @contextmanager
