@@ -52,17 +52,17 @@ def as_plan(changes: Changes) -> tuple[Change, ...]:
 
 
 def line(write: Write) -> str:
-    """Return one line for people, as in ``+ TXT r1._domainkey.example.com "v=DKIM1; …"``."""
+    """Return one line for people, as in ``TXT r1._domainkey.example.com "v=DKIM1; …"``."""
     place = f"{write.type} {write.name}"
     match write:
         case Create():
-            return f"+ {place} {_short(write.value)}"
+            return f"{place} {_short(write.value)}"
         case Delete():
-            return f"- {place} {_short(canonical(write.type, write.seen))}"
+            return f"{place} {_short(canonical(write.type, write.seen))}"
         case Update() if canonical(write.type, write.seen) == write.value:
-            return f"~ {place} {_short(write.value)} TTL {write.seen_ttl} -> {write.ttl}"
+            return f"{place} {_short(write.value)} TTL {write.seen_ttl} -> {write.ttl}"
         case Update():
-            return f"~ {place} {_short(write.value)}"
+            return f"{place} {_short(write.value)}"
 
 
 def _edit(zone: str, before: RecordSet | None, writes: tuple[Write, ...]) -> Edit:

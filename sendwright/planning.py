@@ -150,7 +150,7 @@ def _certificates(stack: Stack, state: State, chains: Mapping[str, str], now: da
 
 def _record(stack: Stack, key: DkimKey) -> Change:
     domain = stack.domain(key.domain)
-    summary = f"+ TXT {key.record_name} {_LATER}"
+    summary = f"TXT {key.record_name} {_LATER}"
     return Change(Stage.EXPAND, Kind.DNS, Action.CREATE, domain.name, summary, "DKIM: the key that signs")
 
 

@@ -1,19 +1,18 @@
 """Prove keys by real signatures: each host signs a probe with each, and live DNS has to verify what it signed."""
 
-import base64
-import binascii
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 
 from sendwright.connections import Fleet
-from sendwright.deploys.probe import SIGN
-from sendwright.deploys.receiving import probe_mailbox
+from sendwright.deploys.probe import parse_probes, send_probes_command, send_probes_input
 from sendwright.errors import HostError
 from sendwright.judges import Lookup, signatures
 from sendwright.signing import probe_address
 from sendwright.ssh import Connection
 from sendwright.state.model import DkimKey
+
+# A loaded host takes a while to start its signers.
+_SECONDS = 30
 
 
 def probe(fleet: Fleet, keys: Mapping[str, tuple[DkimKey, ...]], lookup: Lookup) -> dict[str, frozenset[str]]:
@@ -27,7 +26,7 @@ def probe(fleet: Fleet, keys: Mapping[str, tuple[DkimKey, ...]], lookup: Lookup)
     for name, messages in signed.items():
         failed = []
         for key in keys[name]:
-            if proves(messages.get(key.record_name, b""), key, lookup):
+            if proves(messages.get(key.record_name), key, lookup):
                 proofs.setdefault(key.record_name, set()).add(name)
             else:
                 failed.append(key.record_name)
@@ -36,29 +35,21 @@ def probe(fleet: Fleet, keys: Mapping[str, tuple[DkimKey, ...]], lookup: Lookup)
     return {record: frozenset(hosts) for record, hosts in proofs.items()}
 
 
-def proves(message: bytes, key: DkimKey, lookup: Lookup) -> bool:
+def proves(message: bytes | None, key: DkimKey, lookup: Lookup) -> bool:
     """Tell whether a message carries a valid signature made with this very key."""
     wanted = (key.domain, key.selector)
     return any(s.valid and (s.domain, s.selector) == wanted for s in signatures(message, lookup)) if message else False
 
 
-def _signed(connection: Connection, keys: Iterable[DkimKey]) -> dict[str, bytes]:
-    mark = secrets.token_hex(8)
-    asked = {
-        "mailbox": probe_mailbox(connection.host),
-        "senders": {f"{mark}.{key.record_name}": probe_address(key) for key in keys},
-    }
-    result = connection.run(SIGN, json.dumps(asked).encode())
-    try:
-        answer = json.loads(result.stdout)
-        return {str(k).partition(".")[2]: base64.b64decode(v, validate=True) for k, v in answer.items()}
-    except (ValueError, AttributeError, TypeError, binascii.Error):
-        said = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise HostError(
-            connection.host.name,
-            f"it could not sign probes ({''.join(said)[:200] or 'no answer'}).",
-            "Look at `journalctl -u 'postfix*' -u 'sendwright-opendkim*'` on it.",
-        ) from None
+def _signed(connection: Connection, keys: Iterable[DkimKey]) -> dict[str, bytes | None]:
+    host = connection.host
+    tokens = {secrets.token_hex(16): key for key in keys}
+    senders = {token: probe_address(key) for token, key in tokens.items()}
+    result = connection.run(send_probes_command(), send_probes_input(host, senders, _SECONDS).encode())
+    if not result.ok:
+        raise HostError(host.name, "it could not send probes.", "Look at `journalctl -u 'postfix*'` on it.")
+    delivered = parse_probes(host, result.stdout.decode(errors="replace"), senders)
+    return {tokens[token].record_name: message for token, message in delivered.items()}
 
 
 def _unproven(host: str, records: list[str]) -> HostError:

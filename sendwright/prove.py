@@ -49,6 +49,8 @@ def prove(lab: Lab, declared: Inventory, progress: Progress) -> tuple[tuple[Find
             findings += _host_findings(lab, declared, host, logins)
     seconds["mail"] = time.monotonic() - started
     started = time.monotonic()
+    if first.result is not Result.DONE:
+        return tuple(findings), seconds
     again = _provision(declared, progress)
     commands = max(again.commands.values(), default=0)
     unchanged = again.result is Result.UNCHANGED and commands == 1

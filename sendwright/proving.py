@@ -21,10 +21,11 @@ _PATIENCE = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Published:
-    """What was published and is waited for: who serves it, what caches may hold, and the margin on top."""
+    """What is waited for: who serves it, what caches may hold, since when it is served, the margin on top."""
 
     world: World
     known: Mapping[Target, Timing]
+    since: Mapping[Target, datetime]
     margin: timedelta
 
 
@@ -33,9 +34,7 @@ def target(zone: str, key: DkimKey) -> Target:
     return Target(zone, key.record_name, "TXT", txt(record_text(key)))
 
 
-def until_fresh(
-    published: Published, since: Mapping[Target, datetime], report: Callable[[str], None], *, stay: bool
-) -> Freshness:
+def until_fresh(published: Published, report: Callable[[str], None], *, stay: bool) -> Freshness:
     """Wait until everything is served and fresh, saying for what; without ``stay`` only look once.
 
     A deadline of half an hour over the longest clock keeps this bounded; the answer says what is still waited for.
@@ -47,20 +46,11 @@ def until_fresh(
         published.known,
         published.margin,
         _now() + patience,
-        since=since,
+        since=published.since,
         clock=_now,
         sleep=sleep,
         report=lambda progress: report(_summary(progress)) if progress.waiting else None,
     )
-
-
-def since_of(zone_of: Mapping[str, str], keys: Iterable[DkimKey]) -> dict[Target, datetime]:
-    """Return since when keys are known to be served; ``zone_of`` maps a domain to its zone."""
-    return {
-        target(zone_of[key.domain], key): key.served_since
-        for key in keys
-        if key.served_since is not None and key.domain in zone_of
-    }
 
 
 def served(zone_of: Mapping[str, str], keys: Iterable[DkimKey], fresh: Freshness) -> tuple[DkimKey, ...]:

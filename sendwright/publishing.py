@@ -18,7 +18,7 @@ from sendwright.errors import DnsError, ForeignRecord, SendwrightError, ServerUn
 from sendwright.plan import Stage
 from sendwright.stack import Rfc2136, Stack
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import Claim, DkimKey
+from sendwright.state.model import Claim, DkimKey, KeyStage
 
 Open = Callable[[Rfc2136, Path], Provider]
 
@@ -99,10 +99,29 @@ class Zones:
         zones = [zone for zone in self.found.values() if zone.name not in self.errors]
         return {d.name: zone.name for d in stack.domains for zone in zones if d.name in zone.names}
 
-    def targets(self, zones: Collection[str]) -> tuple[Target, ...]:
-        """Return what mail relies on before it may leave: in these zones, every desired record of the first stage."""
-        chosen = [zone for zone in self.found.values() if zone.name in zones]
-        return tuple(Target.of(z.name, r) for z in chosen for r in z.records if r.stage is Stage.EXPAND)
+    def awaited(self, keys: Collection[DkimKey], claims: Iterable[Claim]) -> dict[Target, datetime | None]:
+        """Return what has to be served and fresh before mail may leave with unproven keys, and since when it is.
+
+        That is: their own records, whatever this run is about to write, and the SPF of domains that send already: it
+        was widened for the new host, maybe by a run that died since, and the ledger knows when.
+        """
+        written = {(c.name, c.type, c.value): c.since for c in claims}
+        own = {k.record_name: k.served_since for k in keys}
+        sending = {k.domain for k in keys if k.stage is KeyStage.SIGNING}
+        awaited: dict[Target, datetime | None] = {}
+        for zone in self.found.values():
+            if zone.name in self.errors or not zone.names & own.keys():
+                continue
+            new = {(w.name, w.type, w.value) for w in zone.changes.at(Stage.EXPAND).writes if not isinstance(w, Delete)}
+            for record in zone.records:
+                value = (record.name, record.type, record.value)
+                if record.name in own:
+                    awaited[Target.of(zone.name, record)] = own[record.name]
+                elif value in new:
+                    awaited[Target.of(zone.name, record)] = None
+                elif record.name in sending and record.type == "TXT":
+                    awaited[Target.of(zone.name, record)] = written.get(value)
+        return awaited
 
     def refuse_moved(self, planned: "Zones", new_names: Collection[str]) -> None:
         """Give up each zone whose changes are no longer those that were planned, but for records of new keys."""

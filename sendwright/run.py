@@ -5,13 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-import dns.resolver
-
 from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
 from sendwright.dns.propagation import timings
-from sendwright.dns.transport import query
+from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import HostError, PreflightFailed
 from sendwright.fleet import converge_all
 from sendwright.inventory import Inventory
@@ -34,7 +32,6 @@ class Run:
         self.folder = StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
         self.zones = Zones()
         self._base = declared.folder
-        self._resolver = str(dns.resolver.get_default_resolver().nameservers[0])
         self._progress = progress
         self._state = self.folder.load()
         self._hosts: dict[str, Observation] = {}
@@ -93,9 +90,8 @@ class Run:
         if self._published is None or not self._published.known:
             return ()
         zone_of = self.zones.zone_of(self.stack)
-        since = proving.since_of(zone_of, self._state.keys)
         with self._progress.step("served by every name server, and fresh"):
-            fresh = proving.until_fresh(self._published, since, self._progress.note, stay=wait)
+            fresh = proving.until_fresh(self._published, self._progress.note, stay=wait)
         for key in proving.served(zone_of, self._state.keys, fresh):
             self.folder.save_key(key)
         late = {w.target.zone for w in fresh.waiting}
@@ -132,7 +128,7 @@ class Run:
         outbound = self.fleet.each(bare, partial(preflight.outbound_25, name=self.stack.smtp.probe_mx))
         hosts = [self.stack.host(name) for name in self._hosts]
         blocked = [sentence for h in hosts for sentence in preflight.needed(h, outbound.get(h.name))]
-        return (*blocked, *reverse.needed(hosts, reverse.reverses(hosts, query, self._resolver)))
+        return (*blocked, *reverse.needed(hosts, reverse.reverses(hosts, query, system_resolver())))
 
     def _look_at_zones(self) -> None:
         errors = self.zones.errors
@@ -140,15 +136,15 @@ class Run:
         self.zones.errors = errors | self.zones.errors
 
     def _before_publishing(self) -> proving.Published | None:
-        waiting = {
-            k.domain for h in self.fleet.hosts.values() for k in planning.unproven(self.stack, h, self._state.keys)
-        }
-        targets = self.zones.targets({z for d, z in self.zones.zone_of(self.stack).items() if d in waiting})
-        if not targets:
+        hosts = [self.stack.host(name) for name in self.fleet.well]
+        keys = {k for host in hosts for k in planning.unproven(self.stack, host, self._state.keys)}
+        awaited = self.zones.awaited(keys, self._state.claims)
+        if not awaited:
             return None
-        world = self.zones.world({t.zone for t in targets}, query, self._resolver)
-        known = timings(world, [t for t in targets if t.zone in world.servers])
-        return proving.Published(world, known, self.zones.margin())
+        world = self.zones.world({t.zone for t in awaited}, query, system_resolver())
+        known = timings(world, [t for t in awaited if t.zone in world.servers])
+        since = {target: at for target, at in awaited.items() if at is not None and target in known}
+        return proving.Published(world, known, since, self.zones.margin())
 
     def _probe(self, keys: Iterable[DkimKey]) -> None:
         keys = tuple(keys)

@@ -23,9 +23,9 @@ class Progress:
         self._moving = sys.stderr.isatty()
 
     def say(self, text: str) -> None:
-        """Print one line."""
+        """Print lines that were made for a terminal."""
         self._erase()
-        click.echo(printable(text), err=True)
+        click.echo(text, err=True)
 
     def note(self, text: str) -> None:
         """Show what is being done right now: replaces the moving line, is a plain line without a terminal."""

@@ -164,7 +164,7 @@ def test_a_ttl_is_a_change_where_the_set_is_ours_alone() -> None:
 
     changes = diff(ZONE, [_mx("mx1.example.com")], served, [_claim(ZONE, "MX", "10 mx1.example.com.")])
 
-    assert [line(w) for w in changes.writes] == ["~ MX example.com 10 mx1.example.com. TTL 60 -> 3600"]
+    assert [line(w) for w in changes.writes] == ["MX example.com 10 mx1.example.com. TTL 60 -> 3600"]
     assert edits(changes, served)[0].after == _set(ZONE, "MX", "10 MX1.example.com.")
 
 

@@ -9,7 +9,7 @@ import pytest
 from sendwright.observation import Observation
 from sendwright.preflight import Outbound, needed, problems
 from sendwright.service import Release
-from sendwright.stack import Address, Egress, Host, Ssh
+from sendwright.stack import Egress, Host, Ssh
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOST = Host(
@@ -75,31 +75,7 @@ def test_a_host_that_lets_the_kernel_choose_needs_no_address() -> None:
     assert problems(host, replace(FIT, addresses=frozenset()), NOW) == ()
 
 
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        (("mx1.example.com.",), ()),
-        (None, ()),
-        ((), ("it has none",)),
-        (("host.provider.example",), ("it is host.provider.example",)),
-    ],
-)
-def test_a_ptr_that_only_a_person_can_set_is_asked_for(
-    names: tuple[str, ...] | None, expected: tuple[str, ...]
-) -> None:
-    """An answer that cannot be had is no reason to ask."""
-
-    def lookup(address: Address) -> tuple[str, ...] | None:
-        assert str(address) == "203.0.113.10"
-        return names
-
-    found = needed(HOST, lookup)
-
-    assert len(found) == len(expected)
-    assert all(e in f for e, f in zip(expected, found, strict=True))
-
-
 def test_a_blocked_port_25_is_asked_for_and_an_unknown_one_is_not() -> None:
     """ "Cannot tell" is a state of its own."""
-    assert len(needed(HOST, lambda _: None, Outbound.BLOCKED)) == 1
-    assert needed(HOST, lambda _: None, Outbound.UNKNOWN) == ()
+    assert len(needed(HOST, Outbound.BLOCKED)) == 1
+    assert needed(HOST, Outbound.UNKNOWN) == ()
