@@ -76,7 +76,8 @@ class Run:
     def converge(self) -> None:
         """Stages 3 and 5: bring every host that differs to what it should run, given what is proven by now."""
         jobs = {}
-        for name, observation in self._hosts.items():
+        for name in self.fleet.well:
+            observation = self._hosts[name]
             wanted = self._services(name, observation)
             if hostdiff.differing(wanted, observation):
                 jobs[name] = wanted
