@@ -27,7 +27,7 @@ class Fleet:
         self.hosts = {host.name: host for host in hosts}
         self.errors: dict[str, HostError] = {}
         self._base = base
-        self._trust_new_hosts = trust_new_hosts
+        self.trust_new_hosts = trust_new_hosts
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> Self:
@@ -76,6 +76,6 @@ class Fleet:
     def _connection(self, name: str) -> Connection:
         if name not in self._connections:
             self._connections[name] = connect(
-                self.hosts[name], self._base, secret=resolve, accept_unknown=self._trust_new_hosts
+                self.hosts[name], self._base, secret=resolve, accept_unknown=self.trust_new_hosts
             )
         return self._connections[name]

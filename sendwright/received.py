@@ -12,6 +12,8 @@ from sendwright.judges import Case
 from sendwright.stack import DkimAlgorithm
 
 _CLIENT = re.compile(r"from (?P<helo>\S+) \((?P<name>\S+) \[(?:IPv6:)?(?P<address>[0-9a-fA-F.:]+)\]\)")
+# A comment may hold a semicolon: "(2048-bit key; unprotected)".
+_COMMENT = re.compile(r"\([^()]*\)")
 _RESULT = re.compile(r"\b(?P<method>spf|dkim|dmarc)=(?P<result>\w+)(?P<rest>[^;]*)")
 
 
@@ -36,7 +38,7 @@ def results(message: bytes, authserv_id: str) -> Results:
         identifier, _, text = field.partition(";")
         if identifier.strip() != authserv_id:
             continue
-        for found in _RESULT.finditer(text):
+        for found in _RESULT.finditer(_COMMENT.sub("", text)):
             if found["method"] == "spf":
                 spf = found["result"]
             elif found["method"] == "dmarc":

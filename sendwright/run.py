@@ -160,7 +160,9 @@ class Run:
 
     def _work(self, jobs: dict[str, tuple[Service, ...]]) -> None:
         hosts = [engine.job(self.stack.host(name), services, self.folder.open) for name, services in jobs.items()]
-        for outcome in converge_all(hosts, self._base, self._converging).values():
+        for outcome in converge_all(
+            hosts, self._base, self._converging, accept_unknown=self.fleet.trust_new_hosts
+        ).values():
             if isinstance(outcome, HostError):
                 self.fleet.give_up(outcome)
 

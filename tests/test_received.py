@@ -7,7 +7,7 @@ STORED = b"""Return-Path: <news@example.com>
 Authentication-Results: mx.inbox.example; dmarc=pass (p=none dis=none) header.from=example.com
 Authentication-Results: mx.inbox.example; spf=pass (mailfrom) smtp.mailfrom=example.com
 Authentication-Results: mx.inbox.example;
-\tdkim=pass (2048-bit key) header.d=example.com header.a=rsa-sha256 header.s=r1;
+\tdkim=pass (2048-bit key; unprotected) header.d=example.com header.a=rsa-sha256 header.s=r1;
 \tdkim=fail (bad signature) header.d=example.com header.a=ed25519-sha256 header.s=e1
 Received: from mx1.example.com (mx1.example.com [IPv6:2001:db8::10])
 \tby mx.inbox.example (Postfix) with ESMTPS id 4X
