@@ -75,7 +75,7 @@ def provision(declared: Inventory, settings: Settings, progress: Progress, appro
             run.publish()
             run.converge()
             waiting = run.prove(wait=settings.wait)
-            run.switch()
+            run.switch(wait=settings.wait)
             run.withdraw()
             return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
 

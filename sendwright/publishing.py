@@ -133,12 +133,13 @@ class Zones:
                     name, "its records changed while the plan was being read; nothing was written.", "Run it again."
                 )
 
-    def publish(self, folder: StateFolder, stage: Stage, working: Collection[str] | None = None) -> None:
-        """Apply the writes of a stage, zone by zone.
+    def publish(self, folder: StateFolder, stage: Stage, working: Collection[str] | None = None) -> tuple[Target, ...]:
+        """Apply the writes of a stage, zone by zone; return the values that should be served now.
 
         Claims are remembered before each apply, so that a run that dies in between knows what is its own.
         ``working``: hosts that MX records may point at; None when the stage writes none.
         """
+        written: list[Target] = []
         for zone in self.found.values():
             if isinstance(self.errors.get(zone.name), DnsError) and not isinstance(
                 self.errors[zone.name], ForeignRecord
@@ -153,6 +154,9 @@ class Zones:
                 folder.release(releases_of(chosen, folder.load().claims))
             except DnsError as error:
                 self.errors[zone.name] = error
+                continue
+            written += [Target(zone.name, w.name, w.type, w.value) for w in chosen.writes if not isinstance(w, Delete)]
+        return tuple(written)
 
     def world(self, zones: Collection[str], ask: Ask, resolver: str) -> World:
         """Find out who serves each of these zones; one that nobody is known to serve is given up."""

@@ -3,17 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 from sendwright import inventory
 from sendwright.errors import LabError
+from sendwright.inventory import Inventory
 from sendwright.lab.lab import Lab
 from sendwright.lab.netns import command as in_namespace
 from sendwright.lab.registry import down, labs
-from sendwright.lab.spec import HostSpec, LabSpec, Resolver, ZoneSpec
+from sendwright.lab.spec import HostSpec, LabSpec, ZoneSpec
 from sendwright.overlay import LabFacts, inventory_files, rehearsed
 from sendwright.report.progress import Progress
 from sendwright.stack import Stack
@@ -25,6 +26,20 @@ class World:
 
     lab: Lab
     folder: Path
+
+    @property
+    def declared(self) -> Inventory:
+        """The inventory as it is rehearsed."""
+        return inventory.load(self.folder)
+
+    def sendwright(self, *argv: str, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
+        """Run the command line at the controller's place; ``timeout`` in seconds."""
+        command = self.lab.command([sys.executable, "-m", "sendwright", *argv])
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
+
+    def provision(self, *argv: str) -> "subprocess.CompletedProcess[str]":
+        """Provision the inventory without asking."""
+        return self.sendwright("provision", str(self.folder), "--yes", *argv)
 
 
 def rehearse(path: Path, debian: str, progress: Progress, *, keep: bool, form: str) -> int:
@@ -43,25 +58,28 @@ def rehearse(path: Path, debian: str, progress: Progress, *, keep: bool, form: s
             take_down(world.lab.name, progress)
 
 
-def build(path: Path, debian: str, progress: Progress, *, keep: bool, resolver: Resolver = Resolver.PLAIN) -> World:
+def build(path: Path, debian: str, progress: Progress, *, keep: bool) -> World:
     """Build the world of an inventory: bare hosts, DNS, an inbox; and the inventory as it is rehearsed there."""
     declared = inventory.load(path)
     name = _lab_name(declared.folder) if keep else f"rehearsal-{os.getpid()}"
     with progress.step("the lab is up"):
-        lab = Lab.up(lab_spec(name, declared.stack, int(debian), resolver), progress.note, keep=keep)
+        return build_from(lab_spec(name, declared.stack, int(debian)), declared.stack, progress.note, keep=keep)
+
+
+def build_from(spec: LabSpec, stack: Stack, report: Callable[[str], None], *, keep: bool = False) -> World:
+    """Build the world of a stack from a lab that is described already; LabError."""
+    lab = Lab.up(spec, report, keep=keep)
     folder = lab.state.folder / "inventory"
-    for relative, text in inventory_files(rehearsed(declared.stack, lab_facts(lab))).items():
+    for relative, text in inventory_files(rehearsed(stack, lab_facts(lab))).items():
         file = folder / relative
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return World(lab, folder)
 
 
-def lab_spec(name: str, stack: Stack, debian: int, resolver: Resolver = Resolver.PLAIN) -> LabSpec:
+def lab_spec(name: str, stack: Stack, debian: int) -> LabSpec:
     """Return the lab that a stack needs: its hosts bare, its zones empty. Pure."""
-    hosts = tuple(
-        HostSpec(h.name, tuple(map(str, h.addresses)), debian, resolver, admin=h.ssh.sudo) for h in stack.hosts
-    )
+    hosts = tuple(HostSpec(h.name, tuple(map(str, h.addresses)), debian, admin=h.ssh.sudo) for h in stack.hosts)
     return LabSpec(name, hosts, tuple(ZoneSpec(zone) for zone in _zones(stack)))
 
 

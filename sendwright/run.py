@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
+from sendwright.dns.freshness import Timing
 from sendwright.dns.propagation import timings
 from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import HostError, PreflightFailed
@@ -102,13 +103,23 @@ class Run:
             self.zones.not_served(fresh)
         return tuple(map(str, fresh.waiting))
 
-    def switch(self) -> None:
+    def switch(self, *, wait: bool) -> None:
         """Stage 5: proven keys sign and submission opens; then records that point at a service that now works."""
         self._observe(self._state)
         self.converge()
         self._look_at_zones()
         working = {h for h in self.fleet.well if planning.works(self.stack, self.stack.host(h), self._state.keys)}
-        self.zones.publish(self.folder, Stage.SWITCH, working)
+        written = self.zones.publish(self.folder, Stage.SWITCH, working)
+        if not written:
+            return
+        # Receivers defer mail of a domain without MX: it is not done before every server has the record.
+        world = self.zones.world({t.zone for t in written}, query, system_resolver())
+        known = {t: Timing() for t in written if t.zone in world.servers}
+        with self._progress.step("what points at the hosts is served"):
+            published = proving.Published(world, known, {}, timedelta())
+            fresh = proving.until_fresh(published, self._progress.note, stay=wait)
+        if wait:
+            self.zones.not_served(fresh)
 
     def withdraw(self) -> None:
         """Stage 6: withdraw what is ours and no longer declared."""

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from sendwright.rehearse import World
+
 pytestmark = pytest.mark.lab
 
 
-def test_a_second_provision_changes_nothing(world) -> None:  # type: ignore[no-untyped-def]
+def test_a_second_provision_changes_nothing(world: World) -> None:
     """What is as it should be is left alone: no changes, exit 0."""
     done = world.provision("--format", "json")
 
