@@ -99,7 +99,7 @@ def _mx(domain: Domain, hosts: Iterable[Host]) -> Iterator[Record]:
             why = f"mail for {domain.name} comes here: bounces, postmaster, abuse and reports"
             # Only when the host takes mail: a record that points at nothing makes others' queues wait.
             value = f"{_MX_PREFERENCE} {host.name}."
-            yield Record(domain.name, "MX", TTL, value, why, Stage.SWITCH, replaces=domain.replace_mx)
+            yield Record(domain.name, "MX", TTL, value, why, Stage.HOSTS, replaces=domain.replace_mx)
 
 
 def _dmarc(domain: Domain) -> Record:

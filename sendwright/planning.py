@@ -103,9 +103,10 @@ def certificates_due(stack: Stack, state: State, chains: Mapping[str, str], now:
     return {name: why for name, why in due.items() if why}
 
 
-def works(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> bool:
-    """Return whether a host serves its domains by now: every one that it sends for is live there."""
-    return len(signing.live(stack, host, keys)) == len(stack.domains_of(host))
+def live_everywhere(stack: Stack, domain: Domain, keys: Iterable[DkimKey]) -> bool:
+    """Return whether a domain's mail leaves signed from every host that sends for it: only then is DMARC tightened."""
+    keys = tuple(keys)
+    return all(domain in signing.live(stack, host, keys) for host in stack.hosts_of(domain))
 
 
 def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:

@@ -13,6 +13,7 @@ from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.propagation import World, wait
 from sendwright.dns.rdata import txt
+from sendwright.dns.transport import query
 from sendwright.state.model import DkimKey
 
 # How long servers may take to serve what was published, besides the clocks that have to run out.
@@ -27,6 +28,13 @@ class Published:
     known: Mapping[Target, Timing]
     since: Mapping[Target, datetime]
     margin: timedelta
+
+    def without(self, dropped: Callable[[Target], bool]) -> "Published":
+        """Return the same without some targets."""
+        return replace(self, known={t: timing for t, timing in self.known.items() if not dropped(t)})
+
+
+NOTHING = Published(World(query, "", {}), {}, {}, timedelta())
 
 
 def target(zone: str, key: DkimKey) -> Target:

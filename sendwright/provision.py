@@ -74,8 +74,9 @@ def provision(declared: Inventory, settings: Settings, progress: Progress, appro
             run.persist()
             run.publish()
             run.converge()
+            run.point()
             waiting = run.prove(wait=settings.wait)
-            run.switch(wait=settings.wait)
+            run.switch()
             run.withdraw()
             return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
 

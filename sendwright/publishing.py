@@ -112,15 +112,18 @@ class Zones:
         for zone in self.found.values():
             if zone.name in self.errors or not zone.names & own.keys():
                 continue
-            new = {(w.name, w.type, w.value) for w in zone.changes.at(Stage.EXPAND).writes if not isinstance(w, Delete)}
+            soon = zone.changes.at(Stage.EXPAND, Stage.HOSTS).writes
+            new = {(w.name, w.type, w.value) for w in soon if not isinstance(w, Delete)}
             for record in zone.records:
                 value = (record.name, record.type, record.value)
+                if value not in new and value not in written:
+                    continue  # in conflict with somebody else's: it will not be written
                 if record.name in own:
                     awaited[Target.of(zone.name, record)] = own[record.name]
                 elif value in new:
                     awaited[Target.of(zone.name, record)] = None
                 elif record.name in sending and record.type == "TXT":
-                    awaited[Target.of(zone.name, record)] = written.get(value)
+                    awaited[Target.of(zone.name, record)] = written[value]
         return awaited
 
     def refuse_moved(self, planned: "Zones", new_names: Collection[str]) -> None:
@@ -133,20 +136,16 @@ class Zones:
                     name, "its records changed while the plan was being read; nothing was written.", "Run it again."
                 )
 
-    def publish(self, folder: StateFolder, stage: Stage, working: Collection[str] | None = None) -> tuple[Target, ...]:
-        """Apply the writes of a stage, zone by zone; return the values that should be served now.
+    def publish(self, folder: StateFolder, stage: Stage, allowed: Callable[[Write], bool] = lambda _: True) -> None:
+        """Apply the writes of a stage that are allowed by now, zone by zone.
 
         Claims are remembered before each apply, so that a run that dies in between knows what is its own.
-        ``working``: hosts that MX records may point at; None when the stage writes none.
         """
-        written: list[Target] = []
         for zone in self.found.values():
-            if isinstance(self.errors.get(zone.name), DnsError) and not isinstance(
-                self.errors[zone.name], ForeignRecord
-            ):
+            if not isinstance(self.errors.get(zone.name), ForeignRecord | None):
                 continue
             chosen = zone.changes.at(stage)
-            chosen = replace(chosen, writes=tuple(w for w in chosen.writes if _points_at(w, working)))
+            chosen = replace(chosen, writes=tuple(w for w in chosen.writes if allowed(w)))
             folder.claim(claims_of(chosen, datetime.now(UTC)))
             try:
                 if chosen.writes:
@@ -154,9 +153,6 @@ class Zones:
                 folder.release(releases_of(chosen, folder.load().claims))
             except DnsError as error:
                 self.errors[zone.name] = error
-                continue
-            written += [Target(zone.name, w.name, w.type, w.value) for w in chosen.writes if not isinstance(w, Delete)]
-        return tuple(written)
 
     def world(self, zones: Collection[str], ask: Ask, resolver: str) -> World:
         """Find out who serves each of these zones; one that nobody is known to serve is given up."""
@@ -181,13 +177,6 @@ class Zones:
     def margin(self) -> timedelta:
         """The longest margin of the providers: what anycast may hide."""
         return timedelta(seconds=max((z.provider.margin for z in self.found.values()), default=0))
-
-
-def _points_at(write: Write, working: Collection[str] | None) -> bool:
-    """Whether a write may be made: an MX only points at a host that works."""
-    if working is None or write.type != "MX" or isinstance(write, Delete):
-        return True
-    return write.value.split()[1].rstrip(".") in working
 
 
 def _mindful(changes: Changes) -> Changes:

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
-from sendwright.dns.freshness import Timing
+from sendwright.dns.plan import Delete, Write
 from sendwright.dns.propagation import timings
 from sendwright.dns.transport import query, system_resolver
-from sendwright.errors import HostError, PreflightFailed
+from sendwright.errors import ForeignRecord, HostError, PreflightFailed
 from sendwright.fleet import converge_all
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
@@ -36,7 +36,7 @@ class Run:
         self._progress = progress
         self._state = self.folder.load()
         self._hosts: dict[str, Observation] = {}
-        self._published: proving.Published | None = None
+        self._published = proving.NOTHING
 
     def plan(self) -> Plan:
         """Look at hosts and zones, and derive the plan."""
@@ -87,39 +87,34 @@ class Run:
         with self._progress.step(f"{len(jobs)} hosts converge" if len(jobs) > 1 else f"{next(iter(jobs))} converges"):
             self._work(jobs)
 
+    def point(self) -> None:
+        """Stage 3, when the hosts take mail: MX, which receivers want a sender's domain to have."""
+        self.zones.publish(self.folder, Stage.HOSTS, self._points_at_a_working_host)
+
     def prove(self, *, wait: bool) -> tuple[str, ...]:
         """Stage 4: wait until served and fresh, then probe every key on every host; return what is still waited for."""
-        if self._published is None or not self._published.known:
+        published = self._written()
+        if not published.known:
             return ()
         zone_of = self.zones.zone_of(self.stack)
         with self._progress.step("served by every name server, and fresh"):
-            fresh = proving.until_fresh(self._published, self._progress.note, stay=wait)
+            fresh = proving.until_fresh(published, self._progress.note, stay=wait)
         for key in proving.served(zone_of, self._state.keys, fresh):
             self.folder.save_key(key)
-        late = {w.target.zone for w in fresh.waiting}
         self._reload()
-        self._probe([k for k in self._state.keys if zone_of.get(k.domain, "") not in {*late, ""}])
+        late = {waiting.target.zone for waiting in fresh.waiting}
+        names = {target.name for target in published.known if target.zone not in late}
+        self._probe([key for key in self._state.keys if key.record_name in names])
         if wait:
             self.zones.not_served(fresh)
         return tuple(map(str, fresh.waiting))
 
-    def switch(self, *, wait: bool) -> None:
+    def switch(self) -> None:
         """Stage 5: proven keys sign and submission opens; then records that point at a service that now works."""
         self._observe(self._state)
         self.converge()
         self._look_at_zones()
-        working = {h for h in self.fleet.well if planning.works(self.stack, self.stack.host(h), self._state.keys)}
-        written = self.zones.publish(self.folder, Stage.SWITCH, working)
-        if not written:
-            return
-        # Receivers defer mail of a domain without MX: it is not done before every server has the record.
-        world = self.zones.world({t.zone for t in written}, query, system_resolver())
-        known = {t: Timing() for t in written if t.zone in world.servers}
-        with self._progress.step("what points at the hosts is served"):
-            published = proving.Published(world, known, {}, timedelta())
-            fresh = proving.until_fresh(published, self._progress.note, stay=wait)
-        if wait:
-            self.zones.not_served(fresh)
+        self.zones.publish(self.folder, Stage.SWITCH, self._is_live)
 
     def withdraw(self) -> None:
         """Stage 6: withdraw what is ours and no longer declared."""
@@ -147,16 +142,21 @@ class Run:
         self.zones = Zones.look(self.stack, self._state.keys, self.folder.load().claims, self._base)
         self.zones.errors = errors | self.zones.errors
 
-    def _before_publishing(self) -> proving.Published | None:
+    def _before_publishing(self) -> proving.Published:
         hosts = [self.stack.host(name) for name in self.fleet.well]
         keys = {k for host in hosts for k in planning.unproven(self.stack, host, self._state.keys)}
         awaited = self.zones.awaited(keys, self._state.claims)
-        if not awaited:
-            return None
         world = self.zones.world({t.zone for t in awaited}, query, system_resolver())
         known = timings(world, [t for t in awaited if t.zone in world.servers])
         since = {target: at for target, at in awaited.items() if at is not None and target in known}
         return proving.Published(world, known, since, self.zones.margin())
+
+    def _written(self) -> proving.Published:
+        """What is to be waited for, without what could not be written: it would never be served."""
+        failed = {name for name, error in self.zones.errors.items() if not isinstance(error, ForeignRecord)}
+        return self._published.without(
+            lambda t: t.zone in failed or (t.type == "MX" and _exchange(t.value) not in self.fleet.well)
+        )
 
     def _probe(self, keys: Iterable[DkimKey]) -> None:
         keys = tuple(keys)
@@ -180,12 +180,24 @@ class Run:
     def _converging(self, name: str, line: str) -> None:
         self._progress.note(f"{name}: {line}")
 
+    def _points_at_a_working_host(self, write: Write) -> bool:
+        return isinstance(write, Delete) or _exchange(write.value) in self.fleet.well
+
+    def _is_live(self, write: Write) -> bool:
+        domain = self.stack.covering(write.name)
+        return domain is not None and planning.live_everywhere(self.stack, domain, self._state.keys)
+
     def _services(self, name: str, observation: Observation) -> tuple[Service, ...]:
         release = observation.release
         return planning.services(self.stack, self.stack.host(name), release, self._state) if release else ()
 
     def _reload(self) -> None:
         self._state = self.folder.load()
+
+
+def _exchange(value: str) -> str:
+    """Return the host that an MX record's data points at (RFC 1035 section 3.3.9)."""
+    return value.split()[1].rstrip(".")
 
 
 def _now() -> datetime:

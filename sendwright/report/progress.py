@@ -21,6 +21,7 @@ class Progress:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._moving = sys.stderr.isatty()
+        self._last = ""
 
     def say(self, text: str) -> None:
         """Print lines that were made for a terminal."""
@@ -28,7 +29,10 @@ class Progress:
         click.echo(text, err=True)
 
     def note(self, text: str) -> None:
-        """Show what is being done right now: replaces the moving line, is a plain line without a terminal."""
+        """Show what is being done right now: the moving line of a terminal, a plain line without one; never twice."""
+        if text == self._last:
+            return
+        self._last = text
         if self._moving:
             self._erase()
             click.echo(f"  … {printable(text)}"[: _width()], err=True, nl=False)

@@ -181,7 +181,7 @@ def test_a_change_reads_as_one_line_with_its_reason_and_a_diff() -> None:
     (change,) = as_plan(diff(ZONE, [_txt(name, "v=DKIM1; k=rsa; p=" + "A" * 400)], [], []))
 
     assert (change.kind, change.action, change.subject, change.why) == (Kind.DNS, Action.CREATE, ZONE, "why")
-    assert change.summary.startswith(f'+ TXT {name} "v=DKIM1; k=rsa; p=AAA')
+    assert change.summary.startswith(f'TXT {name} "v=DKIM1; k=rsa; p=AAA')
     assert len(change.summary) < 120
     assert change.diff == "+" + txt("v=DKIM1; k=rsa; p=" + "A" * 400)
 

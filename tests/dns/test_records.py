@@ -70,7 +70,7 @@ def test_only_active_hosts_are_in_mx_and_only_after_they_take_mail() -> None:
     """An MX must point at a working service; a draining host takes no new mail."""
     records = [r for r in desired(_stack([MX1, MX2], {"name": "example.com"}), ()) if r.type == "MX"]
 
-    assert [(r.name, r.value, r.stage) for r in records] == [("example.com", "10 mx1.example.com.", Stage.SWITCH)]
+    assert [(r.name, r.value, r.stage) for r in records] == [("example.com", "10 mx1.example.com.", Stage.HOSTS)]
 
 
 def test_the_mx_of_a_domain_that_receives_elsewhere_is_not_ours() -> None:
