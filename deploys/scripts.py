@@ -189,7 +189,7 @@ def _pattern(socket: Socket) -> str:
     # /proc/net/tcp prints addresses as little-endian words in hexadecimal; 0A is LISTEN.
     zero4, zero6 = "0" * 8, "0" * 32
     if socket.address is None:
-        where = "[0-9A-F]+"
+        where = f"({zero4}|{zero6})"
     else:
         packed = ip_address(socket.address).packed
         words = "".join(packed[at : at + 4][::-1].hex().upper() for at in range(0, len(packed), 4))

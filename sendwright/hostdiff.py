@@ -125,11 +125,15 @@ def _loading(service: Service, observation: Observation) -> Iterator[_Item]:
 def _why_loading(service: Service, observation: Observation) -> str:
     if service.name not in observation.stamps:
         return "which configuration it runs with is not known"
-    if needs.stale(service, observation):
+    if observation.stamps[service.name].digest != service.digest:
         return "it runs with another configuration than the one that should be on disk"
+    if needs.files(service, observation):
+        return "its files change"
+    if needs.stale(service, observation):
+        return "its files were changed after it had loaded them"
     if closed := needs.closed_ports(service, observation):
         return f"nothing listens on {', '.join(map(place, closed))}"
-    return "its files, groups or packages change"
+    return "its groups or packages change"
 
 
 def _ownership(wanted: File | Directory) -> str:

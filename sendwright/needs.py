@@ -110,12 +110,12 @@ def load(service: Service, observation: Observation) -> Load:
     """Return how a service's daemons must be made to take the configuration that will lie on disk.
 
     Without a stamp nobody knows what they loaded, a new group or package needs a new process, and a daemon whose ports
-    are closed is not well: a reload is not enough then.
+    are closed although it loaded what should open them is not well: a reload is not enough then.
     """
     if not (service.reload_units or service.validate):
         return Load.NONE
     renewed = packages(service, observation) or users(service, observation) or memberships(service, observation)
-    if renewed or service.name not in observation.stamps or closed_ports(service, observation):
+    if renewed or service.name not in observation.stamps or _unwell(service, observation):
         return Load.RESTART
     if stale(service, observation) or files(service, observation):
         return Load.RESTART if service.apply is Apply.RESTART else Load.RELOAD
@@ -166,14 +166,22 @@ def _fall(name: str, wanted: Running, observation: Observation) -> Iterator[Unit
         yield UnitStep("disable", name, "it would start at the next boot")
 
 
+def _unwell(service: Service, observation: Observation) -> bool:
+    # Ports that only a configuration yet to be loaded will open say nothing about the daemon.
+    loaded = observation.stamps[service.name].digest == service.digest
+    return loaded and bool(closed_ports(service, observation))
+
+
 def _is_open(socket: Socket, observation: Observation) -> bool:
     return any(port == socket.port and _answers(socket.address, at) for at, port in observation.listening)
 
 
 def _answers(wanted: str | None, listening: Address) -> bool:
     # A listener on :: takes v4 connections too, unless it says otherwise, which cannot be seen from outside.
-    if wanted is None or listening == IPv6Address("::"):
+    if listening == IPv6Address("::"):
         return True
+    if wanted is None:
+        return listening.is_unspecified
     address = ip_address(wanted)
     return listening == address or (listening.is_unspecified and listening.version == address.version)
 

@@ -20,6 +20,7 @@ class LabFacts:
     """What a rehearsal needs to know of its lab: trust, resolver, name server; paths are the lab's own."""
 
     ssh_key: str
+    known_hosts: str
     fingerprints: Mapping[str, str]
     server: Address
     tsig_name: str
@@ -51,6 +52,8 @@ def _host(host: Host, lab: LabFacts) -> Host:
         sudo=host.ssh.sudo,
         key=lab.ssh_key,
         host_key=lab.fingerprints[host.name],
+        # For the stock command, which would look into the user's own and add to it.
+        known_hosts=lab.known_hosts,
     )
     # A certificate of production stays in production; its place is taken by one of our own.
     tls = SelfSigned() if host.tls.mode == "file" else host.tls

@@ -69,7 +69,12 @@ def build(path: Path, debian: str, progress: Progress, *, keep: bool) -> World:
 def build_from(spec: LabSpec, stack: Stack, report: Callable[[str], None], *, keep: bool = False) -> World:
     """Build the world of a stack from a lab that is described already; LabError."""
     lab = Lab.up(spec, report, keep=keep)
-    folder = lab.state.folder / "inventory"
+    return world_in(lab, stack, "inventory")
+
+
+def world_in(lab: Lab, stack: Stack, name: str) -> World:
+    """Write the inventory of a stack as it is rehearsed in a lab, in a folder of that name, and return both."""
+    folder = lab.state.folder / name
     for relative, text in inventory_files(rehearsed(stack, lab_facts(lab))).items():
         file = folder / relative
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +101,7 @@ def lab_facts(lab: Lab) -> LabFacts:
     secret.write_text(lab.tsig_secret)
     return LabFacts(
         ssh_key=str(lab.ssh_key),
+        known_hosts=str(lab.known_hosts),
         fingerprints={host.spec.name: host.fingerprint for host in lab.hosts},
         server=ip_address(lab.primary.address),
         tsig_name=lab.tsig_name,

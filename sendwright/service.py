@@ -89,7 +89,7 @@ class Apply(StrEnum):
 
 @dataclass(frozen=True)
 class Socket:
-    """A listening TCP port; ``address`` None means any local address."""
+    """A listening TCP port; ``address`` None means every local address, which loopback alone does not satisfy."""
 
     port: int
     address: str | None = None

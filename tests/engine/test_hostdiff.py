@@ -180,6 +180,24 @@ def test_a_wildcard_listener_counts(address: str) -> None:
     assert summaries(replace(FINE, listening=frozenset({(ip_address(address), 53)}))) == []
 
 
+def test_a_listener_on_loopback_does_not_serve_all_addresses() -> None:
+    """A port without an address has to be open on every one."""
+    service = replace(SERVICE, listens=(Socket(25),))
+
+    def seen(address: str) -> Observation:
+        return replace(FINE, listening=frozenset({(ip_address(address), 25)}))
+
+    assert load(service, seen("127.0.0.1")) is Load.RESTART
+    assert load(service, seen("0.0.0.0")) is Load.NONE  # noqa: S104 - nothing is bound here
+
+
+def test_ports_that_a_new_configuration_opens_need_no_restart() -> None:
+    """A reload keeps the connections that a restart would drop; only what should be open by now is a sign of harm."""
+    changed = replace(SERVICE, files=(replace(CONFIG, content="a = 3\n"), KEY), listens=(*SERVICE.listens, Socket(587)))
+
+    assert load(changed, FINE) is Load.RELOAD
+
+
 def test_strays_and_forbidden_paths_are_removed() -> None:
     """A stray directory goes as a whole; declared files, and folders that hold declared ones, stay."""
     entries = (

@@ -91,8 +91,11 @@ def test_removal_takes_names_literally(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["stays"]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_an_open_port_is_seen_at_once(address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("0.0.0.0", None), ("0.0.0.0", "127.0.0.1"), ("::", None)],  # noqa: S104
+)
+def test_an_open_port_is_seen_at_once(address: str, wanted: str | None) -> None:
     """In the kernel's own table, without a tool."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
@@ -102,9 +105,18 @@ def test_an_open_port_is_seen_at_once(address: str) -> None:
 
     with listener:
         port = listener.getsockname()[1]
-        done = run(scripts.wait_for_ports([Socket(port, address), Socket(port)]))
+        done = run(scripts.wait_for_ports([Socket(port, wanted)]))
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_port_that_only_loopback_serves_is_not_open_to_all() -> None:
+    """A mail server that somebody turned to loopback looks alive and receives nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as loopback:
+        wanted = Socket(loopback.getsockname()[1])
+        done = run(scripts.wait_for_ports([wanted]).replace("tries=75", "tries=2"))
+
+    assert done.returncode == 1
 
 
 def test_a_closed_port_is_named() -> None:
