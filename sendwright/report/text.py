@@ -1,5 +1,6 @@
 """Plans and errors as text for people. All text from outside is escaped before it reaches a terminal."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from sendwright.provision import Outcome
 
 _SIGN = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-", Action.RELOAD: "↻", Action.RUN: "»"}
+# A bare host's dozens of files are told together; from this many on.
+_MANY = 4
+_DEEP = " " * 8
 _COLOUR = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
 
 
@@ -33,8 +37,8 @@ def plan_lines(plan: Plan, *, diffs: bool = True) -> str:
     for stage, changes in plan.stages():
         lines += ["", click.style(f"{int(stage)}. {stage.title}", bold=True)]
         width = max(len(c.subject) for c in changes)
-        for change in changes:
-            lines += _change_lines(change, width, diffs=diffs)
+        for same in _alike(changes):
+            lines += _folded(same, width) if len(same) >= _MANY else _change_lines(same, width, diffs=diffs)
     if plan.needed:
         lines += ["", click.style("Needed from you", bold=True)]
         lines += [f"  ! {printable(text)}" for text in plan.needed]
@@ -54,11 +58,37 @@ def _plural(noun: str, count: int) -> str:
     return noun if count == 1 else f"{noun}s"
 
 
-def _change_lines(change: Change, width: int, *, diffs: bool) -> list[str]:
+def _alike(changes: tuple[Change, ...]) -> list[list[Change]]:
+    """Group what is created on a host by its kind of thing, the first word of the summary; all else stands alone."""
+    groups: dict[object, list[Change]] = {}
+    for number, change in enumerate(changes):
+        created = change.kind is Kind.HOST and change.action in {Action.CREATE, Action.RUN}
+        key = (change.subject, change.action, change.summary.partition(" ")[0]) if created else number
+        groups.setdefault(key, []).append(change)
+    return [one for group in groups.values() for one in ([group] if len(group) >= _MANY else [[c] for c in group])]
+
+
+def _folded(changes: list[Change], width: int) -> list[str]:
+    """Return many alike changes in a few lines: how many, of what, and all their names."""
+    first, word = changes[0], changes[0].summary.partition(" ")[0]
+    names = ", ".join(c.summary.partition(" ")[2] for c in changes)
+    count = f"{word} {len(changes)} units" if first.action is Action.RUN else f"{len(changes)} {_many(word)}"
+    sign = click.style(_SIGN[first.action], fg=_COLOUR.get(first.action))
+    start = f"  {sign} {first.subject:<{width}}  {count}: "
+    return [start, *textwrap.wrap(printable(names), 100, initial_indent=_DEEP, subsequent_indent=_DEEP)]
+
+
+def _many(word: str) -> str:
+    return "directories" if word == "directory" else f"{word}s"
+
+
+def _change_lines(same: list[Change], width: int, *, diffs: bool) -> list[str]:
+    (change,) = same
     sign = click.style(_SIGN[change.action], fg=_COLOUR.get(change.action))
     why = click.style(f"  # {printable(change.why)}", dim=True) if change.why else ""
     lines = [f"  {sign} {change.subject:<{width}}  {printable(change.summary)}{why}"]
-    if diffs and change.diff:
+    # What is new is new as a whole: its content is in the JSON, and in the templates.
+    if diffs and change.diff and change.action is not Action.CREATE:
         lines += [f"        {_diff_line(line)}" for line in printable(change.diff).splitlines()]
     return lines
 

@@ -51,3 +51,15 @@ def test_tables_align() -> None:
     lines = click.unstyle(table(("login", "may send as"), [("a", "x"), ("longer-login", "y")])).splitlines()
 
     assert [line.index(mark) for line, mark in zip(lines, ("may", "x", "y"), strict=True)] == [14, 14, 14]
+
+
+def test_a_bare_hosts_many_files_are_told_together_and_all_named() -> None:
+    """Dozens of creations of one kind fold into one line and their names; none is left out."""
+    names = [f"/etc/postfix/{i}" for i in range(30)]
+    changes = tuple(Change(Stage.HOSTS, Kind.HOST, Action.CREATE, "mx1.example.com", f"file {n}") for n in names)
+
+    text = click.unstyle(plan_lines(Plan(changes)))
+
+    assert "30 files" in text
+    assert len(text.splitlines()) < 12
+    assert all(f"{n}," in text or text.endswith(n) for n in names)
