@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 _SIGN = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-", Action.RELOAD: "↻", Action.RUN: "»"}
 # A bare host's dozens of files are told together; from this many on.
 _MANY = 4
-_DEEP = " " * 8
+# A path that is cut at a hyphen cannot be copied.
+_NAMES = textwrap.TextWrapper(
+    100, initial_indent=" " * 8, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False
+)
 _COLOUR = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
 
 
@@ -74,8 +77,8 @@ def _folded(changes: list[Change], width: int) -> list[str]:
     names = ", ".join(c.summary.partition(" ")[2] for c in changes)
     count = f"{word} {len(changes)} units" if first.action is Action.RUN else f"{len(changes)} {_many(word)}"
     sign = click.style(_SIGN[first.action], fg=_COLOUR.get(first.action))
-    start = f"  {sign} {first.subject:<{width}}  {count}: "
-    return [start, *textwrap.wrap(printable(names), 100, initial_indent=_DEEP, subsequent_indent=_DEEP)]
+    start = f"  {sign} {first.subject:<{width}}  {count}:"
+    return [start, *_NAMES.wrap(printable(names))]
 
 
 def _many(word: str) -> str:
