@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sendwright.errors import HostError
+from sendwright.errors import HostError, LoginRefused, SecretError
 from sendwright.observation import Observation
 from sendwright.observe import Desired, observe
 from sendwright.secrets import resolve
@@ -75,7 +75,10 @@ class Fleet:
 
     def _connection(self, name: str) -> Connection:
         if name not in self._connections:
-            self._connections[name] = connect(
-                self.hosts[name], self._base, secret=resolve, accept_unknown=self.trust_new_hosts
-            )
+            try:
+                self._connections[name] = connect(
+                    self.hosts[name], self._base, secret=resolve, accept_unknown=self.trust_new_hosts
+                )
+            except SecretError as error:
+                raise LoginRefused(name, error.what, error.hint) from None
         return self._connections[name]

@@ -6,10 +6,14 @@ They are looked for among whatever parts could be read, so that one mistake else
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from sendwright.errors import Problem
 from sendwright.mistakes import nearest, place
-from sendwright.stack import Domain, Host, Mx, Receive
+from sendwright.stack import Address, Domain, Host, Mx, Receive
+
+# Where every lab has its own machines (`sendwright.lab.spec`).
+LAB = ip_network("198.18.0.0/15")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Draft:
     host_names: tuple[str, ...]
     domain_names: tuple[str, ...]
     providers: tuple[str, ...]
+    servers: tuple[Address, ...] = ()
+    rehearsal: bool = False
 
 
 def problems(draft: Draft) -> tuple[Problem, ...]:
@@ -30,6 +36,7 @@ def problems(draft: Draft) -> tuple[Problem, ...]:
         *_twice("domains", draft.domain_names),
         *_shared_addresses(draft),
         *_uncovered(draft),
+        *_rehearsed_outside(draft),
         *(problem for domain in draft.domains for problem in _of_domain(domain, draft)),
     )
 
@@ -58,6 +65,14 @@ def _uncovered(draft: Draft) -> Iterator[Problem]:
             # We publish its A, AAAA and SPF records, and sign its bounces.
             allowed = f"domains: {', '.join(draft.domain_names) or 'none'}"
             yield Problem(place("hosts", host.name), "lies in no declared domain", allowed)
+
+
+def _rehearsed_outside(draft: Draft) -> Iterator[Problem]:
+    # Hosts that trust another root believe whoever runs it. A lab is told by its name server: RFC 2544 keeps these
+    # addresses for tests of networks, so nobody has a real one there.
+    if draft.rehearsal and any(server not in LAB for server in draft.servers):
+        what = "is for hosts of a lab only: real ones would trust a root that is not the Internet's"
+        yield Problem("rehearsal", what, f"leave it out; a lab's name server lies in {LAB}")
 
 
 def _of_domain(domain: Domain, draft: Draft) -> Iterator[Problem]:

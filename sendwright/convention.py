@@ -65,7 +65,8 @@ def _attributes(file: Path, shown: str, problems: list[Problem]) -> dict[str, An
         with contextlib.redirect_stdout(sys.stderr):
             exec(code, attributes)  # noqa: S102 - an inventory is the person's own program, by pyinfra's convention
     except SyntaxError as error:
-        problems.append(Problem(place(shown, f"line {error.lineno}"), plain(f"not valid Python: {error.msg}")))
+        where = place(shown, f"line {error.lineno}") if error.lineno else plain(shown)
+        problems.append(Problem(where, plain(f"not valid Python: {error.msg}")))
     except (Exception, SystemExit) as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
         where = place(shown, f"line {lines[-1]}") if lines else plain(shown)

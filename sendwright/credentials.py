@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from sendwright import inventory, users
+from sendwright.errors import UsageError
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import User
+
+# Dovecot refuses SASL answers above this; nobody types as much.
+_LONGEST_LINE = 1024
 
 
 def add(path: Path, login: str, send_as: Sequence[str], password: str | None) -> str | None:
@@ -20,6 +25,21 @@ def add(path: Path, login: str, send_as: Sequence[str], password: str | None) ->
         known = folder.load().users
         folder.save_users(users.add(known, login, users.hash_password(chosen), send_as, declared.stack))
     return None if password is not None else chosen
+
+
+def given_password(stream: BinaryIO) -> str:
+    """Return the password on the first line of a stream; UsageError when there is none, or none that is text."""
+    line = stream.readline(_LONGEST_LINE)
+    try:
+        password = line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        password = ""  # the exception would carry the password along
+    if not password.strip() or not password.isprintable() or len(line) == _LONGEST_LINE:
+        raise UsageError(
+            "there is no password on standard input; nobody was added.",
+            "Give one line of printable text, or leave --password-stdin out to have one made.",
+        )
+    return password
 
 
 def list_users(path: Path) -> tuple[User, ...]:

@@ -56,6 +56,12 @@ def _rebuild(kind: type[SendwrightError], args: tuple[object, ...], state: dict[
     return error
 
 
+def refused_by_system(error: OSError) -> SendwrightError:
+    """Return what a person can do about an error of the operating system that nobody else spoke about."""
+    what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
+    return SendwrightError(what, "Mend its permissions or the room on its disk; running again goes on from here.")
+
+
 class UsageError(SendwrightError):
     """Report bad usage or bad input; nothing was tried."""
 

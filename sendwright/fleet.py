@@ -3,6 +3,7 @@
 Private files travel to the process by its pipe: never by arguments, environment or disk.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,8 @@ from pathlib import Path
 
 from sendwright.engine import Job, Outcome, converge_job
 from sendwright.errors import ConvergeFailed, SendwrightError
+from sendwright.secrets import inheritable
+from sendwright.stack import EnvSecret
 
 # A process holds pyinfra and one host's files, some 80 MB.
 _MOST_AT_ONCE = 8
@@ -64,10 +67,23 @@ def _start(job: Job, base: Path, accept_unknown: bool) -> _Running:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, base, accept_unknown), name=job.host.name, daemon=True)
-    process.start()
+    with _environment_for(job):
+        process.start()
     theirs.close()
     ours.send(job)
     return _Running(job, process, ours)
+
+
+@contextlib.contextmanager
+def _environment_for(job: Job) -> Iterator[None]:
+    """Keep our variables with secrets from a process that starts meanwhile, but for that of its own SSH key."""
+    password = job.host.ssh.key_password
+    kept = inheritable({password.env} if isinstance(password, EnvSecret) else ())
+    withheld = {name: os.environ.pop(name) for name in os.environ.keys() - kept.keys()}
+    try:
+        yield
+    finally:
+        os.environ.update(withheld)
 
 
 def _listen(

@@ -74,6 +74,8 @@ def parse(hosts: Iterable[tuple[str, Mapping[str, Any]]], data: Mapping[str, Any
         host_names=tuple(_normal(name) for name, _ in hosts),
         domain_names=tuple(_normal(name) for name in _keys(data.get("domains"))),
         providers=_keys(data.get("dns")),
+        servers=tuple(provider.server for provider in shared.dns.values()) if shared else (),
+        rehearsal=shared is not None and shared.rehearsal is not None,
     )
     reading.problems.extend(consistency.problems(draft))
     if reading.problems or shared is None:

@@ -17,6 +17,7 @@ from sendwright.lab.registry import down, labs
 from sendwright.lab.spec import HostSpec, LabSpec, ZoneSpec
 from sendwright.overlay import LabFacts, inventory_files, rehearsed
 from sendwright.report.progress import Progress
+from sendwright.secrets import inheritable
 from sendwright.stack import Stack
 
 
@@ -50,7 +51,8 @@ def rehearse(path: Path, debian: str, progress: Progress, *, keep: bool, form: s
     world = build(path, debian, progress, keep=keep)
     try:
         argv = [sys.executable, "-m", "sendwright.prove", world.lab.name, str(world.folder), form]
-        return subprocess.run(in_namespace(world.lab.namespace, argv), check=False).returncode
+        # Secrets of production have no business in a rehearsal.
+        return subprocess.run(in_namespace(world.lab.namespace, argv), check=False, env=inheritable()).returncode
     finally:
         if keep:
             progress.say(f"The lab {world.lab.name} stays up: sendwright lab down {world.lab.name}")

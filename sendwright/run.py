@@ -11,7 +11,7 @@ from sendwright.dns import reverse
 from sendwright.dns.plan import Delete, Write
 from sendwright.dns.propagation import timings
 from sendwright.dns.transport import query, system_resolver
-from sendwright.errors import ForeignRecord, HostError, PreflightFailed
+from sendwright.errors import ForeignRecord, HostError, PassphraseError, PreflightFailed, StateError
 from sendwright.fleet import converge_all
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
@@ -170,12 +170,21 @@ class Run:
         self._reload()
 
     def _work(self, jobs: dict[str, tuple[Service, ...]]) -> None:
-        hosts = [engine.job(self.stack.host(name), services, self.folder.open) for name, services in jobs.items()]
+        found = [job for name, services in jobs.items() if (job := self._job(name, services))]
         for outcome in converge_all(
-            hosts, self._base, self._converging, accept_unknown=self.fleet.trust_new_hosts
+            found, self._base, self._converging, accept_unknown=self.fleet.trust_new_hosts
         ).values():
             if isinstance(outcome, HostError):
                 self.fleet.give_up(outcome)
+
+    def _job(self, name: str, services: tuple[Service, ...]) -> engine.Job | None:
+        try:
+            return engine.job(self.stack.host(name), services, self.folder.open)
+        except PassphraseError:
+            raise  # no host gets any private file without it
+        except StateError as error:
+            self.fleet.give_up(PreflightFailed(name, f"{error.what} Nothing was changed on it.", error.hint))
+            return None
 
     def _converging(self, name: str, line: str) -> None:
         self._progress.note(f"{name}: {line}")

@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import re
 import selectors
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from sendwright.errors import SecretError
@@ -15,6 +16,8 @@ from sendwright.stack import EnvSecret, FileSecret, SecretRef
 # Long enough to touch a hardware key, short enough that a hanging agent is noticed.
 _SECONDS = 60.0
 _MOST_BYTES = 65536
+# Where the inventories that we write keep secrets; the lab's settings hold none.
+_OURS = re.compile("SENDWRIGHT_(?!LAB_)")
 
 
 def resolve(
@@ -36,6 +39,14 @@ def resolve(
         return _checked(_decoded(_read(path, what), what, str(path)), what, str(path))
     program = plain(ref.command[0])
     return _checked(_decoded(_run(ref.command, base, what, seconds), what, program), what, f"the command {program}")
+
+
+def inheritable(keep: Collection[str] = (), environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment for other processes: without our own variables, which hold passphrases and keys.
+
+    Arguments: ``keep``: names that the process needs all the same.
+    """
+    return {name: value for name, value in environ.items() if name in keep or not _OURS.match(name)}
 
 
 def _checked(value: str, what: str, source: str) -> str:
@@ -70,7 +81,12 @@ def _run(command: tuple[str, ...], base: Path, what: str, seconds: float) -> byt
     try:
         # Standard error is dropped too: tools have been seen to print what they decrypted.
         process = subprocess.Popen(
-            command, cwd=base, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            cwd=base,
+            env=inheritable(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     except OSError as error:
         raise SecretError(

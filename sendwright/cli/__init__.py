@@ -1,6 +1,7 @@
 """The command line: parses, calls, prints. No logic lives here, and nothing heavy is imported before it is needed."""
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -59,6 +60,16 @@ def _run(args: list[str] | None) -> int:
     except click.ClickException as error:
         error.show()
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        from sendwright.errors import refused_by_system
+        from sendwright.report.text import error_lines
+
+        click.echo(error_lines(refused_by_system(error)), err=True)
+        return 1
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. What was applied stays; running again finishes it.", err=True)
         return 1

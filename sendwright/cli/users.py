@@ -22,7 +22,7 @@ def add(inventory: Path, login: str, send_as: tuple[str, ...], *, password_stdin
     """Add a credential; its password is shown once and only its hash is kept."""
     from sendwright import credentials
 
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else None
+    password = credentials.given_password(sys.stdin.buffer) if password_stdin else None
     shown = credentials.add(inventory, login, send_as, password)
     if shown:
         click.echo(shown)
