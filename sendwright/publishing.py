@@ -84,6 +84,8 @@ class Zones:
         names = sorted({r.name for r in records})
         try:
             return provider.zones(names)
+        except ServerUnreachable:
+            raise  # name by name it would be as silent, each time until the patience ends
         except DnsError:
             # One name that the server does not keep must not take the others with it.
             where: dict[str, str] = {}
