@@ -21,7 +21,7 @@ from sendwright.lab.netns import inside
 from sendwright.lab.spec import INBOX
 from sendwright.plan import Plan
 from sendwright.provision import Outcome, Result, Settings, provision
-from sendwright.received import Results, case, results
+from sendwright.received import Results, as_sent, case, results
 from sendwright.report.progress import Progress
 from sendwright.report.rehearsal import Finding, rehearsal_document, rehearsal_lines
 from sendwright.report.text import error_lines, plan_lines
@@ -135,11 +135,8 @@ def _judged(way: str, verdict: Verdict, domain: Domain) -> Finding:
 
 
 def _tampered(lab: Lab, host: Host, stored: bytes, who: Credential, domain: Domain) -> Finding:
-    head, _, body = stored.partition(b"\n\n")
     mark = b"tampered-with"
-    # The trace of the first delivery goes; the signed fields stay as they are.
-    fields = head[head.index(b"DKIM-Signature:") :]
-    forged = b"X-Rehearsal: " + mark + b"\r\n" + (fields + b"\n\n" + body + b"one more line\n").replace(b"\n", b"\r\n")
+    forged = b"X-Rehearsal: " + mark + b"\r\n" + as_sent(stored) + b"one more line\r\n"
     # From the host's own address, so that nothing but the body is wrong.
     with inside(lab.host(host.name).machine.namespace):
         deliver(INBOX[0], host.name, who.address, f"tampered@{lab.inbox.domain}", forged)

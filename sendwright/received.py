@@ -59,6 +59,14 @@ def case(message: bytes) -> Case | None:
     return Case(message, client["address"], client["helo"], paths[0].strip("<> "))
 
 
+def as_sent(message: bytes) -> bytes:
+    """Return a stored message as it was handed over, without the trace of its delivery (RFC 5321 section 4.4).
+
+    Everything above the first signature was added by the receiver: what signs, signs last.
+    """
+    return message[message.index(b"DKIM-Signature:") :].replace(b"\n", b"\r\n")
+
+
 def _fields(message: bytes, name: str) -> list[str]:
     parsed = email.message_from_bytes(message, policy=email.policy.compat32)
     return [re.sub(r"\s+", " ", str(value)) for value in parsed.get_all(name, [])]

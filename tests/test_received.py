@@ -1,6 +1,6 @@
 """What a receiver wrote about a message is read, and nothing else is believed."""
 
-from sendwright.received import case, results
+from sendwright.received import as_sent, case, results
 from sendwright.stack import DkimAlgorithm
 
 STORED = b"""Return-Path: <news@example.com>
@@ -45,3 +45,10 @@ def test_the_envelope_is_read_from_what_the_receiver_wrote() -> None:
 def test_a_message_without_a_trace_has_no_envelope() -> None:
     """Nothing is made up for a message that no server has stored."""
     assert case(b"From: a@example.com\n\nHello\n") is None
+
+
+def test_a_message_is_sent_again_without_what_the_receiver_added() -> None:
+    """Its signatures and all below stay as they were handed over, with the line ends of the wire."""
+    stored = b"Received: from mx1.example.com\nDKIM-Signature: v=1\n\tb=x\nFrom: a@example.com\n\nHello\n"
+
+    assert as_sent(stored) == b"DKIM-Signature: v=1\r\n\tb=x\r\nFrom: a@example.com\r\n\r\nHello\r\n"
