@@ -4,9 +4,10 @@ Everything of pyinfra is imported here only when a host really changes. Each hos
 operations by position) in a process of its own (unpatched, its pool runs blocking calls one after another).
 """
 
+import contextlib
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,17 @@ def converge(
 
 def converge_job(work: Job, base: Path, report: Report, *, accept_unknown: bool = False) -> Outcome:
     """Bring one host to its desired state, in this process; see `converge`."""
-    host = work.host
+    with session(work.host, base, accept_unknown=accept_unknown) as target:
+        return _run(target, work, report)
+
+
+@contextlib.contextmanager
+def session(host: Host, base: Path, *, accept_unknown: bool = False) -> "Iterator[PyinfraHost]":
+    """Connect pyinfra to a host that proved who it is, and yield pyinfra's own host; its state is ``.state``.
+
+    Arguments: ``base``: the inventory folder; ``accept_unknown``: see `ssh.connect`. A command that is run through it
+    by itself needs ``_sudo=host.ssh.sudo``. Raises what `ssh.connect` raises, ConvergeFailed if pyinfra cannot connect.
+    """
     with (
         ssh.connect(host, base, secret=resolve, accept_unknown=accept_unknown) as verified,
         tempfile.TemporaryDirectory(prefix="sendwright-") as private,
@@ -87,7 +98,7 @@ def converge_job(work: Job, base: Path, report: Report, *, accept_unknown: bool 
         known_hosts.write_text(verified.known_hosts_line)
         state = _state(host, _connection_data(verified, base, known_hosts))
         try:
-            return _run(state, work, report)
+            yield _connected(state, host.name)
         finally:
             _forget(state)
 
@@ -126,19 +137,27 @@ def _state(host: Host, data: dict[str, Any]) -> "State":
     return State(inventory, Config(CONNECT_TIMEOUT=10), check_for_changes=False)  # type: ignore[no-untyped-call]
 
 
-def _run(state: "State", work: Job, report: Report) -> Outcome:
+def _connected(state: "State", name: str) -> "PyinfraHost":
     import gevent  # type: ignore[import-untyped]
     from pyinfra.api.connect import connect_all
+    from pyinfra.api.exceptions import PyinfraError
+
+    # Errors come back as data; pyinfra's greenlets would print a traceback of each as well.
+    gevent.get_hub().exception_stream = None
+    try:
+        connect_all(state)
+    except PyinfraError as error:
+        raise _unexpected(name, error) from error
+    return state.inventory.get_host(name)
+
+
+def _run(target: "PyinfraHost", work: Job, report: Report) -> Outcome:
     from pyinfra.api.deploy import add_deploy
     from pyinfra.api.exceptions import PyinfraError
     from pyinfra.api.operations import run_ops
 
-    # Errors come back as data; pyinfra's greenlets would print a traceback of each as well.
-    gevent.get_hub().exception_stream = None
-    name = work.host.name
-    target = state.inventory.get_host(name)
+    state, name = target.state, work.host.name
     try:
-        connect_all(state)
         add_deploy(state, _deploy, work)
         state.add_callback_handler(_reporter(report))  # type: ignore[no-untyped-call]
         run_ops(state)
