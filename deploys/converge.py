@@ -84,7 +84,7 @@ def _add_service(
     if service.absent or any(d.exclusive for d in service.directories):
         clear(name=f"{service.name}: remove what must not be there", service=service, services=services)
     if how is not Load.NONE and service.validate:
-        server.shell(name=f"{service.name}: validate its configuration", commands=list(service.validate))
+        server.shell(name=f"{service.name}: validate its configuration", commands=[scripts.validate(service)])
     if any(unit.state is not Running.UP for unit in service.units):
         unit_states(name=f"{service.name}: stop what must not run", service=service, up=False)
     if how is not Load.NONE and service.reload_units:

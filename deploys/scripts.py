@@ -100,8 +100,9 @@ def create_user(user: SystemUser) -> str:
 def install_tree(owners: Iterable[str], groups: Iterable[str]) -> str:
     """Unpack the `bundle` on standard input: directories in place, files beside their place and then renamed over it.
 
-    A rename replaces a symlink instead of writing through it, and a daemon never sees half a file. tar creates each
-    file with no rights for others and gives them only after the owner is set.
+    A rename replaces a symlink instead of writing through it, and a daemon never sees half a file: so it may look as if
+    written a while ago, for which Postfix would wait two seconds each time, lest somebody still writes. tar creates
+    each file with no rights for others and gives them only after the owner is set.
     """
     return f"""umask 077
 for user in {" ".join(sorted(set(owners)))}; do
@@ -114,6 +115,7 @@ names=$(base64 -d | tar -xvpmf - --same-owner -C /) || exit 1
 printf '%s\\n' "$names" | while IFS= read -r name; do
   case "$name" in *{_NEW}) ;; *) continue ;; esac
   target=${{name##*/.}}; target=${{target%{_NEW}}}
+  touch -d '10 seconds ago' -- "/$name" || exit 1
   mv -fT -- "/$name" "/${{name%/*}}/$target" || exit 1
 done || exit 1
 """
@@ -149,6 +151,11 @@ def paths_to_remove(paths: Iterable[str]) -> str:
     """Return paths as `remove` reads them."""
     joined = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
     return base64.encodebytes(joined).decode("ascii")
+
+
+def validate(service: Service) -> str:
+    """Run a service's validations in one command: each on its own costs a new session, Postfix's two seconds."""
+    return " && ".join(f"{{ {command}; }}" for command in service.validate)
 
 
 def take_configuration(service: Service, how: Load) -> str:
