@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from sendwright.errors import LabError
@@ -31,18 +32,26 @@ def save(machine: Machine, key: str) -> None:
 
     The name, the SSH keys and the resolver are not part of it: each machine that starts from it gets its own.
     """
+    below = mounts.lower(machine.root)
+    machine.stop()
+    keep(machine.disk / "upper", below, key)
+    discard(machine.disk)
+
+
+def keep(upper: Path, below: Sequence[Path], key: str) -> None:
+    """Move the upper folder of an unmounted overlay to a snapshot of this key, in place of an older one.
+
+    Arguments: ``below``: the folders that it lay over, uppermost first.
+    """
     folder = _folder(key)
     with images.lock(images.folder("snapshots") / ".lock"):
-        below = mounts.lower(machine.root)
-        machine.stop()
         unfinished = folder.with_name(f".{key}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        (machine.disk / "upper").rename(unfinished / "upper")
+        upper.rename(unfinished / "upper")
         (unfinished / "lower.json").write_text(json.dumps([str(path) for path in below]))
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
-    discard(machine.disk)
 
 
 def delete(key: str) -> None:

@@ -1,16 +1,25 @@
 """Worlds for the tests of a session, and what a test does at their controller's place."""
 
+import json
 import os
-from collections.abc import Iterator
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sendwright import credentials, inventory
-from sendwright.lab import HostSpec, Lab, LabSpec, Resolver, RRset, ZoneSpec
+from sendwright import credentials, inventory, planning
+from sendwright.lab import HostSpec, Lab, LabSpec, Resolver, RRset, ZoneSpec, installed
 from sendwright.lab.requirements import problems
-from sendwright.rehearse import World, build_from, lab_spec
+from sendwright.received import Results, results
+from sendwright.rehearse import World, build_from, lab_spec, world_in
+from sendwright.service import Release
+from sendwright.stack import Stack
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import State
 from sendwright.submission import Credential
 
 INVENTORIES = Path(__file__).parents[2] / "inventories"
@@ -80,3 +89,79 @@ def logins() -> dict[str, Credential]:
         login: Credential(login, PASSWORD, send_as[0] if "@" in send_as[0] else f"{login}@{send_as[0]}")
         for login, send_as in LOGINS.items()
     }
+
+
+# How many first provisions the tests of a session begin on hosts that have their packages already.
+_BARE = 11
+# Hands a message over at the controller's place, where names resolve.
+_SUBMIT = """
+import json, sys
+from datetime import UTC, datetime
+from sendwright.submission import Credential, message, submit
+host, port, chain, who, recipient, subject = json.load(sys.stdin)
+who = Credential(*who)
+submit(host, port, chain, who, recipient, message(who.address, recipient, subject, datetime.now(UTC)))
+"""
+
+
+def bare_stack(number: int, domains: Mapping[str, Any], settings: Mapping[str, Any]) -> Stack:
+    """Return the stack of one bare host and its domains."""
+    host = {"egress": [{"public": f"203.0.113.{100 + number}"}], **settings}
+    server = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "any", "secret": {"env": "ANY"}}}
+    declared = {name: {"dns": "main", **more} for name, more in domains.items()}
+    return inventory.parse([(f"mx.d{number}.example", host)], {"dns": {"main": server}, "domains": declared}, "a test")
+
+
+@pytest.fixture(scope="session")
+def bare_lab(lab_machine: None) -> Iterator[Lab]:  # noqa: ARG001 - requested for its verdict
+    """Hosts with all packages installed, but nothing configured and no daemon running: what a first provision takes."""
+    stacks = [bare_stack(number, {f"d{number}.example": {}}, {}) for number in range(_BARE)]
+    services = planning.services(stacks[0], stacks[0].hosts[0], Release.BOOKWORM, State())
+    key = installed.ensure(12, (package for service in services for package in service.packages), print)
+    hosts = tuple(HostSpec(s.hosts[0].name, (str(s.hosts[0].addresses[0]),), snapshot=key) for s in stacks)
+    zones = tuple(ZoneSpec(name) for s in stacks for name in (s.domains[0].name, f"more-{s.domains[0].name}"))
+    lab = Lab.up(LabSpec(f"bare-{os.getpid()}", hosts, zones), print)
+    try:
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope="session")
+def _numbers() -> Iterator[int]:
+    return iter(range(_BARE))
+
+
+@pytest.fixture
+def bare(bare_lab: Lab, _numbers: Iterator[int]) -> Callable[..., World]:
+    """Return the inventory of a host that no test has touched yet; its one login may send as its domain.
+
+    Takes settings of the host. Its domain is that of its name; a zone ``more-…`` of another one is there, too.
+    """
+
+    def world(**settings: object) -> World:
+        number = next(_numbers)
+        domain = f"d{number}.example"
+        made = world_in(bare_lab, bare_stack(number, {domain: {}}, settings), domain)
+        credentials.add(made.folder, "login", (domain,), PASSWORD)
+        return made
+
+    return world
+
+
+@pytest.fixture(scope="session")
+def send() -> Callable[..., Results]:
+    """Return what submits a message by a host and tells what the receiver made of it, once it has arrived."""
+
+    def submitted(world: World, host: str, who: Credential, port: int = 587) -> Results:
+        declared = world.declared
+        certificate = StateFolder(declared.state_dir, declared.stack.key_store).load().certificate_of(host)
+        assert certificate is not None
+        subject = f"message {uuid.uuid4().hex}"
+        login = [who.login, who.password, who.address]
+        given = json.dumps([host, port, certificate.chain, login, f"a@{world.lab.inbox.domain}", subject])
+        world.lab.run([sys.executable, "-c", _SUBMIT], given=given)
+        arrived = world.lab.inbox.wait_for(lambda received: subject.encode() in received.raw)
+        return results(arrived.raw, world.lab.inbox.machine.name)
+
+    return submitted

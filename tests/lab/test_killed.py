@@ -1,0 +1,162 @@
+"""A controller that is killed at any moment of a first provision: running it again finishes, and nothing is lost."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sendwright.rehearse import World
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import State
+from sendwright.submission import Credential
+
+pytestmark = pytest.mark.lab
+
+_PATIENCE = 90.0
+
+
+@dataclass
+class Running:
+    """A provision that runs: what it said so far on standard error."""
+
+    world: World
+    process: "subprocess.Popen[str]"
+    lines: list[str] = field(default_factory=list)
+
+    def said(self, pattern: str, times: int = 1) -> bool:
+        """Whether that many lines match a pattern."""
+        return sum(re.search(pattern, line) is not None for line in self.lines) >= times
+
+
+Moment = Callable[[Running], bool]
+
+
+def line(pattern: str, times: int = 1) -> Moment:
+    """Return the moment at which a line is said for so many times."""
+    return lambda run: run.said(pattern, times)
+
+
+def a_key_is_written(run: Running) -> bool:
+    """Whether the first private key lies in the state folder: others, and its story, do not yet."""
+    return any((run.world.declared.state_dir / "keys").rglob("*.pem"))
+
+
+def a_record_is_published(run: Running) -> bool:
+    """Whether the zone holds something of ours."""
+    return any(r.type in {"TXT", "A"} for r in run.world.lab.records(run.world.declared.stack.domains[0].name))
+
+
+def killed_at(world: World, moment: Moment) -> Running:
+    """Provision, and kill the controller, only it, at that moment; return when all that it had started is gone."""
+    command = world.lab.command([sys.executable, "-m", "sendwright", "provision", str(world.folder), "--yes"])
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    run = Running(world, process)
+    reader = threading.Thread(target=lambda: run.lines.extend(iter(process.stderr.readline, "")), daemon=True)  # type: ignore[union-attr]
+    reader.start()
+    deadline = time.monotonic() + _PATIENCE
+    while not moment(run) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    children = _children(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while any(map(_lives, children)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process.returncode == -signal.SIGKILL, run.lines
+    assert not any(map(_lives, children))
+    reader.join(5)
+    return run
+
+
+def _children(pid: int) -> list[int]:
+    found = [int(word) for task in Path(f"/proc/{pid}/task").glob("*/children") for word in task.read_text().split()]
+    return [*found, *(below for child in found for below in _children(child))]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def remembered(world: World) -> State:
+    """Return what the state folder holds."""
+    declared = world.declared
+    return StateFolder(declared.state_dir, declared.stack.key_store).load()
+
+
+def published_keys(world: World) -> set[tuple[str, str]]:
+    """Return the DKIM records of the world: name and value."""
+    records = world.lab.records(world.declared.stack.domains[0].name)
+    return {(r.name, value) for r in records if "._domainkey." in r.name for value in r.values}
+
+
+def assert_finished(world: World, send: Callable[..., object], before: State, published: set[tuple[str, str]]) -> None:
+    """Assert that running again finishes, that the time after that nothing is left to do, and that nothing was lost."""
+    domain = world.declared.stack.domains[0].name
+    finished = world.provision()
+    again = world.provision()
+    after = remembered(world)
+
+    assert (finished.returncode, finished.stdout.splitlines()[-1:]) == (0, ["done"]), finished.stdout + finished.stderr
+    assert (again.returncode, again.stdout) == (0, "no changes\n")
+    kept = {(k.domain, k.selector, k.public, k.pem_sha256) for k in after.keys}
+    assert {(k.domain, k.selector, k.public, k.pem_sha256) for k in before.keys} <= kept
+    assert len(after.keys) == 2
+    assert published <= published_keys(world)
+    assert before.users == after.users
+    assert set(before.claims) <= set(after.claims)
+    seen = send(world, f"mx.{domain}", Credential("login", "correct-horse-battery-staple", f"login@{domain}"))
+    assert str(seen).count("pass") == 4
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(a_key_is_written, id="while keys are persisted"),
+        pytest.param(line("keys and certificates are in the state folder"), id="between persisting and publishing"),
+        pytest.param(a_record_is_published, id="while records are published"),
+        pytest.param(line("opendkim: write its files"), id="while the host converges"),
+        pytest.param(line("waiting: "), id="while waiting"),
+        pytest.param(line("every key is proven"), id="between proving and switching"),
+        pytest.param(line("postfix: write its files", 2), id="while submission opens"),
+    ],
+)
+def test_a_first_provision_that_was_killed_is_finished_by_running_again(
+    bare: Callable[..., World], send: Callable[..., object], moment: Moment
+) -> None:
+    """Nobody that the controller had started lives on; keys that were persisted or published stay what they were."""
+    world = bare()
+    killed_at(world, moment)
+    before, published = remembered(world), published_keys(world)
+
+    assert_finished(world, send, before, published)
+
+
+def test_a_first_provision_may_be_killed_again_and_again(
+    bare: Callable[..., World], send: Callable[..., object]
+) -> None:
+    """Each run comes further than the one before it, and the last one is done."""
+    world = bare()
+    moments = (
+        line("looked at the zones"),
+        line("DNS holds what mail relies on"),
+        line("unbound: restart"),
+        line("postfix: note what it loaded"),
+        line("converges: "),
+        line("served by every name server"),
+        line("opendkim: reload"),
+    )
+    for moment in moments:
+        killed_at(world, moment)
+    before, published = remembered(world), published_keys(world)
+
+    assert before.keys
+    assert_finished(world, send, before, published)
