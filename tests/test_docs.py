@@ -1,0 +1,123 @@
+"""What the documents say is what the program has: settings, defaults, verbs, options, links."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from sendwright import stack
+from sendwright.cli import sendwright
+from sendwright.inventory import _SSH as SSH
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+SETTINGS = (ROOT / "docs" / "inventory.md").read_text()
+# The heading below which each model's settings stand.
+SECTIONS: dict[type[BaseModel], str] = {
+    stack.Host: "Hosts",
+    stack.Ssh: "Hosts",
+    stack.Egress: "Addresses",
+    stack.SelfSigned: "Certificates",
+    stack.InternalCa: "Certificates",
+    stack.CertificateFile: "Certificates",
+    stack.Domain: "Domains",
+    stack.Dkim: "Signing",
+    stack.Spf: "Who else may send",
+    stack.Dmarc: "Policy",
+    stack.TlsRpt: "Reports on failed TLS",
+    stack.Receive: "What arrives",
+    stack.Rfc2136: "DNS providers",
+    stack.Tsig: "DNS providers",
+    stack.KeyStore: "Private keys",
+    stack.Smtp: "Postfix",
+    stack.Shared: "Other settings",
+    stack.Rehearsal: "Other settings",
+    stack.EnvSecret: "Secrets",
+    stack.FileSecret: "Secrets",
+    stack.CommandSecret: "Secrets",
+}
+# Told by the document itself rather than by a row: a name is a key, parts of all have a section of their own.
+_ELSEWHERE = {"name", "ssh", "dns", "key_store", "smtp", "mode", "hosts", "domains"}
+FIELDS = [
+    (model, name) for model in SECTIONS for name in model.model_fields if model is stack.Tsig or name not in _ELSEWHERE
+]
+
+
+def section(title: str) -> str:
+    """Return what stands between a heading and the next one."""
+    _, found, rest = SETTINGS.partition(f"# {title}")
+    assert found, title
+    return re.split(r"^#", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def shown(default: Any) -> str:
+    """Return a simple default as an inventory writes it."""
+    return str(default) if isinstance(default, bool | int) else json.dumps(str(default))
+
+
+def test_every_model_of_the_declaration_has_a_section() -> None:
+    """A new part of the inventory cannot be forgotten in its document."""
+    models = {m for m in vars(stack).values() if isinstance(m, type) and issubclass(m, stack.Model)}
+
+    assert models - {stack.Model, stack.Stack} == set(SECTIONS)
+
+
+@pytest.mark.parametrize(("model", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value))
+def test_every_setting_is_told_with_its_default(model: type[BaseModel], name: str) -> None:
+    """Each has its place in the section of its model, and a simple default stands in its row."""
+    setting = next((theirs for theirs, ours in SSH.items() if ours == name), name) if model is stack.Ssh else name
+    default = model.model_fields[name].default
+    rows = [line for line in section(SECTIONS[model]).splitlines() if re.search(rf'[`"]{setting}[`"]', line)]
+
+    assert rows
+    if isinstance(default, str | int):
+        assert any(f"`{shown(default)}`" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, ROOT / "README.md", ROOT / "CHANGELOG.md"], ids=lambda path: path.name
+)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    """To a file of the tree, and to a heading that is there."""
+    for target in re.findall(r"\]\((?!https://)([^)]+)\)", document.read_text()):
+        path, _, heading = target.partition("#")
+        file = document.parent / path if path else document
+        assert file.exists(), target
+        headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE) if heading else []
+        slugs = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+        assert not heading or heading in slugs, target
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "README.md"], ids=lambda path: path.name)
+def test_commands_in_documents_exist(document: Path) -> None:
+    """Each verb, its parts and its options are those of the command line."""
+    for line in re.findall(r"^[$#] sendwright (.*)$", document.read_text(), re.MULTILINE):
+        words = line.partition(" -- ")[0].partition("  #")[0].split()
+        command: click.Command = sendwright
+        while isinstance(command, click.Group):
+            found = command.get_command(click.Context(command), words.pop(0))
+            assert found is not None, line
+            command = found
+        known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        assert {word for word in words if word.startswith("--")} <= known, line
+
+
+@pytest.mark.parametrize("verb", ["plan", "provision"])
+def test_every_option_of_the_main_verbs_is_told(verb: str) -> None:
+    """What `--help` lists, the document explains."""
+    text = (ROOT / "docs" / "provisioning.md").read_text()
+    command = sendwright.get_command(click.Context(sendwright), verb)
+
+    assert command is not None
+    for option in (p for p in command.params if isinstance(p, click.Option)):
+        assert any(f"`{name}" in text for name in (*option.opts, *option.secondary_opts)), option.opts
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "README.md"], ids=lambda path: path.name)
+def test_no_document_knows_the_machine_that_it_was_written_on(document: Path) -> None:
+    """Paths of one machine help nobody on another."""
+    assert not re.search(r"/work/|/tmp/|/home/|/root/", document.read_text())
