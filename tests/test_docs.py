@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from sendwright import stack
 from sendwright.cli import sendwright
 from sendwright.inventory import _SSH as SSH
+from sendwright.plan import Action, Kind, Stage
+from sendwright.provision import Result
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
@@ -78,9 +80,7 @@ def test_every_setting_is_told_with_its_default(model: type[BaseModel], name: st
         assert any(f"`{shown(default)}`" in row for row in rows)
 
 
-@pytest.mark.parametrize(
-    "document", [*DOCUMENTS, ROOT / "README.md", ROOT / "CHANGELOG.md"], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     """To a file of the tree, and to a heading that is there."""
     for target in re.findall(r"\]\((?!https://)([^)]+)\)", document.read_text()):
@@ -121,3 +121,26 @@ def test_every_option_of_the_main_verbs_is_told(verb: str) -> None:
 def test_no_document_knows_the_machine_that_it_was_written_on(document: Path) -> None:
     """Paths of one machine help nobody on another."""
     assert not re.search(r"/work/|/tmp/|/home/|/root/", document.read_text())
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("changes[].stage", [stage.name.lower() for stage in Stage]),
+        ("changes[].kind", list(Kind)),
+        ("changes[].action", list(Action)),
+        ("outcome", list(Result)),
+    ],
+)
+def test_the_words_of_the_json_are_all_told(field: str, values: list[str]) -> None:
+    """Who reads the JSON knows every word that a field may hold."""
+    lines = (ROOT / "docs" / "json.md").read_text().splitlines()
+    (row,) = (line for line in lines if line.startswith(f"| `{field}` |"))
+
+    assert set(re.findall(r"`([a-z]+)`", row.partition("` |")[2])) == set(values)
+
+
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.VERIFY])
+def test_every_stage_of_a_plan_is_told_under_its_title(stage: Stage) -> None:
+    """What a plan prints can be looked up."""
+    assert f"| {int(stage)}. {stage.title} |" in (ROOT / "docs" / "provisioning.md").read_text()
