@@ -1,7 +1,7 @@
 """Connections to several hosts at once: each with its own fate, so that one that fails does not stop the others."""
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -69,6 +69,13 @@ class Fleet:
     def observe(self, desired: Mapping[str, Desired]) -> dict[str, Observation]:
         """Look at hosts, one remote command each; ``desired`` maps a host's name to what each release would get."""
         return self.each(desired, lambda connection: observe(connection, desired[connection.host.name]))
+
+    def observing(self, desired: Mapping[str, Desired]) -> "Future[dict[str, Observation]]":
+        """Begin to `observe` and return at once: hosts take their time to answer, and there is more to do."""
+        pool = ThreadPoolExecutor(max_workers=1)
+        future = pool.submit(self.observe, desired)
+        pool.shutdown(wait=False)
+        return future
 
     def _do(self, name: str, do: Callable[[Connection], T]) -> T:
         return do(self._connection(name))

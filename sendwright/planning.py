@@ -1,20 +1,25 @@
-"""From what is wanted and what was seen to the one Plan over keys, DNS and hosts. Pure."""
+"""From what is wanted and what was seen to the one Plan over keys, DNS and hosts. Pure.
+
+What judges DNS and certificates is imported where it is used: what hosts should run is needed before, to look at them.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from sendwright import certs, hostdiff, signing
+from sendwright import hostdiff, signing
 from sendwright.deploys.material import Material
 from sendwright.deploys.sender import services as sender_services
 from sendwright.dkim import selector
-from sendwright.dns.edits import as_plan
-from sendwright.dns.plan import Changes
 from sendwright.observation import Observation
 from sendwright.plan import Action, Change, Kind, Plan, Stage
 from sendwright.service import Release, Sealed, Service
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import Certificate, DkimKey, KeyStage, State
+
+if TYPE_CHECKING:
+    from sendwright.dns.plan import Changes
 
 _LATER = "(known after generation)"
 _UNKNOWN = "0" * 64
@@ -28,7 +33,7 @@ class Seen:
     """
 
     hosts: Mapping[str, Observation]
-    zones: tuple[Changes, ...] = ()
+    zones: "tuple[Changes, ...]" = ()
     needed: tuple[str, ...] = ()
     chains: Mapping[str, str] = field(default_factory=dict)
 
@@ -84,6 +89,11 @@ def desired(stack: Stack, host: Host, state: State) -> dict[Release, tuple[Servi
     return {release: services(stack, host, release, state) for release in Release}
 
 
+def desired_on(stack: Stack, names: Iterable[str], state: State) -> dict[str, dict[Release, tuple[Service, ...]]]:
+    """Return what each of the named hosts should run, for each release."""
+    return {name: desired(stack, stack.host(name), state) for name in names}
+
+
 def planned(stack: Stack, state: State, now: datetime) -> State:
     """Return the state as it will be once missing keys are generated: their content is known after generation."""
     keys = list(state.keys)
@@ -96,6 +106,8 @@ def planned(stack: Stack, state: State, now: datetime) -> State:
 
 def certificates_due(stack: Stack, state: State, chains: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Return why each host that needs a new certificate needs it; ``chains``: what lies in declared files, by host."""
+    from sendwright import certs
+
     due = {
         h.name: certs.due(state.certificate_of(h.name), h, now, state.authority, chains.get(h.name))
         for h in stack.hosts
@@ -114,6 +126,8 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
 
     Arguments: ``state``: what is remembered, with believed proofs; ``now``: with a time zone.
     """
+    from sendwright.dns.edits import as_plan
+
     later = planned(stack, state, now)
     new = later.keys[len(state.keys) :]
     changes = [

@@ -6,14 +6,20 @@ remembers, so running again finishes the work.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from sendwright import planning
 from sendwright.connections import Fleet
 from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan
 from sendwright.report.progress import Progress
-from sendwright.run import Run
+from sendwright.state.folder import StateFolder
+
+if TYPE_CHECKING:
+    from sendwright.run import Run
 
 
 class Result(StrEnum):
@@ -52,7 +58,7 @@ Approve = Callable[[Plan], bool]
 def look_ahead(declared: Inventory, settings: Settings, progress: Progress) -> Outcome:
     """Return the Plan and what could not be looked at; nothing is touched."""
     with _fleet(declared, settings) as fleet:
-        run = Run(declared, fleet, progress)
+        run = _begin(declared, _folder(declared), fleet, progress)
         plan = run.plan()
         return _outcome(run, Result.UNCHANGED if plan.empty else Result.DONE, plan)
 
@@ -63,22 +69,36 @@ def provision(declared: Inventory, settings: Settings, progress: Progress, appro
     ``approve`` is shown the plan and answers whether to go on; it is not asked when nothing would change.
     Errors of single hosts and zones are in the outcome; StateError and InventoryError are raised.
     """
-    with _fleet(declared, settings) as fleet:
-        run = Run(declared, fleet, progress)
-        with run.folder.lock():
-            plan = run.plan()
-            if plan.empty:
-                return _outcome(run, Result.UNCHANGED, plan)
-            if not approve(plan):
-                return _outcome(run, Result.DECLINED, plan)
-            run.persist()
-            run.publish()
-            run.converge()
-            run.point()
-            waiting = run.prove(wait=settings.wait)
-            run.switch()
-            run.withdraw()
-            return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
+    folder = _folder(declared)
+    with folder.lock(), _fleet(declared, settings) as fleet:
+        run = _begin(declared, folder, fleet, progress)
+        plan = run.plan()
+        if plan.empty:
+            return _outcome(run, Result.UNCHANGED, plan)
+        if not approve(plan):
+            return _outcome(run, Result.DECLINED, plan)
+        run.persist()
+        run.publish()
+        run.converge()
+        run.point()
+        waiting = run.prove(wait=settings.wait)
+        run.switch()
+        run.withdraw()
+        return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
+
+
+def _begin(declared: Inventory, folder: StateFolder, fleet: Fleet, progress: Progress) -> "Run":
+    state = folder.load()
+    expected = planning.planned(declared.stack, state, datetime.now(UTC))
+    looking = fleet.observing(planning.desired_on(declared.stack, fleet.well, expected))
+    # The stages speak DNS and handle certificates: importing that takes about as long as the hosts take to answer.
+    from sendwright.run import Run
+
+    return Run(declared, folder, state, fleet, looking, progress)
+
+
+def _folder(declared: Inventory) -> StateFolder:
+    return StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
 
 
 def _fleet(declared: Inventory, settings: Settings) -> Fleet:
@@ -86,7 +106,7 @@ def _fleet(declared: Inventory, settings: Settings) -> Fleet:
     return Fleet(hosts, declared.folder, trust_new_hosts=settings.trust_new_hosts)
 
 
-def _outcome(run: Run, result: Result, plan: Plan, waiting: tuple[str, ...] = ()) -> Outcome:
+def _outcome(run: "Run", result: Result, plan: Plan, waiting: tuple[str, ...] = ()) -> Outcome:
     errors = (*run.fleet.errors.values(), *run.zones.errors.values())
     if errors and result is not Result.DECLINED:
         result = Result.FAILED

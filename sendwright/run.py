@@ -1,6 +1,7 @@
 """One provision's stages: what is remembered, what was last seen, and the steps between them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,29 +26,42 @@ from sendwright.state.model import DkimKey, KeyStage, State
 
 
 class Run:
-    """One look at the world and one way through the stages; what fails is in ``fleet.errors`` and ``zones.errors``."""
+    """One look at the world and one way through the stages; what fails is in ``fleet.errors`` and ``zones.errors``.
 
-    def __init__(self, declared: Inventory, fleet: Fleet, progress: Progress) -> None:
+    ``state``: what ``folder`` remembers; ``looking``: the look at the hosts that has begun with it.
+    """
+
+    def __init__(
+        self,
+        declared: Inventory,
+        folder: StateFolder,
+        state: State,
+        fleet: Fleet,
+        looking: "Future[dict[str, Observation]]",
+        progress: Progress,
+    ) -> None:
         self.stack = declared.stack
         self.fleet = fleet
-        self.folder = StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
+        self.folder = folder
         self.zones = Zones()
         self._base = declared.folder
         self._progress = progress
-        self._state = self.folder.load()
+        self._state = state
+        self._looking = looking
         self._hosts: dict[str, Observation] = {}
         self._published = proving.NOTHING
 
     def plan(self) -> Plan:
         """Look at hosts and zones, and derive the plan."""
-        with self._progress.step("looked at the hosts"):
-            self._observe(planning.planned(self.stack, self._state, _now()))
-        self._state = replace(self._state, keys=planning.believed(self._state.keys, self._hosts))
-        with self._progress.step("looked at the zones"):
+        with self._progress.step("looked at the hosts and zones"):
+            # What a zone should hold does not depend on what the hosts answer.
             self._look_at_zones()
+            reverses = reverse.reverses(self.fleet.hosts.values(), query, system_resolver())
+            self._take(self._looking.result())
+        self._state = replace(self._state, keys=planning.believed(self._state.keys, self._hosts))
         changes = tuple(zone.changes for zone in self.zones.found.values())
         chains = issuing.declared_chains(self.stack, self._base)
-        seen = Seen(self._hosts, changes, self._needed(), chains)
+        seen = Seen(self._hosts, changes, self._needed(reverses), chains)
         return planning.make(self.stack, self._state, seen, _now())
 
     def persist(self) -> None:
@@ -122,20 +136,22 @@ class Run:
         self.zones.publish(self.folder, Stage.CONTRACT)
 
     def _observe(self, state: State) -> None:
-        wanted = {name: planning.desired(self.stack, self.stack.host(name), state) for name in self.fleet.well}
-        self._hosts = self.fleet.observe(wanted)
-        for name in list(self._hosts):
-            if found := preflight.problems(self.stack.host(name), self._hosts[name], _now()):
+        self._take(self.fleet.observe(planning.desired_on(self.stack, self.fleet.well, state)))
+
+    def _take(self, seen: Mapping[str, Observation]) -> None:
+        self._hosts = dict(seen)
+        for name, observation in seen.items():
+            if found := preflight.problems(self.stack.host(name), observation, _now()):
                 self.fleet.give_up(PreflightFailed(name, "it is not fit, and nothing was changed.", "\n".join(found)))
                 del self._hosts[name]
 
-    def _needed(self) -> tuple[str, ...]:
+    def _needed(self, reverses: Iterable[reverse.Reverse]) -> tuple[str, ...]:
         # Only a bare host is asked whether port 25 is open: a living one would say so in its queue.
         bare = [name for name, seen in self._hosts.items() if not seen.managed]
         outbound = self.fleet.each(bare, partial(preflight.outbound_25, name=self.stack.smtp.probe_mx))
         hosts = [self.stack.host(name) for name in self._hosts]
         blocked = [sentence for h in hosts for sentence in preflight.needed(h, outbound.get(h.name))]
-        return (*blocked, *reverse.needed(hosts, reverse.reverses(hosts, query, system_resolver())))
+        return (*blocked, *reverse.needed(hosts, reverses))
 
     def _look_at_zones(self) -> None:
         errors = self.zones.errors

@@ -19,17 +19,19 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter
 
-from sendwright.certs import Authority
 from sendwright.errors import StateError
 from sendwright.service import Sealed
 from sendwright.stack import KeyStore
 from sendwright.state import files, seal, stories
 from sendwright.state.model import Certificate, Claim, DkimKey, KeyStage, State, User
 from sendwright.state.vault import Vault
+
+if TYPE_CHECKING:
+    from sendwright.certs import Authority
 
 Thing = TypeVar("Thing")
 
@@ -96,16 +98,18 @@ class StateFolder:
         )
         self._save_pair(certificate.host, certificate.chain, private, stories.dump(stories.CERTIFICATE, story))
 
-    def authority(self) -> Authority | None:
+    def authority(self) -> "Authority | None":
         """Open the internal authority, or return None when there is none yet; needs the passphrase."""
         path = self.path / "tls" / "ca.json"
         story = self._read(stories.AUTHORITY, path)
         chain = self._authority_chain()
         if story is None or chain is None:
             return None
+        from sendwright.certs import Authority
+
         return Authority(chain, self._vault.get(Sealed("tls/ca.key", story.key_sha256)))
 
-    def save_authority(self, authority: Authority) -> None:
+    def save_authority(self, authority: "Authority") -> None:
         """Write the internal authority."""
         key = Sealed("tls/ca.key", seal.digest(authority.key_pem))
         story = stories.AuthorityStory(chain_sha256=_sha256(authority.certificate), key_sha256=key.sha256)
