@@ -4,12 +4,12 @@ What signs what is decided by ``sendwright.signing``. Mail is signed because of 
 name is ORIGINATING), never because of the address it came from.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sendwright.deploys.material import Material
 from sendwright.deploys.render import render
 from sendwright.service import Directory, File, Running, Service, Unit
-from sendwright.signing import installed, probe_address, signing
+from sendwright.signing import by_domain, installed, probe_address, signing
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import DkimKey
 
@@ -36,7 +36,8 @@ def sockets(stack: Stack, host: Host) -> tuple[str, ...]:
 def opendkim(stack: Stack, host: Host, material: Material) -> Service:
     """Return the signers of a host, with every key that lies on it and a table of those that sign."""
     wanted = algorithms(stack, host)
-    keys = tuple(k for d in stack.domains_of(host) for k in installed(d, material.keys))
+    of = by_domain(material.keys)
+    keys = tuple(k for d in stack.domains_of(host) for k in installed(d, of[d.name]))
     folders = sorted({_folder(k) for k in keys})
     return Service(
         name="opendkim",
@@ -55,7 +56,7 @@ def opendkim(stack: Stack, host: Host, material: Material) -> Service:
                 "/etc/systemd/system/sendwright-opendkim@.service", render("opendkim/sendwright-opendkim@.service.j2")
             ),
             *(File(_path(k), k.sealed, owner="opendkim", group="opendkim", mode=0o600) for k in keys),
-            *(f for a in wanted for f in _instance(stack, host, a, material.keys)),
+            *(f for a in wanted for f in _instance(stack, host, a, of)),
         ),
         absent=tuple(f"{_ETC}/{a}.{kind}" for a in DkimAlgorithm if a not in wanted for kind in _KINDS),
         validate=tuple(f"runuser -u opendkim -- opendkim -n -x {_ETC}/{a}.conf" for a in wanted),
@@ -69,19 +70,20 @@ def opendkim(stack: Stack, host: Host, material: Material) -> Service:
 
 
 _KINDS = ("conf", "keytable", "signingtable")
+_KeysOf = Mapping[str, tuple[DkimKey, ...]]
 
 
-def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]) -> tuple[File, ...]:
+def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, of: _KeysOf) -> tuple[File, ...]:
     domains = tuple(d for d in stack.domains_of(host) if algorithm in d.dkim.algorithms)
-    held = [k for d in domains for k in installed(d, keys) if k.algorithm is algorithm]
+    held = [k for d in domains for k in installed(d, of[d.name]) if k.algorithm is algorithm]
     sockets = f"/var/spool/postfix/{_SOCKETS}"
-    signers = _signers(stack, host, domains, algorithm, keys)
+    signers = _signers(stack, host, domains, algorithm, of)
     texts = (
         render("opendkim/opendkim.conf.j2", algorithm=algorithm, etc=_ETC, sockets=sockets, fields=_FIELDS),
         render("opendkim/keytable.j2", rows=[(k.record_name, f"{k.domain}:{k.selector}:{_path(k)}") for k in held]),
         render(
             "opendkim/signingtable.j2",
-            probes=[row for d in domains for row in _probes(d, host, algorithm, keys)],
+            probes=[row for d in domains for row in _probes(d, host, algorithm, of[d.name])],
             signers=[(name, key.record_name) for name, key in signers.items() if key],
             waiting=[name for name, key in signers.items() if not key],
         ),
@@ -99,10 +101,10 @@ def _probes(domain: Domain, host: Host, algorithm: DkimAlgorithm, keys: tuple[Dk
 
 
 def _signers(
-    stack: Stack, host: Host, domains: Iterable[Domain], algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]
+    stack: Stack, host: Host, domains: Iterable[Domain], algorithm: DkimAlgorithm, of: _KeysOf
 ) -> dict[str, DkimKey | None]:
     """Return the key that signs for each name, None for a name whose mail has to wait for one."""
-    found = {d.name: _signer(d, host, algorithm, keys) for d in domains}
+    found = {d.name: _signer(d, host, algorithm, of[d.name]) for d in domains}
     covering = stack.covering(host.name)
     if covering is not None and covering.name in found:
         # Bounces come from MAILER-DAEMON at the host's own name: aligned under the domain above it (RFC 9989).

@@ -4,6 +4,7 @@ Every kept address is rewritten to an internal one at ``maildir.invalid`` (a nam
 Postfix's local delivery agent turns into a Maildir; forwarded addresses are rewritten to their target.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ def probe_mailbox(host: Host) -> str:
 def receiving(stack: Stack, host: Host) -> Receiving:
     """Return where the mail goes that a host takes on port 25."""
     here = {d.name: d for d in stack.domains_of(host) if d.mx is Mx.HERE}
+    written_to = _written_to(stack, here)
     addresses: dict[str, str] = {}
     catch_all: dict[str, str] = {}
     for name in sorted({*here, host.name}):
@@ -44,7 +46,7 @@ def receiving(stack: Stack, host: Host) -> Receiving:
         # A host's own name is no domain of the inventory: its mail goes where that of the domain above it goes.
         above = domain or _covering(stack, host, here)
         forward = above.receive.forward if above else None
-        for local in (*_REQUIRED, *_reported_to(stack, name), *_forwarded_to(here, name)):
+        for local in (*_REQUIRED, *written_to[name]):
             addresses[f"{local}@{name}"] = _target(name, local, forward)
         for local, target in (domain.receive.aliases if domain else {}).items():
             addresses[f"{local}@{name}"] = _target(name, local, target)
@@ -63,24 +65,19 @@ def _covering(stack: Stack, host: Host, here: Mapping[str, Domain]) -> Domain | 
     return found if found is not None and found.name in here else None
 
 
-def _reported_to(stack: Stack, name: str) -> Iterator[str]:
-    for domain in stack.domains:
-        for uri in (*domain.dmarc_rua, *domain.dmarc.ruf, *domain.tls_rpt_rua):
-            local, _, at = uri.removeprefix("mailto:").partition("@")
-            if at == name:
-                yield local
+def _written_to(stack: Stack, here: Mapping[str, Domain]) -> Mapping[str, list[str]]:
+    """Return for each domain the local parts that reports are asked to, or that another one's mail is forwarded to."""
+    uris = (u for d in stack.domains for u in (*d.dmarc_rua, *d.dmarc.ruf, *d.tls_rpt_rua))
+    found: dict[str, list[str]] = defaultdict(list)
+    for address in (*(uri.removeprefix("mailto:") for uri in uris), *_forwards(here)):
+        local, _, at = address.partition("@")
+        found[at].append(local)
+    return found
 
 
 def _forwards(here: Mapping[str, Domain]) -> Iterator[str]:
     for domain in here.values():
         yield from (a for a in (domain.receive.forward, *domain.receive.aliases.values()) if a is not None)
-
-
-def _forwarded_to(here: Mapping[str, Domain], name: str) -> Iterator[str]:
-    for address in _forwards(here):
-        local, _, at = address.partition("@")
-        if at == name:
-            yield local
 
 
 def _comes_back(address: str, addresses: Mapping[str, str]) -> bool:

@@ -40,8 +40,8 @@ class Seen:
 
 def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, DkimAlgorithm], ...]:
     """Return the keys that have to be generated: an algorithm that a domain declares and has no usable key for."""
-    keys = tuple(keys)
-    have = {(d.name, k.algorithm) for d in stack.domains for k in signing.installed(d, keys)}
+    of = signing.by_domain(keys)
+    have = {(d.name, k.algorithm) for d in stack.domains for k in signing.installed(d, of[d.name])}
     return tuple((d, a) for d in stack.domains for a in d.dkim.algorithms if (d.name, a) not in have)
 
 
@@ -53,8 +53,8 @@ def believed(keys: Iterable[DkimKey], hosts: Mapping[str, Observation]) -> tuple
 
 def unproven(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKey, ...]:
     """Return the keys that lie on a host and have not been proven there."""
-    keys = tuple(keys)
-    found = (k for d in stack.domains_of(host) for k in signing.installed(d, keys))
+    of = signing.by_domain(keys)
+    found = (k for d in stack.domains_of(host) for k in signing.installed(d, of[d.name]))
     return tuple(k for k in found if host.name not in k.proven_on and k.stage is not KeyStage.RETIRING)
 
 
@@ -97,8 +97,9 @@ def desired_on(stack: Stack, names: Iterable[str], state: State) -> dict[str, di
 def planned(stack: Stack, state: State, now: datetime) -> State:
     """Return the state as it will be once missing keys are generated: their content is known after generation."""
     keys = list(state.keys)
+    of = signing.by_domain(keys)
     for domain, algorithm in missing_keys(stack, keys):
-        taken = {k.selector for k in keys if k.domain == domain.name}
+        taken = {k.selector for k in of[domain.name]}
         name = selector(algorithm, now, taken)
         keys.append(DkimKey(domain.name, name, algorithm, "", _UNKNOWN, now))
     return replace(state, keys=tuple(keys))

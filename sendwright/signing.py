@@ -1,11 +1,20 @@
 """Which key does what on which host: pure, so that "never unsigned, never unproven" can be tested as a sentence."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from sendwright.stack import Domain, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage
 
 _INSTALLED = frozenset({KeyStage.GENERATED, KeyStage.PUBLISHED, KeyStage.PROVEN, KeyStage.SIGNING, KeyStage.RETIRING})
+
+
+def by_domain(keys: Iterable[DkimKey]) -> Mapping[str, tuple[DkimKey, ...]]:
+    """Return the keys of each domain, none for one without: a look through all for each of many domains is slow."""
+    found: dict[str, list[DkimKey]] = defaultdict(list)
+    for key in keys:
+        found[key.domain].append(key)
+    return defaultdict(tuple, {domain: tuple(of_domain) for domain, of_domain in found.items()})
 
 
 def installed(domain: Domain, keys: Iterable[DkimKey]) -> tuple[DkimKey, ...]:
@@ -26,8 +35,8 @@ def signing(domain: Domain, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKe
 
 def live(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[Domain, ...]:
     """Return the domains whose mail may leave a host: each declared algorithm has a proven key that signs there."""
-    keys = tuple(keys)
-    return tuple(d for d in stack.domains_of(host) if len(signing(d, host, keys)) == len(d.dkim.algorithms))
+    of = by_domain(keys)
+    return tuple(d for d in stack.domains_of(host) if len(signing(d, host, of[d.name])) == len(d.dkim.algorithms))
 
 
 def probe_address(key: DkimKey) -> str:
