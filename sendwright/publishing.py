@@ -52,14 +52,23 @@ class Zones:
 
     @classmethod
     def look(
-        cls, stack: Stack, keys: Iterable[DkimKey], claims: Iterable[Claim], base: Path, opener: Open = open_provider
+        cls,
+        stack: Stack,
+        keys: Iterable[DkimKey],
+        claims: Iterable[Claim],
+        base: Path,
+        opener: Open = open_provider,
+        given_up: Collection[str] = (),
     ) -> "Zones":
-        """Look at every zone that holds a desired record or one of ours."""
+        """Look at every zone that holds a desired record or one of ours.
+
+        Arguments: ``given_up``: what is in the ``errors`` of an earlier look; a provider among it is left alone.
+        """
         zones, claims = cls(), tuple(claims)
         records = desired(stack, keys)
         for name, config in stack.dns.items():
             mine = [r for r in records if provider_of(stack, r.name) == name]
-            if not mine:
+            if not mine or f"dns › {name}" in given_up:
                 continue
             try:
                 provider = opener(config, base)

@@ -155,7 +155,7 @@ class Run:
 
     def _look_at_zones(self) -> None:
         errors = self.zones.errors
-        self.zones = Zones.look(self.stack, self._state.keys, self.folder.load().claims, self._base)
+        self.zones = Zones.look(self.stack, self._state.keys, self.folder.load().claims, self._base, given_up=errors)
         self.zones.errors = errors | self.zones.errors
 
     def _before_publishing(self) -> proving.Published:
