@@ -12,6 +12,7 @@ from email.message import EmailMessage
 
 from sendwright import submission
 from sendwright.errors import LabError
+from sendwright.lab.inbox import Received
 from sendwright.lab.lab import Lab
 from sendwright.submission import Credential
 
@@ -62,6 +63,10 @@ class Clients:
     def written(self, login: str, recipient: str = "somebody@inbox.example") -> EmailMessage:
         """Write a message as a login would; its subject is its own."""
         return submission.message(self.logins[login].address, recipient, uuid.uuid4().hex, datetime.now(UTC))
+
+    def arrival(self, mail: EmailMessage) -> Received:
+        """Wait for a message that was written here to reach the inbox; LabError if it does not."""
+        return self.lab.inbox.wait_for(lambda each: each.message["Subject"] == mail["Subject"])
 
     def kept(self, host: str, mailbox: str, mark: str) -> bytes:
         """Wait for a message with a mark in it in a host's Maildir ``domain/local part``; LabError if none comes."""

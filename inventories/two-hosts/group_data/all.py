@@ -7,5 +7,10 @@ dns = {
 }
 domains = {
     "example.com": {"dns": "main", "receive": {"aliases": {"sales": None}}},
-    "example.org": {"dns": "main", "hosts": ["mx1.example.com"], "dmarc": {"policy": "quarantine"}},
+    "example.org": {
+        "dns": "main",
+        "hosts": ["mx1.example.com"],
+        "dmarc": {"policy": "quarantine"},
+        "receive": {"forward": "forwarded@inbox.example", "aliases": {"archive": None}},
+    },
 }

@@ -77,8 +77,7 @@ def delivered(request: pytest.FixtureRequest, clients: Clients) -> Delivered:
     with clients.logged_in(host, login, port, family=family, helo="laptop.telltale.example") as client:
         client.send_message(mail)
 
-    raw = clients.lab.inbox.wait_for(lambda each: each.message["Subject"] == mail["Subject"]).raw
-    return Delivered(host, clients.logins[login].address, raw)
+    return Delivered(host, clients.logins[login].address, clients.arrival(mail).raw)
 
 
 def test_a_strict_receiver_accepts_what_was_submitted(delivered: Delivered) -> None:
