@@ -83,7 +83,9 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     try:
         (world.folder / "wrong").write_text("d3Jvbmcgc2VjcmV0IG9mIG91cnM=\n")
         stranger = Ed25519PrivateKey.generate()
-        (world.folder / "stranger").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+        (world.folder / "stranger").write_bytes(
+            stranger.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        )
         credentials.add(world.folder, "app", ("example.com",), PASSWORD)
         declared, shared = world.folder / "inventory.py", world.folder / "group_data" / "all.py"
         yield Broken(world, declared.read_text(), shared.read_text())
