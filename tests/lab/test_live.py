@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from sendwright import live
 from sendwright.rehearse import World
 
 pytestmark = pytest.mark.lab
 
 LIVE = Path(__file__).parents[1] / "live"
+HOSTS = ["mx1.example.com", "mx2.example.com"]
 
 
 def checks(world: World, report: Path, *argv: str) -> tuple[int, dict[str, bool]]:
@@ -34,7 +36,19 @@ def test_every_live_check_holds_on_provisioned_hosts(world: World, tmp_path: Pat
         assert sum(host.name in name for name in held) > 25
 
 
-@pytest.mark.parametrize("host", ["mx1.example.com", "mx2.example.com"])
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_command_is_answered_exactly(world: World, name: str) -> None:
+    """As root, whoever logs in; its status, both outputs with every line break, its arguments as they were given."""
+    with world.lab.inside(), live.connect(world.declared.stack.host(name), world.folder) as asked:
+        assert asked.check_output("id -u") == "0"
+        assert asked.run("echo oops >&2; exit 3").rc == 3
+        assert asked.run("printf 'a\\n\\nb\\n'").stdout == "a\n\nb\n"
+        assert asked.run("printf é").stdout == "é"
+        assert asked.run("echo oops >&2").stderr.strip() == "oops"
+        assert asked.check_output("echo %s", "it's $HOME") == "it's $HOME"
+
+
+@pytest.mark.parametrize("host", HOSTS)
 def test_a_stopped_signer_is_seen(world: World, tmp_path: Path, host: str) -> None:
     """A host whose RSA signer is away fails, by name; the check of another daemon on it still holds."""
     asked = world.lab.host(host)
