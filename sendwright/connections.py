@@ -1,12 +1,13 @@
 """Connections to several hosts at once: each with its own fate, so that one that fails does not stop the others."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sendwright.errors import HostError, LoginRefused, SecretError
+from sendwright.errors import HostError, LoginRefused, SecretError, SendwrightError, StateError
 from sendwright.observation import Observation
 from sendwright.observe import Desired, observe
 from sendwright.secrets import resolve
@@ -49,9 +50,22 @@ class Fleet:
         """How many remote commands each host was sent."""
         return {name: connection.commands for name, connection in self._connections.items()}
 
-    def give_up(self, error: HostError) -> None:
-        """Leave a host alone from now on."""
-        self.errors.setdefault(error.host, error)
+    def give_up(self, name: str, error: SendwrightError) -> None:
+        """Leave a host alone from now on; the first reason counts."""
+        own = (
+            error if isinstance(error, HostError) else HostError(name, error.what.removeprefix(f"{name}: "), error.hint)
+        )
+        self.errors.setdefault(name, own)
+
+    @contextmanager
+    def fate_of(self, name: str) -> Iterator[None]:
+        """Give a host up when something of its own fails inside; a StateError, which is everybody's, is raised."""
+        try:
+            yield
+        except StateError:
+            raise
+        except SendwrightError as error:
+            self.give_up(name, error)
 
     def each(self, names: Iterable[str], do: Callable[[Connection], T]) -> dict[str, T]:
         """Do something on several hosts at once and return what came of it, by name; failures go to ``errors``."""
@@ -60,10 +74,8 @@ class Fleet:
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             running = {name: pool.submit(self._do, name, do) for name in wanted}
             for name, future in running.items():
-                try:
+                with self.fate_of(name):
                     found[name] = future.result()
-                except HostError as error:
-                    self.give_up(error)
         return found
 
     def observe(self, desired: Mapping[str, Desired]) -> dict[str, Observation]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sendwright import certfile, certs, dkim, planning
-from sendwright.stack import CertificateFile, InternalCa, Stack
+from sendwright.stack import CertificateFile, Host, InternalCa, Stack
 from sendwright.state.folder import StateFolder
 
 
@@ -20,25 +20,22 @@ def generate_missing(stack: Stack, folder: StateFolder, now: datetime) -> int:
     return len(missing)
 
 
-def declared_chains(stack: Stack, base: Path) -> dict[str, str]:
-    """Return the chains that lie in the declared files of hosts in ``file`` mode; SecretError if one cannot be read."""
-    return {h.name: certfile.read_chain(h.name, h.tls, base) for h in stack.hosts if isinstance(h.tls, CertificateFile)}
+def declared_chain(host: Host, base: Path) -> str | None:
+    """Return the chain in the declared file of a host in ``file`` mode, else None; SecretError or UsageError."""
+    return certfile.read_chain(host.name, host.tls, base) if isinstance(host.tls, CertificateFile) else None
 
 
-def renew_certificates(stack: Stack, folder: StateFolder, base: Path, now: datetime) -> int:
-    """Issue and persist every certificate that is due; return how many.
+def renew_certificate(host: Host, folder: StateFolder, base: Path, now: datetime) -> None:
+    """Issue and persist a host's certificate.
 
-    A certificate of our own keeps its key, so that TLSA records stay true. StateError, PassphraseError, SecretError.
+    A certificate of our own keeps its key, so that TLSA records stay true. StateError, PassphraseError; in ``file``
+    mode SecretError and UsageError.
     """
-    due = planning.certificates_due(stack, folder.load(), declared_chains(stack, base), now)
-    for name in due:
-        host = stack.host(name)
-        old = folder.load().certificate_of(name)
-        kept = folder.open(old.key) if old and old.mode == host.tls.mode != "file" else None
-        authority = _authority(folder, now) if isinstance(host.tls, InternalCa) else None
-        certificate, pem = certs.issue(host, now, authority, kept, base)
-        folder.save_certificate(certificate, pem)
-    return len(due)
+    old = folder.load().certificate_of(host.name)
+    kept = folder.open(old.key) if old and old.mode == host.tls.mode != "file" else None
+    authority = _authority(folder, now) if isinstance(host.tls, InternalCa) else None
+    certificate, pem = certs.issue(host, now, authority, kept, base)
+    folder.save_certificate(certificate, pem)
 
 
 def _authority(folder: StateFolder, now: datetime) -> certs.Authority:

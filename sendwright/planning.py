@@ -15,7 +15,7 @@ from sendwright.dkim import selector
 from sendwright.observation import Observation
 from sendwright.plan import Action, Change, Kind, Plan, Stage
 from sendwright.service import Release, Sealed, Service
-from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
+from sendwright.stack import DkimAlgorithm, Domain, Host, HostState, Stack
 from sendwright.state.model import Certificate, DkimKey, KeyStage, State
 
 if TYPE_CHECKING:
@@ -105,14 +105,11 @@ def planned(stack: Stack, state: State, now: datetime) -> State:
     return replace(state, keys=tuple(keys))
 
 
-def certificates_due(stack: Stack, state: State, chains: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """Return why each host that needs a new certificate needs it; ``chains``: what lies in declared files, by host."""
+def certificates_due(hosts: Iterable[Host], state: State, chains: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """Return why each of the hosts that needs a new certificate needs it; ``chains``: what lies in declared files."""
     from sendwright import certs
 
-    due = {
-        h.name: certs.due(state.certificate_of(h.name), h, now, state.authority, chains.get(h.name))
-        for h in stack.hosts
-    }
+    due = {h.name: certs.due(state.certificate_of(h.name), h, now, state.authority, chains.get(h.name)) for h in hosts}
     return {name: why for name, why in due.items() if why}
 
 
@@ -125,16 +122,18 @@ def live_everywhere(stack: Stack, domain: Domain, keys: Iterable[DkimKey]) -> bo
 def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     """Return the Plan: everything that would change, and what only a person can do.
 
-    Arguments: ``state``: what is remembered, with believed proofs; ``now``: with a time zone.
+    Arguments: ``state``: what is remembered, with believed proofs; ``now``: with a time zone. Keys and records are
+    those of the whole stack; certificates, MX and changes of hosts are planned for hosts that were seen only.
     """
+    from sendwright import pointing
     from sendwright.dns.edits import as_plan
 
     later = planned(stack, state, now)
     new = later.keys[len(state.keys) :]
     changes = [
         *_keys(new),
-        *_certificates(stack, state, seen.chains, now),
-        *(change for zone in seen.zones for change in as_plan(zone)),
+        *_certificates(stack, state, seen, now),
+        *(change for zone in seen.zones for change in as_plan(pointing.possible(stack, zone, seen.hosts))),
         *(_record(stack, key) for key in new),
     ]
     for name, observation in sorted(seen.hosts.items()):
@@ -153,14 +152,15 @@ def _keys(keys: Iterable[DkimKey]) -> list[Change]:
     ]
 
 
-def _certificates(stack: Stack, state: State, chains: Mapping[str, str], now: datetime) -> list[Change]:
+def _certificates(stack: Stack, state: State, seen: Seen, now: datetime) -> list[Change]:
+    hosts = [h for h in stack.hosts if h.name in seen.hosts]
     return [
         Change(
             *(Stage.PERSIST, Kind.CERTIFICATE, Action.UPDATE if state.certificate_of(name) else Action.CREATE, name),
             f"issue a TLS certificate ({stack.host(name).tls.mode})",
             why,
         )
-        for name, why in certificates_due(stack, state, chains, now).items()
+        for name, why in certificates_due(hosts, state, seen.chains, now).items()
     ]
 
 
@@ -186,11 +186,15 @@ def _host(stack: Stack, host: Host, observation: Observation, state: State) -> l
             ),
             Change(
                 *(Stage.SWITCH, Kind.HOST, Action.UPDATE, host.name),
-                f"sign and take submission for {_few(names)}",
+                f"{_switch(host)} for {_few(names)}",
                 "its keys are proven by then",
             ),
         ]
     return changes
+
+
+def _switch(host: Host) -> str:
+    return "sign and take submission" if host.state is HostState.ACTIVE else "sign"
 
 
 def _few(names: list[str]) -> str:

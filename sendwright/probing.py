@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from sendwright.connections import Fleet
 from sendwright.deploys.probe import parse_probes, send_probes_command, send_probes_input
@@ -15,24 +16,41 @@ from sendwright.state.model import DkimKey
 _SECONDS = 30
 
 
-def probe(fleet: Fleet, keys: Mapping[str, tuple[DkimKey, ...]], lookup: Lookup) -> dict[str, frozenset[str]]:
-    """Have hosts sign probes, one remote command each; return the hosts that proved each key, by record name.
+@dataclass(frozen=True)
+class Proofs:
+    """What probes showed: the hosts that proved each key, by record name, and an error for each host with others."""
+
+    hosts: Mapping[str, frozenset[str]]
+    errors: tuple[HostError, ...] = ()
+
+
+Signed = Mapping[str, bytes | None]
+"""What a host's signer made of each probe, by the record name of its key; None where nothing came."""
+
+
+def probe(fleet: Fleet, keys: Mapping[str, tuple[DkimKey, ...]], lookup: Lookup) -> Proofs:
+    """Have hosts sign probes, one remote command each, and see what verifies.
 
     Arguments: ``keys``: what each host is to prove, by host name; ``lookup``: answers TXT by live DNS. A host that
-    does not sign, or whose signature does not verify, is given up with a sentence that says which key.
+    cannot send probes at all is given up.
     """
     signed = fleet.each(keys, lambda connection: _signed(connection, keys[connection.host.name]))
-    proofs: dict[str, set[str]] = {}
-    for name, messages in signed.items():
-        failed = []
-        for key in keys[name]:
-            if proves(messages.get(key.record_name), key, lookup):
-                proofs.setdefault(key.record_name, set()).add(name)
-            else:
-                failed.append(key.record_name)
-        if failed:
-            fleet.give_up(_unproven(name, failed))
-    return {record: frozenset(hosts) for record, hosts in proofs.items()}
+    return judged({name: keys[name] for name in signed}, signed, lookup)
+
+
+def judged(keys: Mapping[str, tuple[DkimKey, ...]], signed: Mapping[str, Signed], lookup: Lookup) -> Proofs:
+    """Say which keys the signed probes prove on which hosts; one key that fails takes nothing from the others.
+
+    Arguments: ``keys`` and ``signed``: by host name.
+    """
+    proofs: dict[str, frozenset[str]] = {}
+    errors = []
+    for name, wanted in keys.items():
+        held = [k.record_name for k in wanted if proves(signed[name].get(k.record_name), k, lookup)]
+        proofs |= {record: proofs.get(record, frozenset()) | {name} for record in held}
+        if failed := [k.record_name for k in wanted if k.record_name not in held]:
+            errors.append(_unproven(name, failed))
+    return Proofs(proofs, tuple(errors))
 
 
 def proves(message: bytes | None, key: DkimKey, lookup: Lookup) -> bool:
@@ -57,5 +75,5 @@ def _unproven(host: str, records: list[str]) -> HostError:
     return HostError(
         host,
         f"a probe signed with its key does not verify through live DNS: {shown}.",
-        "Nothing signs with it and submission stays closed. Does the host hold the published key, and does it sign?",
+        "No mail leaves under it until it does. Does the host hold the published key, and does it sign?",
     )

@@ -61,13 +61,13 @@ def until_fresh(published: Published, report: Callable[[str], None], *, stay: bo
     )
 
 
-def served(zone_of: Mapping[str, str], keys: Iterable[DkimKey], fresh: Freshness) -> tuple[DkimKey, ...]:
-    """Return the keys whose ``served_since`` changed by what was seen: a break forgets it."""
-    found = (
-        replace(k, served_since=fresh.since.get(target(zone_of[k.domain], k))) for k in keys if k.domain in zone_of
-    )
-    before = {k.record_name: k for k in keys}
-    return tuple(k for k in found if k != before[k.record_name])
+def served(
+    zone_of: Mapping[str, str], keys: Iterable[DkimKey], published: Published, fresh: Freshness
+) -> tuple[DkimKey, ...]:
+    """Return the keys whose ``served_since`` changed by what was seen: a break forgets it, not looking does not."""
+    looked_at = ((k, target(zone_of[k.domain], k)) for k in keys if k.domain in zone_of)
+    found = ((k, replace(k, served_since=fresh.since.get(at))) for k, at in looked_at if at in published.known)
+    return tuple(now for before, now in found if now != before)
 
 
 def lookup(name: str) -> bytes | None:

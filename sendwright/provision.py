@@ -83,7 +83,7 @@ def provision(declared: Inventory, settings: Settings, progress: Progress, appro
         run.point()
         waiting = run.prove(wait=settings.wait)
         run.switch()
-        run.withdraw()
+        waiting += run.withdraw()
         return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
 
 
@@ -107,7 +107,6 @@ def _fleet(declared: Inventory, settings: Settings) -> Fleet:
 
 
 def _outcome(run: "Run", result: Result, plan: Plan, waiting: tuple[str, ...] = ()) -> Outcome:
-    errors = (*run.fleet.errors.values(), *run.zones.errors.values())
-    if errors and result is not Result.DECLINED:
+    if run.errors and result is not Result.DECLINED:
         result = Result.FAILED
-    return Outcome(result, plan, errors, waiting, run.fleet.commands)
+    return Outcome(result, plan, run.errors, waiting, run.fleet.commands)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sendwright.dns.authority import discover
-from sendwright.dns.edits import claims_of, edits, releases_of
+from sendwright.dns.edits import claims_of, edits, line, releases_of
 from sendwright.dns.freshness import Progress as Freshness
-from sendwright.dns.freshness import Target
+from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.plan import Changes, Delete, Write, diff, wanted
-from sendwright.dns.propagation import World
+from sendwright.dns.propagation import World, timings
 from sendwright.dns.providers.base import Provider, RecordSet, open_provider
 from sendwright.dns.records import Record, desired, provider_of
 from sendwright.dns.transport import Ask
@@ -19,18 +19,28 @@ from sendwright.plan import Stage
 from sendwright.stack import Rfc2136, Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage
+from sendwright.staying import forsaken, without_withdrawals
+
+_AWAITS = {
+    Stage.HOSTS: "until a host that it points at takes mail",
+    Stage.SWITCH: "until mail leaves signed from every host of the domain",
+}
 
 Open = Callable[[Rfc2136, Path], Provider]
 
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone as it was looked at: what it should hold, what its record sets are, and what follows from that."""
+    """A zone as it was looked at: what it should hold, what its record sets are, and what follows from that.
+
+    ``staying``: sentences about records of ours that nobody declares any more and that are left all the same.
+    """
 
     provider: Provider
     records: tuple[Record, ...]
     served: tuple[RecordSet, ...]
     changes: Changes
+    staying: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -42,13 +52,22 @@ class Zone:
         """The names that it should hold something at."""
         return frozenset(r.name for r in self.records)
 
+    @property
+    def settled(self) -> bool:
+        """Whether it holds all that is declared: only then may anything be withdrawn."""
+        return not self.changes.at(Stage.EXPAND, Stage.HOSTS, Stage.SWITCH).writes
+
 
 @dataclass
 class Zones:
-    """The zones of a stack that could be looked at, and why the others could not (by zone or provider)."""
+    """The zones of a stack that could be looked at, and why the others could not (by zone or provider).
+
+    ``forsaken``: sentences about zones that hold records of ours and nothing that is declared.
+    """
 
     found: dict[str, Zone] = field(default_factory=dict)
     errors: dict[str, SendwrightError] = field(default_factory=dict)
+    forsaken: tuple[str, ...] = ()
 
     @classmethod
     def look(
@@ -60,12 +79,13 @@ class Zones:
         opener: Open = open_provider,
         given_up: Collection[str] = (),
     ) -> "Zones":
-        """Look at every zone that holds a desired record or one of ours.
+        """Look at every zone that holds a desired record.
 
-        Arguments: ``given_up``: what is in the ``errors`` of an earlier look; a provider among it is left alone.
+        Arguments: ``opener`` opens a provider of ``stack.dns``; ``given_up``: what is in the ``errors`` of an earlier
+        look: a provider among it is left alone.
         """
-        zones, claims = cls(), tuple(claims)
-        records = desired(stack, keys)
+        records, claims = desired(stack, keys), tuple(claims)
+        zones = cls(forsaken=forsaken(records, claims))
         for name, config in stack.dns.items():
             mine = [r for r in records if provider_of(stack, r.name) == name]
             if not mine or f"dns › {name}" in given_up:
@@ -83,8 +103,8 @@ class Zones:
             here = tuple(r for r in records if where.get(r.name) == zone)
             try:
                 served = provider.read(zone, wanted(zone, here, claims))
-                changes = _mindful(diff(zone, here, served, claims))
-                self.found[zone] = Zone(provider, here, served, changes)
+                changes, staying = without_withdrawals(diff(zone, here, served, claims))
+                self.found[zone] = Zone(provider, here, served, changes, staying)
                 changes.raise_conflicts()
             except DnsError as error:
                 self.errors[zone] = error
@@ -105,6 +125,28 @@ class Zones:
                     self.errors.setdefault(error.zone, error)
             return where
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """What only a person can do: decide about records of ours that are left although nobody declares them."""
+        return (*self.forsaken, *(sentence for zone in self.found.values() for sentence in zone.staying))
+
+    def again(self, fresh: "Zones") -> "Zones":
+        """Return a fresh look with the errors so far: what was given up stays given up, and for its first reason."""
+        return replace(fresh, errors=fresh.errors | self.errors)
+
+    def settled(self) -> "Zones":
+        """Return the zones that hold all that is declared: nothing is withdrawn where its successor does not stand."""
+        return replace(self, found={name: zone for name, zone in self.found.items() if zone.settled})
+
+    def lacking(self) -> tuple[str, ...]:
+        """Say for each zone that was not given up what it lacks of what is declared, and what that waits for."""
+        return tuple(
+            f"zone {zone.name}: {line(write)}: {_AWAITS[write.stage]}"
+            for zone in self.found.values()
+            if zone.name not in self.errors
+            for write in zone.changes.at(*_AWAITS).writes
+        )
+
     def zone_of(self, stack: Stack) -> dict[str, str]:
         """Return the zone of each declared domain, as far as its zone could be looked at and written to."""
         zones = [zone for zone in self.found.values() if zone.name not in self.errors]
@@ -120,20 +162,20 @@ class Zones:
         own = {k.record_name: k.served_since for k in keys}
         sending = {k.domain for k in keys if k.stage is KeyStage.SIGNING}
         awaited: dict[Target, datetime | None] = {}
-        for zone in self.found.values():
-            if zone.name in self.errors or not zone.names & own.keys():
+        for zone in self.found.values() if own else ():
+            if zone.name in self.errors:
                 continue
             soon = zone.changes.at(Stage.EXPAND, Stage.HOSTS).writes
             new = {(w.name, w.type, w.value) for w in soon if not isinstance(w, Delete)}
+            there = {(r.name, r.type, r.value) for r in zone.changes.adopted}
+            concerned = not zone.names.isdisjoint(own)
             for record in zone.records:
                 value = (record.name, record.type, record.value)
-                if value not in new and value not in written:
-                    continue  # in conflict with somebody else's: it will not be written
-                if record.name in own:
+                if record.name in own and (value in new or value in there or value in written):
                     awaited[Target.of(zone.name, record)] = own[record.name]
                 elif value in new:
                     awaited[Target.of(zone.name, record)] = None
-                elif record.name in sending and record.type == "TXT":
+                elif concerned and value in written and record.name in sending and record.type == "TXT":
                     awaited[Target.of(zone.name, record)] = written[value]
         return awaited
 
@@ -175,6 +217,17 @@ class Zones:
                 self.errors[zone] = error
         return World(ask, resolver, servers)
 
+    def timings(self, world: World, targets: Iterable[Target]) -> dict[Target, Timing]:
+        """Return what caches may hold of targets now; a zone none of whose servers answers is given up."""
+        known: dict[Target, Timing] = {}
+        wanted = tuple(targets)
+        for zone in world.servers:
+            try:
+                known |= timings(world, [t for t in wanted if t.zone == zone])
+            except DnsError as error:
+                self.errors.setdefault(zone, error)
+        return known
+
     def not_served(self, fresh: Freshness) -> None:
         """Give up each zone that some server does not serve although there was time; it is named."""
         for waiting in fresh.waiting:
@@ -188,13 +241,3 @@ class Zones:
     def margin(self) -> timedelta:
         """The longest margin of the providers: what anycast may hide."""
         return timedelta(seconds=max((z.provider.margin for z in self.found.values()), default=0))
-
-
-def _mindful(changes: Changes) -> Changes:
-    """Leave SPF and DKIM of what is no longer declared: mail that is still queued somewhere relies on them."""
-    kept = tuple(w for w in changes.writes if not (isinstance(w, Delete) and _mail_relies_on(w)))
-    return replace(changes, writes=kept)
-
-
-def _mail_relies_on(write: Delete) -> bool:
-    return write.type == "TXT" and ("._domainkey." in write.name or write.seen.lower().startswith('"v=spf1'))

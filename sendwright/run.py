@@ -9,15 +9,15 @@ from functools import partial
 from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
-from sendwright.dns.plan import Delete, Write
-from sendwright.dns.propagation import timings
+from sendwright.dns.plan import Write
 from sendwright.dns.transport import query, system_resolver
-from sendwright.errors import ForeignRecord, HostError, PassphraseError, PreflightFailed, StateError
+from sendwright.errors import ForeignRecord, HostError, PassphraseError, PreflightFailed, SendwrightError, StateError
 from sendwright.fleet import converge_all
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Plan, Stage
 from sendwright.planning import Seen
+from sendwright.pointing import exchange, points_at_working
 from sendwright.publishing import Zones
 from sendwright.report.progress import Progress
 from sendwright.service import Service
@@ -26,7 +26,7 @@ from sendwright.state.model import DkimKey, KeyStage, State
 
 
 class Run:
-    """One look at the world and one way through the stages; what fails is in ``fleet.errors`` and ``zones.errors``.
+    """One look at the world and one way through the stages; what fails is in ``errors``, and stops nothing else.
 
     ``state``: what ``folder`` remembers; ``looking``: the look at the hosts that has begun with it.
     """
@@ -50,6 +50,13 @@ class Run:
         self._looking = looking
         self._hosts: dict[str, Observation] = {}
         self._published = proving.NOTHING
+        self._new_names: frozenset[str] = frozenset()
+        self._unproven: tuple[HostError, ...] = ()
+
+    @property
+    def errors(self) -> tuple[SendwrightError, ...]:
+        """Why hosts and zones were given up, and what hosts could not prove."""
+        return (*self.fleet.errors.values(), *self.zones.errors.values(), *self._unproven)
 
     def plan(self) -> Plan:
         """Look at hosts and zones, and derive the plan."""
@@ -60,32 +67,33 @@ class Run:
             self._take(self._looking.result())
         self._state = replace(self._state, keys=planning.believed(self._state.keys, self._hosts))
         changes = tuple(zone.changes for zone in self.zones.found.values())
-        chains = issuing.declared_chains(self.stack, self._base)
-        seen = Seen(self._hosts, changes, self._needed(reverses), chains)
+        needed, chains = (*self._needed(reverses), *self.zones.needed), self._declared_chains()
+        well = {name: self._hosts[name] for name in self.fleet.well}
+        seen = Seen(well, changes, needed, chains)
         return planning.make(self.stack, self._state, seen, _now())
 
     def persist(self) -> None:
         """Stage 1: nothing is published or installed that is not in the state folder."""
         with self._progress.step("keys and certificates are in the state folder"):
-            for key in self._state.keys:
-                # What a bare host had proven before it was reinstalled is forgotten for good.
-                self.folder.save_key(key)
+            # What a bare host had proven before it was reinstalled is forgotten for good.
+            self._save_keys(k for k in self._state.keys if k not in self.folder.load().keys)
+            known = {key.record_name for key in self._state.keys}
             issuing.generate_missing(self.stack, self.folder, _now())
-            issuing.renew_certificates(self.stack, self.folder, self._base, _now())
+            self._renew_certificates()
         self._reload()
+        self._new_names = frozenset(key.record_name for key in self._state.keys) - known
 
     def publish(self) -> None:
         """Stage 2: DNS, additions that mail relies on; what caches may hold of the old is looked at before."""
         planned = self.zones
         self._look_at_zones()
-        self.zones.refuse_moved(planned, {key.record_name for key in self._state.keys})
+        self.zones.refuse_moved(planned, self._new_names)
         self._published = self._before_publishing()
         with self._progress.step("DNS holds what mail relies on"):
             self.zones.publish(self.folder, Stage.EXPAND)
         published = self.zones.zone_of(self.stack)
-        for key in self._state.keys:
-            if key.stage is KeyStage.GENERATED and key.domain in published:
-                self.folder.save_key(replace(key, stage=KeyStage.PUBLISHED))
+        new = [k for k in self._state.keys if k.stage is KeyStage.GENERATED and k.domain in published]
+        self._save_keys(replace(key, stage=KeyStage.PUBLISHED) for key in new)
         self._reload()
 
     def converge(self) -> None:
@@ -113,8 +121,7 @@ class Run:
         zone_of = self.zones.zone_of(self.stack)
         with self._progress.step("served by every name server, and fresh"):
             fresh = proving.until_fresh(published, self._progress.note, stay=wait)
-        for key in proving.served(zone_of, self._state.keys, fresh):
-            self.folder.save_key(key)
+        self._save_keys(proving.served(zone_of, self._state.keys, published, fresh))
         self._reload()
         late = {waiting.target.zone for waiting in fresh.waiting}
         names = {target.name for target in published.known if target.zone not in late}
@@ -130,10 +137,14 @@ class Run:
         self._look_at_zones()
         self.zones.publish(self.folder, Stage.SWITCH, self._is_live)
 
-    def withdraw(self) -> None:
-        """Stage 6: withdraw what is ours and no longer declared."""
+    def withdraw(self) -> tuple[str, ...]:
+        """Stage 6: withdraw what is ours and no longer declared; return what zones still lack, and what it waits for.
+
+        A zone that lacks something keeps what is to go: nothing is withdrawn before its successor stands.
+        """
         self._look_at_zones()
-        self.zones.publish(self.folder, Stage.CONTRACT)
+        self.zones.settled().publish(self.folder, Stage.CONTRACT)
+        return self.zones.lacking()
 
     def _observe(self, state: State) -> None:
         self._take(self.fleet.observe(planning.desired_on(self.stack, self.fleet.well, state)))
@@ -142,7 +153,8 @@ class Run:
         self._hosts = dict(seen)
         for name, observation in seen.items():
             if found := preflight.problems(self.stack.host(name), observation, _now()):
-                self.fleet.give_up(PreflightFailed(name, "it is not fit, and nothing was changed.", "\n".join(found)))
+                unfit = PreflightFailed(name, "it is not fit, and nothing was changed.", "\n".join(found))
+                self.fleet.give_up(name, unfit)
                 del self._hosts[name]
 
     def _needed(self, reverses: Iterable[reverse.Reverse]) -> tuple[str, ...]:
@@ -154,16 +166,16 @@ class Run:
         return (*blocked, *reverse.needed(hosts, reverses))
 
     def _look_at_zones(self) -> None:
-        errors = self.zones.errors
-        self.zones = Zones.look(self.stack, self._state.keys, self.folder.load().claims, self._base, given_up=errors)
-        self.zones.errors = errors | self.zones.errors
+        claims = self.folder.load().claims
+        fresh = Zones.look(self.stack, self._state.keys, claims, self._base, given_up=self.zones.errors)
+        self.zones = self.zones.again(fresh)
 
     def _before_publishing(self) -> proving.Published:
         hosts = [self.stack.host(name) for name in self.fleet.well]
         keys = {k for host in hosts for k in planning.unproven(self.stack, host, self._state.keys)}
         awaited = self.zones.awaited(keys, self._state.claims)
         world = self.zones.world({t.zone for t in awaited}, query, system_resolver())
-        known = timings(world, [t for t in awaited if t.zone in world.servers])
+        known = self.zones.timings(world, awaited)
         since = {target: at for target, at in awaited.items() if at is not None and target in known}
         return proving.Published(world, known, since, self.zones.margin())
 
@@ -171,7 +183,7 @@ class Run:
         """What is to be waited for, without what could not be written: it would never be served."""
         failed = {name for name, error in self.zones.errors.items() if not isinstance(error, ForeignRecord)}
         return self._published.without(
-            lambda t: t.zone in failed or (t.type == "MX" and _exchange(t.value) not in self.fleet.well)
+            lambda t: t.zone in failed or (t.type == "MX" and exchange(t.value) not in self.fleet.well)
         )
 
     def _probe(self, keys: Iterable[DkimKey]) -> None:
@@ -181,17 +193,16 @@ class Run:
             return
         with self._progress.step("every key is proven by a signature of its own"):
             proofs = probing.probe(self.fleet, wanted, proving.lookup)
-        for key in planning.proven(self._state.keys, proofs):
-            self.folder.save_key(key)
+        self._unproven = proofs.errors
+        self._save_keys(planning.proven(self._state.keys, proofs.hosts))
         self._reload()
 
     def _work(self, jobs: dict[str, tuple[Service, ...]]) -> None:
         found = [job for name, services in jobs.items() if (job := self._job(name, services))]
-        for outcome in converge_all(
-            found, self._base, self._converging, accept_unknown=self.fleet.trust_new_hosts
-        ).values():
-            if isinstance(outcome, HostError):
-                self.fleet.give_up(outcome)
+        outcomes = converge_all(found, self._base, self._converging, accept_unknown=self.fleet.trust_new_hosts)
+        for name, outcome in outcomes.items():
+            if isinstance(outcome, SendwrightError):
+                self.fleet.give_up(name, outcome)
 
     def _job(self, name: str, services: tuple[Service, ...]) -> engine.Job | None:
         try:
@@ -199,18 +210,38 @@ class Run:
         except PassphraseError:
             raise  # no host gets any private file without it
         except StateError as error:
-            self.fleet.give_up(PreflightFailed(name, f"{error.what} Nothing was changed on it.", error.hint))
+            self.fleet.give_up(name, PreflightFailed(name, f"{error.what} Nothing was changed on it.", error.hint))
             return None
 
     def _converging(self, name: str, line: str) -> None:
         self._progress.note(f"{name}: {line}")
 
     def _points_at_a_working_host(self, write: Write) -> bool:
-        return isinstance(write, Delete) or _exchange(write.value) in self.fleet.well
+        return points_at_working(self.stack, write, self.fleet.well)
 
     def _is_live(self, write: Write) -> bool:
         domain = self.stack.covering(write.name)
-        return domain is not None and planning.live_everywhere(self.stack, domain, self._state.keys)
+        if domain is None or any(host.name in self.fleet.errors for host in self.stack.hosts_of(domain)):
+            return False
+        return planning.live_everywhere(self.stack, domain, self._state.keys)
+
+    def _declared_chains(self) -> dict[str, str]:
+        found = {}
+        for name in self.fleet.well:
+            with self.fleet.fate_of(name):
+                if chain := issuing.declared_chain(self.stack.host(name), self._base):
+                    found[name] = chain
+        return found
+
+    def _renew_certificates(self) -> None:
+        hosts = [self.stack.host(name) for name in self.fleet.well]
+        for name in planning.certificates_due(hosts, self.folder.load(), self._declared_chains(), _now()):
+            with self.fleet.fate_of(name):
+                issuing.renew_certificate(self.stack.host(name), self.folder, self._base, _now())
+
+    def _save_keys(self, keys: Iterable[DkimKey]) -> None:
+        for key in keys:
+            self.folder.save_key(key)
 
     def _services(self, name: str, observation: Observation) -> tuple[Service, ...]:
         release = observation.release
@@ -218,11 +249,6 @@ class Run:
 
     def _reload(self) -> None:
         self._state = self.folder.load()
-
-
-def _exchange(value: str) -> str:
-    """Return the host that an MX record's data points at (RFC 1035 section 3.3.9)."""
-    return value.split()[1].rstrip(".")
 
 
 def _now() -> datetime:

@@ -1,0 +1,262 @@
+"""From what is wanted and seen to one plan: what is in it, in which order, and what waits for a proof."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendwright import certs, dkim, hostdiff, planning
+from sendwright.dns.plan import Changes, Create
+from sendwright.observation import Observation, PathState, Stamp, UnitState
+from sendwright.plan import Kind, Plan, Stage
+from sendwright.planning import Seen
+from sendwright.service import Directory, File, Release, Running, Service
+from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
+from sendwright.state.model import DkimKey, KeyStage, State
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+MX1, MX2 = "mx1.example.com", "mx2.example.com"
+BARE = Observation("Debian 12", Release.BOOKWORM, root=True, systemd=True, clock=NOW.timestamp(), disk_free=1 << 34)
+
+
+def _host(name: str, last: int, **more: object) -> Host:
+    egress = [{"public": f"203.0.113.{last}"}]
+    return Host.model_validate({"name": name, "ssh": {"hostname": name}, "egress": egress, **more})
+
+
+def _domain(name: str, **more: object) -> Domain:
+    return Domain.model_validate({"name": name, "dns": "main", **more})
+
+
+STACK = Stack(hosts=(_host(MX1, 10),), domains=(_domain("example.com"),))
+TWO = Stack(
+    hosts=(_host(MX1, 10), _host(MX2, 11)), domains=(_domain("example.com"), _domain("example.org", hosts=[MX1]))
+)
+
+
+def _key(stage: KeyStage, proven_on: tuple[str, ...] = (), selector: str = "r202611", days: int = 0) -> DkimKey:
+    created = NOW + timedelta(days)
+    return DkimKey("example.com", selector, DkimAlgorithm.RSA, "AAAA", "1" * 64, created, stage, None, proven_on)
+
+
+def _remembered(stack: Stack, *, proven: bool) -> State:
+    """What the state folder holds after a run that generated everything, and maybe proved it."""
+    keys = []
+    for domain in stack.domains:
+        for algorithm in domain.dkim.algorithms:
+            key, _ = dkim.generate(domain.name, algorithm, NOW)
+            if proven:
+                on = tuple(h.name for h in stack.hosts_of(domain))
+                key = replace(key, stage=KeyStage.SIGNING, proven_on=on)
+            keys.append(key)
+    certificates = tuple(certs.issue(host, NOW, None, None, Path())[0] for host in stack.hosts)
+    return State(tuple(keys), certificates)
+
+
+def _converged(services: tuple[Service, ...]) -> Observation:
+    """Return what a host looks like on which all of these services are as they should be."""
+    return replace(
+        BARE,
+        managed=True,
+        packages={name: "1" for s in services for name in s.packages},
+        users=frozenset(u.name for s in services for u in s.users),
+        memberships=frozenset(
+            [
+                *((u.name, g) for s in services for u in s.users for g in u.groups),
+                *(m for s in services for m in s.memberships),
+            ]
+        ),
+        paths={thing.path: _lies(thing) for s in services for thing in (*s.directories, *s.files)},
+        units={u.name: _stands(u.state) for s in services for u in s.units},
+        listening=frozenset((IPv4Address(0), socket.port) for s in services for socket in s.listens),
+        stamps={s.name: Stamp(s.digest, NOW.timestamp()) for s in services},
+    )
+
+
+def _lies(thing: Directory | File) -> PathState:
+    kind, digest = ("regular file", thing.sha256) if isinstance(thing, File) else ("directory", None)
+    return PathState(kind, thing.owner, thing.group, thing.mode, NOW.timestamp() - 1, digest)
+
+
+def _stands(wanted: Running) -> UnitState:
+    up = wanted is Running.UP
+    enabled = "enabled" if up else "disabled"
+    if wanted is Running.MASKED:
+        return UnitState("masked", "inactive", "masked")
+    return UnitState("loaded", "active" if up else "inactive", enabled)
+
+
+def _plan(stack: Stack, state: State, hosts: Mapping[str, Observation], *zones: Changes) -> Plan:
+    return planning.make(stack, state, Seen(hosts, zones), NOW)
+
+
+def test_a_converged_world_has_an_empty_plan() -> None:
+    """Keys proven, certificate valid, host and zone as they should be: no changes at all."""
+    state = _remembered(STACK, proven=True)
+    services = planning.services(STACK, STACK.host(MX1), Release.BOOKWORM, state)
+    seen = _converged(services)
+
+    assert hostdiff.diff(MX1, services, seen) == ()
+    assert _plan(STACK, state, {MX1: seen}, Changes("example.com")) == Plan()
+
+
+def test_a_bare_world_is_planned_in_the_order_in_which_it_is_carried_out() -> None:
+    """Keys and certificates, DNS, hosts, waiting and probes, and only then what opens submission."""
+    plan = _plan(STACK, State(), {MX1: BARE})
+
+    stages = [change.stage for change in plan.changes]
+    assert stages == sorted(stages)
+    assert [stage for stage, _ in plan.stages()] == [
+        Stage.PERSIST,
+        Stage.EXPAND,
+        Stage.HOSTS,
+        Stage.WAIT,
+        Stage.SWITCH,
+    ]
+
+
+def test_a_key_that_is_yet_to_be_generated_is_known_later_and_never_an_empty_one() -> None:
+    """An empty ``p=`` means revoked (RFC 6376 section 3.6.1): not even a plan may show one for a new key."""
+    plan = _plan(STACK, State(), {MX1: BARE})
+
+    records = [c for c in plan.changes if c.kind is Kind.DNS]
+    assert [c.summary for c in records] == [
+        "TXT r202611._domainkey.example.com (known after generation)",
+        "TXT e202611._domainkey.example.com (known after generation)",
+    ]
+    assert not any("p=" in text for c in plan.changes for text in (c.summary, c.diff) if "_domainkey" in text)
+
+
+def test_the_hosts_that_were_not_seen_are_left_alone() -> None:
+    """``--limit``, or a host that does not answer: no certificate, no MX and no change is planned for it."""
+    mx = tuple(Create("example.com", "MX", 3600, f"10 {name}.", "why", Stage.HOSTS) for name in (MX1, MX2))
+
+    plan = _plan(TWO, State(), {MX1: BARE}, Changes("example.com", mx))
+
+    assert {c.subject for c in plan.changes if c.kind in {Kind.HOST, Kind.CERTIFICATE, Kind.PROBE}} == {MX1}
+    assert [c.summary for c in plan.changes if "MX" in c.summary] == [f"MX example.com 10 {MX1}."]
+
+
+def test_keys_are_those_of_every_domain_whatever_the_hosts() -> None:
+    """A key belongs to a domain, not to a host: what is generated does not depend on ``--limit``."""
+    plan = _plan(TWO, State(), {MX2: BARE})
+
+    assert sorted(c.subject for c in plan.changes if c.kind is Kind.KEY) == ["example.com"] * 2 + ["example.org"] * 2
+
+
+def test_a_draining_host_proves_its_keys_and_takes_no_submission() -> None:
+    """It signs what is left in its queue; the plan promises no more than that."""
+    stack = Stack(hosts=(_host(MX1, 10, state="draining"),), domains=STACK.domains)
+
+    plan = _plan(stack, State(), {MX1: BARE})
+
+    assert [c.summary for c in plan.changes if c.stage is Stage.SWITCH] == ["sign for example.com"]
+
+
+def test_a_reinstalled_host_proves_itself_anew_and_the_others_stay_proven() -> None:
+    """Bare means that nothing is known of it any more: proofs of the machine before are worth nothing."""
+    key = _key(KeyStage.SIGNING, (MX1, MX2))
+
+    (believed,) = planning.believed([key], {MX1: BARE, MX2: replace(BARE, managed=True)})
+
+    assert believed == replace(key, proven_on=(MX2,))
+    assert planning.unproven(TWO, TWO.host(MX1), [believed]) == (believed,)
+    assert planning.unproven(TWO, TWO.host(MX2), [believed]) == ()
+
+
+def test_the_first_key_signs_as_soon_as_it_is_proven() -> None:
+    """Nothing signed before it, so there is nothing to switch from."""
+    (key,) = planning.proven([_key(KeyStage.PUBLISHED)], {"r202611._domainkey.example.com": frozenset({MX1})})
+
+    assert (key.stage, key.proven_on) == (KeyStage.SIGNING, (MX1,))
+
+
+def test_a_later_key_stays_proven_while_its_predecessor_signs() -> None:
+    """When to switch is a rotation's decision, not a probe's."""
+    old, new = _key(KeyStage.SIGNING, (MX1,)), _key(KeyStage.PUBLISHED, selector="r202611b", days=1)
+
+    (changed,) = planning.proven([old, new], {new.record_name: frozenset({MX1})})
+
+    assert changed == replace(new, stage=KeyStage.PROVEN, proven_on=(MX1,))
+
+
+def test_two_new_keys_of_a_kind_never_both_begin_to_sign() -> None:
+    """Proven by the same round of probes, one signs and the other stays proven."""
+    one, two = _key(KeyStage.PUBLISHED), _key(KeyStage.PUBLISHED, selector="r202611b", days=1)
+
+    changed = planning.proven([one, two], {k.record_name: frozenset({MX1}) for k in (one, two)})
+
+    assert sorted(k.stage for k in changed) == [KeyStage.PROVEN, KeyStage.SIGNING]
+
+
+@given(
+    st.lists(st.sampled_from(KeyStage), max_size=4),
+    st.dictionaries(st.integers(0, 3), st.sets(st.sampled_from([MX1, MX2]), min_size=1)),
+)
+def test_a_proof_only_ever_adds_and_only_where_it_was_given(
+    stages: list[KeyStage], proofs: dict[int, set[str]]
+) -> None:
+    """No probe takes a proof away or moves a key back, and a key without a proof does not change."""
+    held = [_key(stage, selector=f"r{number}") for number, stage in enumerate(stages)]
+    given_to = {held[n].record_name: frozenset(hosts) for n, hosts in proofs.items() if n < len(held)}
+
+    changed = {k.record_name: k for k in planning.proven(held, given_to)}
+
+    assert changed.keys() == given_to.keys()
+    for before in held:
+        after = changed.get(before.record_name, before)
+        assert set(after.proven_on) == given_to.get(before.record_name, set())
+        assert list(KeyStage).index(after.stage) >= list(KeyStage).index(before.stage)
+
+
+def test_a_domain_is_live_everywhere_only_when_its_last_host_is() -> None:
+    """DMARC is tightened then, and not while one host of the domain could still send without a signature."""
+    state = _remembered(TWO, proven=True)
+    com, org = TWO.domains
+    half = tuple(replace(k, proven_on=(MX1,)) for k in state.keys)
+
+    assert planning.live_everywhere(TWO, com, state.keys)
+    assert not planning.live_everywhere(TWO, com, half)
+    assert planning.live_everywhere(TWO, org, half)
+
+
+@pytest.mark.parametrize("stage", [KeyStage.REVOKED, KeyStage.REMOVED])
+def test_a_key_that_was_given_up_is_replaced(stage: KeyStage) -> None:
+    """A domain without a usable key of a declared kind gets a new one, under a selector that was never used."""
+    later = planning.planned(STACK, State((_key(stage),)), NOW)
+
+    rsa = [k for k in later.keys if k.algorithm is DkimAlgorithm.RSA]
+    assert [k.selector for k in rsa] == ["r202611", "r202611b"]
+
+
+def test_a_key_stays_while_its_algorithm_is_switched_off_and_serves_when_it_is_on_again() -> None:
+    """Switching Ed25519 off and on generates nothing and proves nothing anew."""
+    state = _remembered(STACK, proven=True)
+    off = Stack(hosts=STACK.hosts, domains=(_domain("example.com", dkim={"algorithms": ["rsa"]}),))
+
+    for stack in (off, STACK):
+        assert planning.missing_keys(stack, state.keys) == ()
+        assert planning.unproven(stack, stack.host(MX1), state.keys) == ()
+        assert planning.live_everywhere(stack, stack.domains[0], state.keys)
+
+
+def test_a_certificate_is_planned_with_the_reason() -> None:
+    """One that is about to end says so; one that is fine is not touched."""
+    certificate, _ = certs.issue(STACK.host(MX1), NOW, None, None, Path())
+    state = State(certificates=(certificate,))
+
+    assert planning.certificates_due(STACK.hosts, state, {}, NOW) == {}
+    assert planning.certificates_due(STACK.hosts, state, {}, certificate.not_after).keys() == {MX1}
+
+
+def test_what_only_a_person_can_do_is_handed_on() -> None:
+    """It is part of the plan and no change, so a world that only lacks it is unchanged."""
+    plan = planning.make(STACK, _remembered(STACK, proven=True), Seen({}, needed=("set a PTR",)), NOW)
+
+    assert plan.empty
+    assert plan.needed == ("set a PTR",)
