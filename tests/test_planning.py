@@ -71,7 +71,8 @@ def _converged(services: tuple[Service, ...]) -> Observation:
                 *(m for s in services for m in s.memberships),
             ]
         ),
-        paths={thing.path: _lies(thing) for s in services for thing in (*s.directories, *s.files)},
+        paths={d.path: _lies(d) for s in services for d in s.directories}
+        | {f.path: _lies(f) for s in services for f in s.files},
         units={u.name: _stands(u.state) for s in services for u in s.units},
         listening=frozenset((IPv4Address(0), socket.port) for s in services for socket in s.listens),
         stamps={s.name: Stamp(s.digest, NOW.timestamp()) for s in services},

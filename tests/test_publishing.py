@@ -1,0 +1,407 @@
+"""Zones: claimed before they are written, each with its own fate, and never less careful than what was approved."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from dns.message import Message
+
+from sendwright.dns.authority import Server
+from sendwright.dns.freshness import Progress, Target, Waiting
+from sendwright.dns.propagation import World
+from sendwright.dns.providers.base import Edit, Key, RecordSet
+from sendwright.dns.records import desired
+from sendwright.dns.transport import NoAnswer, Question
+from sendwright.errors import DnsError, ForeignRecord, SecretError, ServerUnreachable, WorldMoved
+from sendwright.plan import Stage
+from sendwright.publishing import Zones
+from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Rfc2136, Stack
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import DkimKey, KeyStage
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+COM, ORG = "example.com", "example.org"
+MX1, MX2 = "mx1.example.com", "mx2.example.com"
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Server53:
+    """A name server in memory that keeps the promises of a Provider; ``fails``: what applying in a zone ends with."""
+
+    keeps: tuple[str, ...] = (COM, ORG)
+    held: dict[str, dict[Key, RecordSet]] = field(default_factory=dict)
+    fails: dict[str, BaseException] = field(default_factory=dict)
+    title: str = "the server in memory"
+    margin: int = 0
+
+    def zones(self, names: Iterable[str]) -> Mapping[str, str]:
+        """Find the zone of each name."""
+        where = {n: next((z for z in self.keeps if n == z or n.endswith("." + z)), None) for n in names}
+        if lost := [n for n, zone in where.items() if zone is None]:
+            raise DnsError(lost[0], "it is not kept here.")
+        return {n: zone for n, zone in where.items() if zone is not None}
+
+    def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
+        """Read what is wanted."""
+        return tuple(found for key, found in self.held.get(zone, {}).items() if key in wanted)
+
+    def apply(self, zone: str, edits: Collection[Edit]) -> None:
+        """Apply all or nothing."""
+        if zone in self.fails:
+            raise self.fails[zone]
+        held = self.held.setdefault(zone, {})
+        if any(held.get((e.name, e.type)) != e.before for e in edits):
+            raise WorldMoved(zone, "lost race")
+        for edit in edits:
+            held.pop((edit.name, edit.type), None)
+            if edit.after:
+                held[edit.after.key] = edit.after
+
+    def put(self, zone: str, name: str, rdtype: str, *values: str) -> None:
+        """Write as somebody else would."""
+        self.held.setdefault(zone, {})[name, rdtype] = RecordSet(name, rdtype, 3600, values)
+
+    def values(self, zone: str, name: str, rdtype: str) -> tuple[str, ...]:
+        """Return what stands at a name."""
+        found = self.held.get(zone, {}).get((name, rdtype))
+        return found.values if found else ()
+
+
+def _host(name: str, last: int, state: str = "active") -> Host:
+    egress = [{"public": f"203.0.113.{last}"}]
+    return Host.model_validate({"name": name, "ssh": {"hostname": name}, "egress": egress, "state": state})
+
+
+def _stack(
+    *, hosts: tuple[Host, ...] = (_host(MX1, 10),), domains: tuple[str, ...] = (COM, ORG), **more: object
+) -> Stack:
+    tsig = {"name": "k", "secret": {"env": "UNSET"}}
+    config = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": tsig}
+    declared = tuple(Domain.model_validate({"name": d, "dns": "main", **more}) for d in domains)
+    return Stack(hosts=hosts, domains=declared, dns={"main": Rfc2136.model_validate(config)})
+
+
+def _key(domain: str, stage: KeyStage = KeyStage.GENERATED) -> DkimKey:
+    return DkimKey(domain, "r202611", DkimAlgorithm.RSA, "AAAA", "0" * 64, NOW, stage)
+
+
+KEYS = (_key(COM), _key(ORG))
+Look = Callable[..., Zones]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StateFolder:
+    """Return an empty state folder."""
+    return StateFolder(tmp_path / "state", KeyStore())
+
+
+@pytest.fixture
+def server() -> Server53:
+    """Return a server with two empty zones."""
+    return Server53()
+
+
+@pytest.fixture
+def look(server: Server53, folder: StateFolder, tmp_path: Path) -> Look:
+    """Look at the zones of a stack, by the server in memory and the ledger of the folder."""
+
+    def look(stack: Stack | None = None, keys: Iterable[DkimKey] = KEYS) -> Zones:
+        return Zones.look(stack or _stack(), keys, folder.load().claims, tmp_path, lambda *_: server)
+
+    return look
+
+
+def _publish_all(zones: Zones, folder: StateFolder) -> None:
+    for stage in (Stage.EXPAND, Stage.HOSTS, Stage.SWITCH):
+        zones.publish(folder, stage)
+
+
+def test_claims_are_in_the_ledger_before_anything_is_applied(server: Server53, folder: StateFolder, look: Look) -> None:
+    """A run that is killed inside apply leaves a ledger that knows every value which may have been written."""
+    server.fails[COM] = Killed()
+
+    with pytest.raises(Killed):
+        look().publish(folder, Stage.EXPAND)
+
+    claimed = {(c.name, c.type, c.value) for c in folder.load().claims}
+    soon = {(r.name, r.type, r.value) for r in desired(_stack(), KEYS) if r.stage is Stage.EXPAND}
+    assert claimed == {value for value in soon if value[0].endswith(COM)}
+
+
+def test_what_a_killed_run_wrote_is_its_own_for_the_next_one(server: Server53, folder: StateFolder, look: Look) -> None:
+    """The next look finds the rest to do, nobody else's records, and nothing in the way."""
+    server.fails[ORG] = Killed()
+    with pytest.raises(Killed):
+        look().publish(folder, Stage.EXPAND)
+    server.fails.clear()
+
+    again = look()
+    _publish_all(again, folder)
+
+    assert again.errors == {}
+    assert all(zone.changes.empty for zone in look().found.values())
+
+
+def test_a_zone_that_fails_does_not_stop_the_others(server: Server53, folder: StateFolder, look: Look) -> None:
+    """A server that refuses one zone is named with it, and the other zone is written."""
+    server.fails[COM] = ServerUnreachable(COM, "does not answer.")
+    zones = look()
+
+    _publish_all(zones, folder)
+
+    assert zones.errors.keys() == {COM}
+    assert server.values(ORG, ORG, "MX") == (f"10 {MX1}.",)
+    assert COM not in zones.zone_of(_stack())
+
+
+def test_a_zone_that_failed_once_is_left_alone_for_the_rest_of_the_run(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """Later stages build on earlier ones: even if the server answers again, or something else is found in the way."""
+    zones = look()
+    zones.errors[COM] = WorldMoved(COM, "moved.")
+    server.put(COM, COM, "MX", "5 elsewhere.example.net.")
+
+    later = zones.again(look())
+    _publish_all(later, folder)
+
+    assert isinstance(later.errors[COM], WorldMoved)
+    assert server.values(COM, COM, "TXT") == ()
+
+
+def test_a_name_that_the_server_does_not_keep_takes_no_other_with_it(look: Look) -> None:
+    """One domain that lies elsewhere is named; the others of the same provider are looked at."""
+    zones = look(_stack(domains=(COM, "example.net")))
+
+    assert zones.found.keys() == {COM}
+    assert "example.net" in zones.errors
+
+
+def test_a_provider_that_cannot_be_opened_is_named_by_its_place(tmp_path: Path) -> None:
+    """A secret without a value stops that provider, not the run."""
+
+    def opener(*_: object) -> Server53:
+        raise SecretError("UNSET is not set.")
+
+    zones = Zones.look(_stack(), KEYS, (), tmp_path, opener)
+
+    assert zones.found == {}
+    assert list(zones.errors) == ["dns › main"]
+
+
+def test_a_world_that_moved_since_the_plan_is_refused_zone_by_zone(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """What was approved is what is done: the zone that changed is left alone, the other is written."""
+    planned = look()
+    server.put(COM, MX1, "A", "203.0.113.10")
+
+    fresh = planned.again(look())
+    fresh.refuse_moved(planned, set())
+    _publish_all(fresh, folder)
+
+    assert {name: type(error) for name, error in fresh.errors.items()} == {COM: WorldMoved}
+    assert server.values(COM, COM, "TXT") == ()
+    assert server.values(ORG, ORG, "TXT") != ()
+
+
+def test_the_records_of_keys_that_were_generated_since_are_no_surprise(look: Look) -> None:
+    """Their content was announced as known after generation; everything else has to be as it was shown."""
+    planned = look(keys=())
+
+    fresh = planned.again(look())
+    fresh.refuse_moved(planned, {k.record_name for k in KEYS})
+
+    assert fresh.errors == {}
+
+
+def test_a_record_of_an_old_key_that_went_missing_is_a_surprise(server: Server53, look: Look) -> None:
+    """Only new keys' records were announced: one that somebody removes meanwhile is shown first."""
+    server.put(COM, KEYS[0].record_name, "TXT", '"v=DKIM1; k=rsa; h=sha256; p=AAAA"')
+    planned = look()
+    del server.held[COM][KEYS[0].record_name, "TXT"]
+
+    fresh = planned.again(look())
+    fresh.refuse_moved(planned, set())
+
+    assert fresh.errors.keys() == {COM}
+
+
+def test_only_what_is_allowed_is_written_and_claimed(server: Server53, folder: StateFolder, look: Look) -> None:
+    """A record that has to wait is neither in the zone nor in the ledger."""
+    look().publish(folder, Stage.HOSTS, lambda write: write.name == ORG)
+
+    assert server.values(ORG, ORG, "MX") == (f"10 {MX1}.",)
+    assert server.values(COM, COM, "MX") == ()
+    assert {c.zone for c in folder.load().claims} == {ORG}
+
+
+def test_spf_and_dkim_of_an_undeclared_domain_stay_and_the_plan_says_so(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """Mail that is still on its way is judged by them; that they stay is said, with their names and the reason."""
+    stack = _stack(domains=(COM, f"news.{COM}"))
+    keys = (KEYS[0], _key(f"news.{COM}"))
+    _publish_all(look(stack, keys), folder)
+
+    after = look(_stack(domains=(COM,)), keys)
+    after.publish(folder, Stage.CONTRACT)
+
+    assert server.values(COM, f"news.{COM}", "TXT")
+    assert server.values(COM, keys[1].record_name, "TXT")
+    assert server.values(COM, f"news.{COM}", "MX") == ()
+    (sentence,) = after.needed
+    assert f"news.{COM}, r202611._domainkey.news.{COM}" in sentence
+    assert "on its way" in sentence
+
+
+def test_a_zone_in_which_nothing_is_declared_any_more_is_named(folder: StateFolder, look: Look) -> None:
+    """Its provider is no longer known, so nothing is withdrawn there, and nobody is left to believe otherwise."""
+    _publish_all(look(), folder)
+
+    (sentence,) = look(_stack(domains=(COM,))).needed
+
+    assert sentence.startswith(f"zone {ORG}: nothing in it is declared any more")
+    assert f"MX {ORG}" in sentence
+
+
+def test_a_world_as_declared_needs_nothing_from_anybody(folder: StateFolder, look: Look) -> None:
+    """No sentence without a cause."""
+    _publish_all(look(), folder)
+
+    assert look().needed == ()
+
+
+def test_nothing_is_withdrawn_before_its_successor_stands(server: Server53, folder: StateFolder, look: Look) -> None:
+    """mx2 takes the place of mx1: while mx2 does not work, the MX of mx1 stays."""
+    _publish_all(look(), folder)
+    new = _stack(hosts=(_host(MX2, 11),))
+    first = look(new)
+    first.publish(folder, Stage.EXPAND)
+
+    look(new).settled().publish(folder, Stage.CONTRACT)
+
+    assert server.values(COM, COM, "MX") == (f"10 {MX1}.",)
+    look(new).publish(folder, Stage.HOSTS)
+    look(new).settled().publish(folder, Stage.CONTRACT)
+    assert server.values(COM, COM, "MX") == (f"10 {MX2}.",)
+
+
+def test_a_draining_host_leaves_mx_and_stays_in_spf(server: Server53, folder: StateFolder, look: Look) -> None:
+    """It takes nothing new, but its queue still sends."""
+    both = (_host(MX1, 10), _host(MX2, 11))
+    _publish_all(look(_stack(hosts=both)), folder)
+
+    after = look(_stack(hosts=(_host(MX1, 10, "draining"), both[1])))
+    after.settled().publish(folder, Stage.CONTRACT)
+
+    assert server.values(COM, COM, "MX") == (f"10 {MX2}.",)
+    assert "203.0.113.10" in server.values(COM, COM, "TXT")[0]
+
+
+def test_what_a_zone_lacks_is_said_with_what_it_waits_for(folder: StateFolder, look: Look) -> None:
+    """A DMARC policy that is held back is not "done"."""
+    zones = look(_stack(dmarc={"policy": "reject"}))
+    zones.publish(folder, Stage.EXPAND)
+    zones.publish(folder, Stage.HOSTS)
+
+    lacking = look(_stack(dmarc={"policy": "reject"})).lacking()
+
+    assert [s.partition(" p=")[0] for s in lacking] == [
+        f'zone {zone}: TXT _dmarc.{zone} "v=DMARC1;' for zone in (COM, ORG)
+    ]
+    assert all(s.endswith("until mail leaves signed from every host of the domain") for s in lacking)
+
+
+def test_a_foreign_record_stops_its_record_set_only_and_no_mail_relies_on_that_zone(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """Somebody else's SPF stays; the rest is written; the domain is not waited for, so its keys do not sign."""
+    server.put(COM, COM, "TXT", '"v=spf1 include:elsewhere.example.net -all"')
+    zones = look()
+
+    _publish_all(zones, folder)
+
+    assert isinstance(zones.errors[COM], ForeignRecord)
+    assert server.values(COM, COM, "TXT") == ('"v=spf1 include:elsewhere.example.net -all"',)
+    assert server.values(COM, KEYS[0].record_name, "TXT") != ()
+    assert {t.zone for t in zones.awaited(KEYS, ())} == {ORG}
+
+
+def test_new_keys_wait_for_all_that_is_about_to_be_written(look: Look) -> None:
+    """Their own records, and the name of their host, in whichever zone it lies."""
+    awaited = look(keys=(KEYS[1],)).awaited({KEYS[1]}, ())
+
+    assert {(t.zone, t.type, t.name) for t in awaited} >= {
+        (ORG, "TXT", KEYS[1].record_name),
+        (ORG, "MX", ORG),
+        (COM, "A", MX1),
+    }
+
+
+def test_nothing_is_waited_for_without_unproven_keys(look: Look) -> None:
+    """Nobody's mail begins to leave, so nothing that is written delays anything."""
+    assert look().awaited((), ()) == {}
+
+
+def test_a_key_whose_record_is_there_but_unclaimed_is_waited_for_all_the_same(server: Server53, look: Look) -> None:
+    """The ledger was lost: the record is adopted, and the key proven in this run, not in the next one."""
+    server.put(COM, KEYS[0].record_name, "TXT", '"v=DKIM1; k=rsa; h=sha256; p=AAAA"')
+
+    awaited = look().awaited({KEYS[0]}, ())
+
+    assert KEYS[0].record_name in {t.name for t in awaited}
+
+
+def test_what_was_served_already_keeps_its_clock(folder: StateFolder, look: Look) -> None:
+    """A run that comes back does not start to wait anew: the state folder knows since when."""
+    _publish_all(look(), folder)
+    since = NOW - timedelta(hours=2)
+    key = replace(KEYS[0], stage=KeyStage.PUBLISHED, served_since=since)
+
+    awaited = look(keys=(key, KEYS[1])).awaited({key}, folder.load().claims)
+
+    assert {t.name: at for t, at in awaited.items()} == {key.record_name: since}
+
+
+def test_a_server_that_lags_for_good_is_named_with_its_zone(look: Look) -> None:
+    """There was time, and one server still does not have the record: that zone failed, and only that one."""
+    zones = look()
+    late = Waiting(Target(COM, KEYS[0].record_name, "TXT", "x"), ("ns2 does not have it yet",))
+    clock = Waiting(Target(ORG, KEYS[1].record_name, "TXT", "x"), until=NOW)
+
+    zones.not_served(Progress({}, (late, clock)))
+
+    assert zones.errors.keys() == {COM}
+    assert "ns2 does not have it yet" in str(zones.errors[COM])
+
+
+def _mute(question: Question) -> Message:
+    raise NoAnswer(f"no answer to {question.name}")
+
+
+def test_a_zone_whose_servers_are_all_silent_is_given_up_by_itself(look: Look) -> None:
+    """How long caches hold its answers is unknown, so nothing is promised for it; no error ends the run."""
+    zones = look()
+    world = World(_mute, "127.0.0.1", {COM: (Server("ns1.example.com", "192.0.2.1"),)})
+
+    known = zones.timings(world, [Target(COM, COM, "TXT", "x")])
+
+    assert known == {}
+    assert isinstance(zones.errors[COM], ServerUnreachable)
+
+
+def test_a_zone_that_nobody_is_known_to_serve_is_given_up_by_itself(look: Look) -> None:
+    """The resolver is silent: each zone is named, and the run goes on."""
+    zones = look()
+
+    world = zones.world({COM, ORG}, _mute, "127.0.0.1")
+
+    assert world.servers == {}
+    assert zones.errors.keys() == {COM, ORG}
