@@ -344,7 +344,9 @@ class Stack(Shared):
 
     def covering(self, name: str) -> Domain | None:
         """Return the declared domain that a name lies at or below, the longest one, or None."""
-        found = [d for d in self.domains if name == d.name or name.endswith("." + d.name)]
+        labels = name.split(".")
+        above = {".".join(labels[i:]) for i in range(len(labels))}
+        found = [d for d in self.domains if d.name in above]
         return max(found, key=lambda d: len(d.name), default=None)
 
     def limited(self, names: frozenset[str]) -> tuple[Host, ...]:
