@@ -14,7 +14,7 @@ from sendwright.lab import Lab, LabHost
 from sendwright.rehearse import World
 from sendwright.state.folder import StateFolder
 
-ROUNDS = 7
+ROUNDS = 5
 
 
 def measure(rounds: int) -> Result:
