@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sendwright.errors import HostError
@@ -182,9 +183,19 @@ def _units(text: str, asked: tuple[str, ...]) -> dict[str, UnitState]:
     if len(blocks) != len(asked):
         raise Malformed("number of units")
     return {
-        name: UnitState(block["LoadState"], block["ActiveState"], block.get("UnitFileState", ""))
+        name: UnitState(
+            *(block["LoadState"], block["ActiveState"], block.get("UnitFileState", "")),
+            _moment(block.get("ActiveEnterTimestamp", "")),
+        )
         for name, block in zip(asked, blocks, strict=True)
     }
+
+
+def _moment(text: str) -> float:
+    """Read systemd's timestamp, ``Sat 2026-11-21 22:09:21.473791 UTC``, or nothing for what never was."""
+    if not text:
+        return 0.0
+    return datetime.strptime(text.partition(" ")[2], "%Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC).timestamp()
 
 
 def _listening(text: str) -> Iterator[tuple[Address, int]]:

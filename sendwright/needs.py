@@ -97,13 +97,15 @@ def closed_ports(service: Service, observation: Observation) -> tuple[Socket, ..
 def stale(service: Service, observation: Observation) -> bool:
     """Whether daemons run with another configuration than the one on disk, judged by the stamp.
 
-    So a run that died between writing and reloading is found, and so is a file that somebody edited and put back.
+    So a run that died between writing and reloading is found, and so is a file that somebody edited and put back. A
+    daemon that was started since then, by an upgrade or a reboot, has loaded what lies on disk.
     """
     stamp = observation.stamps.get(service.name)
     if stamp is None or stamp.digest != service.digest:
         return True
+    loaded = max(stamp.written, _started(service, observation))
     states = (observation.paths.get(f.path) for f in service.files)
-    return any(state is not None and state.changed > stamp.written for state in states)
+    return any(state is not None and state.changed > loaded for state in states)
 
 
 def load(service: Service, observation: Observation) -> Load:
@@ -164,6 +166,12 @@ def _fall(name: str, wanted: Running, observation: Observation) -> Iterator[Unit
         yield UnitStep("mask", name, "nothing may start it")
     elif wanted is Running.DOWN and state is not None and state.enabled in ("enabled", "enabled-runtime"):
         yield UnitStep("disable", name, "it would start at the next boot")
+
+
+def _started(service: Service, observation: Observation) -> float:
+    # Debian 12 copies files into Postfix's chroot at each start, the same content again.
+    units = [observation.units.get(name) for name in service.reload_units]
+    return min((unit.since if unit and unit.running else 0.0 for unit in units), default=0.0)
 
 
 def _unwell(service: Service, observation: Observation) -> bool:

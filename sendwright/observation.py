@@ -35,11 +35,12 @@ class PathState:
 
 @dataclass(frozen=True)
 class UnitState:
-    """A systemd unit's LoadState, ActiveState and UnitFileState."""
+    """A systemd unit's LoadState, ActiveState and UnitFileState; ``since``: when it last came up, in epoch seconds."""
 
     load: str
     active: str
     enabled: str
+    since: float = 0.0
 
     @property
     def masked(self) -> bool:

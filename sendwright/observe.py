@@ -77,7 +77,7 @@ def script(desired: Desired) -> str:
             _command("packages", _DPKG, _unique(p for s in services for p in s.packages)),
             _command("users", "getent passwd", users),
             _command("groups", "getent group", groups),
-            _command("units", "systemctl show --property=LoadState,ActiveState,UnitFileState --", units(desired)),
+            _command("units", _UNITS, units(desired)),
             _command("entries", "found", exclusive),
             _PATHS,
             "",
@@ -114,6 +114,7 @@ def _command(section: str, command: str, arguments: tuple[str, ...]) -> str:
     return f"{{ {command} {words}; }} 2>/dev/null | section {section}" if words else f": | section {section}"
 
 
+_UNITS = "systemctl show --timestamp=us+utc --property=LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp --"
 _DPKG = r"dpkg-query -W -f='${Package}\t${Version}\t${db:Status-Abbrev}\n'"
 
 _FACTS = rf"""export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin

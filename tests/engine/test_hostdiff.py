@@ -153,6 +153,18 @@ def test_a_daemon_that_runs_with_another_configuration_is_reloaded(observation: 
     assert load(replace(SERVICE, apply=Apply.RESTART), observation) is Load.RESTART
 
 
+def test_a_daemon_that_was_restarted_since_is_no_news() -> None:
+    """It has loaded what lies on disk, and its start may have touched its files; one that started before has not."""
+    touched = with_path(CONFIG.path, changed=300)
+
+    def started(at: float) -> Observation:
+        up = UnitState("loaded", "active", "enabled", at)
+        return replace(touched, units={**FINE.units, "daemon.service": up})
+
+    assert load(SERVICE, started(301)) is Load.NONE
+    assert load(SERVICE, started(299)) is Load.RELOAD
+
+
 def test_a_daemon_of_which_nothing_is_known_is_restarted() -> None:
     """No stamp: a run died after it withdrew it, so a group or package may be new to the process as well."""
     assert summaries(replace(FINE, stamps={})) == ["restart daemon.service"]
