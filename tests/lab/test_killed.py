@@ -1,7 +1,9 @@
 """A controller that is killed at any moment of a first provision: running it again finishes, and nothing is lost."""
 
+import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sendwright.lab import LabHost, netns
 from sendwright.rehearse import World
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import State
@@ -20,6 +23,7 @@ from sendwright.submission import Credential
 pytestmark = pytest.mark.lab
 
 _PATIENCE = 90.0
+BOOKWORM, TRIXIE = "mx1.example.com", "mx2.example.com"
 
 
 @dataclass
@@ -53,9 +57,9 @@ def a_record_is_published(run: Running) -> bool:
     return any(r.type in {"TXT", "A"} for r in run.world.lab.records(run.world.declared.stack.domains[0].name))
 
 
-def killed_at(world: World, moment: Moment) -> Running:
+def killed_at(world: World, moment: Moment, *argv: str) -> Running:
     """Provision, and kill the controller, only it, at that moment; return when all that it had started is gone."""
-    command = world.lab.command([sys.executable, "-m", "sendwright", "provision", str(world.folder), "--yes"])
+    command = world.lab.command([sys.executable, "-m", "sendwright", "provision", str(world.folder), "--yes", *argv])
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     run = Running(world, process)
     reader = threading.Thread(target=lambda: run.lines.extend(iter(process.stderr.readline, "")), daemon=True)  # type: ignore[union-attr]
@@ -160,3 +164,32 @@ def test_a_first_provision_may_be_killed_again_and_again(
 
     assert before.keys
     assert_finished(world, send, before, published)
+
+
+def greeting(host: LabHost) -> bytes:
+    """Return what a host's Postfix says first on port 25: a setting of the configuration that it runs with."""
+    with netns.inside(host.namespace), socket.create_connection((host.addresses[0], 25), 10) as connection:
+        return connection.recv(512)
+
+
+@pytest.mark.parametrize(("name", "unit"), [(BOOKWORM, "postfix@-.service"), (TRIXIE, "postfix.service")])
+def test_a_daemon_that_runs_with_an_older_configuration_is_found_and_reloaded(
+    world: World, name: str, unit: str
+) -> None:
+    """The controller died after it had written the file and before the daemon loaded it; on disk nothing differs."""
+    host = world.lab.host(name)
+    host.run(["sh", "-c", "postconf -e 'smtpd_banner = older' && postfix reload"])
+    deadline = time.monotonic() + 10
+    while greeting(host) != b"220 older\r\n" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    killed_at(world, line(f"{name}: postfix: validate"), "--limit", name)
+    ran_with = greeting(host)
+
+    planned = world.sendwright("plan", str(world.folder), "--format", "json")
+    world.provision()
+
+    assert ran_with == b"220 older\r\n"
+    changes = [(c["subject"], c["summary"]) for c in json.loads(planned.stdout)["changes"]]
+    assert changes == [(name, f"restart {unit}")]
+    assert greeting(host).startswith(f"220 {name} ESMTP".encode())
+    assert world.provision().stdout == "no changes\n"
