@@ -51,8 +51,9 @@ def rehearse(path: Path, debian: str, progress: Progress, *, keep: bool, form: s
     world = build(path, debian, progress, keep=keep)
     try:
         argv = [sys.executable, "-m", "sendwright.prove", world.lab.name, str(world.folder), form]
-        # Secrets of production have no business in a rehearsal.
-        return subprocess.run(in_namespace(world.lab.namespace, argv), check=False, env=inheritable()).returncode
+        # It must not outlive us: its lab goes with us. Secrets of production have no business in a rehearsal.
+        command = ["setpriv", "--pdeathsig", "KILL", *in_namespace(world.lab.namespace, argv)]
+        return subprocess.run(command, check=False, env=inheritable()).returncode
     finally:
         if keep:
             progress.say(f"The lab {world.lab.name} stays up: sendwright lab down {world.lab.name}")
@@ -125,14 +126,19 @@ def take_down(name: str, progress: Progress) -> None:
         down(name)
 
 
-def find(name: str | None) -> Lab:
-    """Return the lab of that name, or the only one; LabError if there is none or more than one."""
-    if name is not None:
-        return Lab.load(name)
+def choose(name: str | None) -> str:
+    """Return the name of a lab in whatever condition: that one, or the only one; LabError if there is none or more."""
     names = [status.name for status in labs()]
-    if len(names) != 1:
+    if name is None and len(names) != 1:
         raise LabError(f"there are {len(names)} labs.", f"Name one: {', '.join(names)}" if names else "")
-    return Lab.load(names[0])
+    if name is not None and name not in names:
+        raise LabError(f"there is no lab {name}.", f"Labs: {', '.join(names) or 'none'}.")
+    return name or names[0]
+
+
+def find(name: str | None) -> Lab:
+    """Return the lab of that name, or the only one; LabError if there is none or more than one, or it is not up."""
+    return Lab.load(choose(name))
 
 
 def inside_command(lab: Lab, argv: Sequence[str]) -> list[str]:
@@ -143,6 +149,7 @@ def inside_command(lab: Lab, argv: Sequence[str]) -> list[str]:
 def ssh_command(lab: Lab, host: str) -> list[str]:
     """Return the ssh command to a lab host: the lab's own key and known hosts, nothing of the user's."""
     found = lab.host(host)
-    options = [f"UserKnownHostsFile={lab.known_hosts}", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes"]
+    options = [f"UserKnownHostsFile={lab.known_hosts}", "GlobalKnownHostsFile=none", "StrictHostKeyChecking=yes"]
+    options += ["IdentitiesOnly=yes", "IdentityAgent=none"]
     argv = ["ssh", "-F", "none", "-i", str(lab.ssh_key), *(word for o in options for word in ("-o", o))]
     return inside_command(lab, [*argv, f"{found.user}@{found.spec.addresses[0]}"])

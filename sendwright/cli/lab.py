@@ -67,6 +67,6 @@ def down(name: str | None, *, everything: bool) -> None:
     from sendwright.report.progress import Progress
 
     progress = Progress()
-    names = [found.name for found in labs()] if everything else [rehearse.find(name).name]
+    names = [found.name for found in labs()] if everything else [rehearse.choose(name)]
     for each in names:
         rehearse.take_down(each, progress)
