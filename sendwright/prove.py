@@ -4,6 +4,7 @@
 lab's resolver, and no packet can leave.
 """
 
+import smtplib
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from sendwright.lab.spec import INBOX
 from sendwright.plan import Plan
 from sendwright.provision import Outcome, Result, Settings, provision
 from sendwright.received import Results, as_sent, case, results
+from sendwright.report.colour import wanted
+from sendwright.report.json import error_document
 from sendwright.report.progress import Progress
 from sendwright.report.rehearsal import Finding, rehearsal_document, rehearsal_lines
 from sendwright.report.text import error_lines, plan_lines
@@ -81,11 +84,21 @@ def _host_findings(lab: Lab, declared: Inventory, host: Host, logins: dict[str, 
     domains = declared.stack.domains_of(host)
     for domain in domains:
         for port in (587, 465):
-            yield from _delivery(lab, declared, host, domain, port, logins[domain.name])
+            found = _delivery(lab, declared, host, domain, port, logins[domain.name])
+            yield from _tried(f"{domain.name} by {host.name}:{port}: submission is taken", found)
     # Where bounces are forwarded, or the domain's mail goes elsewhere, they leave for a server that is not rehearsed.
     kept = [d for d in domains if d.mx is Mx.HERE and d.receive.forward is None]
     if kept:
-        yield _bounce(lab, declared, host, kept[0], logins[kept[0].name])
+        found = _bounce(lab, declared, host, kept[0], logins[kept[0].name])
+        yield from _tried(f"{kept[0].name} by {host.name}: a bounce is signed", found)
+
+
+def _tried(sentence: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield findings; what a server refuses is one of them, and the others are still looked for."""
+    try:
+        yield from findings
+    except (smtplib.SMTPException, OSError) as error:
+        yield Finding(sentence, held=False, seen=f"{type(error).__name__}: {error}")
 
 
 def _chain(declared: Inventory, host: Host) -> str:
@@ -109,7 +122,7 @@ def _delivery(
     envelope = case(stored)
     verdict = judge(envelope) if envelope else Verdict("no trace", ())
     yield _judged(way, verdict, domain)
-    if port == 587:
+    if port == 587 and b"DKIM-Signature:" in stored:
         yield _tampered(lab, host, stored, who, domain)
 
 
@@ -147,7 +160,7 @@ def _tampered(lab: Lab, host: Host, stored: bytes, who: Credential, domain: Doma
     return Finding(f"{domain.name} by {host.name}: a tampered body is seen", set(dkim.values()) == {"fail"}, seen)
 
 
-def _bounce(lab: Lab, declared: Inventory, host: Host, domain: Domain, who: Credential) -> Finding:
+def _bounce(lab: Lab, declared: Inventory, host: Host, domain: Domain, who: Credential) -> Iterator[Finding]:
     recipient = f"refused@{lab.inbox.domain}"
     mail = message(who.address, recipient, "bounce", datetime.now(UTC))
     submit(host.name, 587, _chain(declared, host), who, recipient, mail)
@@ -155,7 +168,7 @@ def _bounce(lab: Lab, declared: Inventory, host: Host, domain: Domain, who: Cred
     valid = [s for s in signatures(bounce) if s.valid] if bounce else []
     seen = " ".join(f"{s.algorithm} d={s.domain}" for s in valid) or ("unsigned" if bounce else "no bounce came")
     sentence = f"{domain.name} by {host.name}: a bounce is signed"
-    return Finding(sentence, {s.algorithm.partition("-")[0] for s in valid} == set(domain.dkim.algorithms), seen)
+    yield Finding(sentence, {s.algorithm.partition("-")[0] for s in valid} == set(domain.dkim.algorithms), seen)
 
 
 def _kept(mail: Path, mark: bytes) -> bytes | None:
@@ -170,9 +183,16 @@ def _kept(mail: Path, mark: bytes) -> bytes | None:
 
 def main(name: str, folder: str, form: str) -> int:
     """Prove an inventory in the lab of that name, print the report, and return the exit code."""
+    with click.Context(click.Command("prove"), color=wanted()):
+        return _main(name, folder, form)
+
+
+def _main(name: str, folder: str, form: str) -> int:
     try:
         findings, seconds = prove(Lab.load(name), inventory.load(Path(folder)), Progress())
     except SendwrightError as error:
+        if form == "json":
+            click.echo(error_document(error))
         click.echo(error_lines(error), err=True)
         return error.exit_code
     render = rehearsal_document if form == "json" else rehearsal_lines

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from sendwright import __version__
-from sendwright.errors import SendwrightError
+from sendwright.cli.options import FORM
+from sendwright.errors import SendwrightError, refused_by_system
 
 # name -> (module, one line): the help must not import the modules.
 _VERBS = {
@@ -33,6 +34,19 @@ class _Verbs(click.Group):
             return None
         command: click.Command = importlib.import_module(_VERBS[cmd_name][0]).command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from sendwright.report.colour import wanted
+
+        ctx.color = wanted()
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            return _refused(ctx, refused_by_system(error))
+        except SendwrightError as error:
+            return _refused(ctx, error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
@@ -59,11 +73,6 @@ def main(args: list[str] | None = None) -> None:
 def _run(args: list[str] | None) -> int:
     try:
         result: Any = sendwright.main(args=args, standalone_mode=False)
-    except SendwrightError as error:
-        from sendwright.report.text import error_lines
-
-        click.echo(error_lines(error), err=True)
-        return error.exit_code
     except click.ClickException as error:
         error.show()
         return 2
@@ -71,13 +80,18 @@ def _run(args: list[str] | None) -> int:
         # Whoever read the output has seen enough; Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        from sendwright.errors import refused_by_system
-        from sendwright.report.text import error_lines
-
-        click.echo(error_lines(refused_by_system(error)), err=True)
-        return 1
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. What was applied stays; running again finishes it.", err=True)
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _refused(ctx: click.Context, error: SendwrightError) -> int:
+    """Say what happened on standard error, and as the one document on standard output where JSON was asked for."""
+    from sendwright.report.json import error_document
+    from sendwright.report.text import error_lines
+
+    if ctx.meta.get(FORM) == "json":
+        click.echo(error_document(error))
+    click.echo(error_lines(error), err=True)
+    return error.exit_code

@@ -9,9 +9,21 @@ if TYPE_CHECKING:
     from sendwright.provision import Settings
     from sendwright.stack import Stack
 
+FORM = "sendwright.form"
+"""Where the context of a call remembers what ``--format`` asks for: errors are printed in that form too."""
+
+
+def _remember(ctx: click.Context, _: click.Parameter, form: str) -> str:
+    ctx.meta[FORM] = form
+    return form
+
+
 inventory = click.argument("inventory", type=click.Path(path_type=Path))
 limit = click.option(
-    "--limit", multiple=True, metavar="HOST", help="Look at and change only this host; may be given again."
+    "--limit",
+    multiple=True,
+    metavar="HOST",
+    help="Look at and change only this host, and MX that points at it; may be given again.",
 )
 trust_new_hosts = click.option(
     "--trust-new-hosts", is_flag=True, help="Accept the SSH key of a host that the inventory gives no fingerprint for."
@@ -22,6 +34,8 @@ output_format = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
+    is_eager=True,
+    callback=_remember,
     help="For whom to print.",
 )
 detailed_exitcode = click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when changes are pending.")

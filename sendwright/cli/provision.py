@@ -41,11 +41,13 @@ def _approve(plan: "Plan", *, yes: bool, quiet: bool) -> bool:
     from sendwright.errors import UsageError
     from sendwright.report.text import plan_lines
 
-    if not quiet:
-        click.echo(plan_lines(plan))
+    asks = not yes and sys.stdin.isatty()
+    if asks or not quiet:
+        # Nobody is asked about a plan that they were not shown; standard output belongs to the document.
+        click.echo(plan_lines(plan), err=quiet)
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not asks:
         raise UsageError("There is no terminal to ask on, so nothing was changed.", "Read the plan, then pass --yes.")
     return click.confirm("Carry this out?", err=True)
 

@@ -24,6 +24,11 @@ def outcome_document(outcome: "Outcome") -> str:
     return _dump({"kind": "provision", **fields, "errors": [error_fields(e) for e in outcome.errors]})
 
 
+def error_document(error: SendwrightError) -> str:
+    """Return why nothing came of a call as a JSON document."""
+    return _dump({"kind": "error", "errors": [error_fields(error)]})
+
+
 def plan_fields(plan: Plan) -> dict[str, Any]:
     """Return the fields of a plan."""
     return {"changes": [_change(c) for c in plan.changes], "needed": list(plan.needed)}

@@ -45,12 +45,18 @@ class Progress:
         started = self._clock()
         if self._moving:
             self.note(text)
-        yield
+        try:
+            yield
+        except BaseException:
+            self._erase()
+            raise
         self.say(f"{text}: {self._clock() - started:.1f} s")
 
     def _erase(self) -> None:
         if self._moving:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            # Not by click: it takes this for colour, and drops it where NO_COLOR is set.
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def _width() -> int:
