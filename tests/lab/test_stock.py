@@ -66,7 +66,8 @@ def test_the_stock_command_takes_a_bare_host_as_far_as_the_state_says(
     host = world.lab.host(declared.stack.hosts[0].name)
     folder = StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
     issuing.generate_missing(declared.stack, folder, datetime.now(UTC))
-    issuing.renew_certificates(declared.stack, folder, declared.folder, datetime.now(UTC))
+    for each in declared.stack.hosts:
+        issuing.renew_certificate(each, folder, declared.folder, datetime.now(UTC))
     for key in folder.load().keys:
         folder.save_key(replace(key, stage=stage, proven_on=(host.name,) if stage is KeyStage.SIGNING else ()))
 
