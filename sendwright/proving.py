@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import sleep
 
-import dns.exception
-import dns.resolver
-
 from sendwright.dkim import record_text
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing
@@ -72,6 +69,9 @@ def served(
 
 def lookup(name: str) -> bytes | None:
     """Return the joined TXT value of a name by the system's resolver; None if there is none or nobody answers."""
+    import dns.exception
+    import dns.resolver
+
     try:
         answer = dns.resolver.resolve(name, "TXT", search=False)
     except dns.exception.DNSException:

@@ -16,7 +16,7 @@ def test_a_run_that_changes_nothing_imports_nothing_that_changes_hosts() -> None
         "sendwright.cli.provision, sendwright.inventory, sendwright.provision, sendwright.run, sendwright.certs, "
         "sendwright.dns.providers.rfc2136, sendwright.report.progress, sendwright.report.text, sendwright.report.json"
     )
-    unwanted = ("pyinfra", "gevent", "cloudflare", "rich", "dkim", "spf", "argon2", "acme", "httpx")
+    unwanted = ("pyinfra", "gevent", "cloudflare", "rich", "dkim", "spf", "argon2", "acme", "httpx", "dns.resolver")
 
     assert not _loaded(path, unwanted)
 
