@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from sendwright.errors import Problem
-from sendwright.mistakes import nearest, place
+from sendwright.mistakes import nearest, place, plain
 from sendwright.stack import Address, Domain, Host, Mx, Receive
 
 # Where every lab has its own machines (`sendwright.lab.spec`).
@@ -63,7 +63,7 @@ def _uncovered(draft: Draft) -> Iterator[Problem]:
     for host in draft.hosts:
         if not any(_within(host.name, domain) for domain in draft.domain_names):
             # We publish its A, AAAA and SPF records, and sign its bounces.
-            allowed = f"domains: {', '.join(draft.domain_names) or 'none'}"
+            allowed = f"domains: {', '.join(map(plain, draft.domain_names)) or 'none'}"
             yield Problem(place("hosts", host.name), "lies in no declared domain", allowed)
 
 
