@@ -1,4 +1,4 @@
-"""No name, path or user gets past the inventory's door that a shell, a template or a terminal would make something of."""
+"""No name or path gets past the inventory's door that a shell, a template or a terminal would make something of."""
 
 import string
 from typing import Any
