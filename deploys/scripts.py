@@ -102,7 +102,8 @@ def install_tree(owners: Iterable[str], groups: Iterable[str]) -> str:
 
     A rename replaces a symlink instead of writing through it, and a daemon never sees half a file: so it may look as if
     written a while ago, for which Postfix would wait two seconds each time, lest somebody still writes. tar creates
-    each file with no rights for others and gives them only after the owner is set.
+    each file with no rights for others and gives them only after the owner is set. A new directory inherits the
+    set-group-ID bit of the one above it (/var/mail has it), and tar does not see that.
     """
     return f"""umask 077
 for user in {" ".join(sorted(set(owners)))}; do
@@ -113,7 +114,11 @@ for group in {" ".join(sorted(set(groups)))}; do
 done
 names=$(base64 -d | tar -xvpmf - --same-owner -C /) || exit 1
 printf '%s\\n' "$names" | while IFS= read -r name; do
-  case "$name" in *{_NEW}) ;; *) continue ;; esac
+  case "$name" in
+    *{_NEW}) ;;
+    */) chmod g-s -- "/$name" || exit 1; continue ;;
+    *) continue ;;
+  esac
   target=${{name##*/.}}; target=${{target%{_NEW}}}
   touch -d '10 seconds ago' -- "/$name" || exit 1
   mv -fT -- "/$name" "/${{name%/*}}/$target" || exit 1

@@ -48,6 +48,17 @@ def test_a_tree_is_installed_with_its_modes_and_leaves_nothing_behind(tmp_path: 
     assert folder.stat().st_mode & 0o777 == 0o750
 
 
+def test_a_new_directory_inherits_no_bits_from_the_one_above_it(tmp_path: Path) -> None:
+    """/var/mail has the set-group-ID bit, and what is installed there would differ from what was declared."""
+    tmp_path.chmod(0o2775)
+    wanted = [Directory(str(tmp_path / str(mode)), USER, GROUP, mode) for mode in (0o700, 0o750, 0o755)]
+
+    done = install(tuple(wanted), (a_file(tmp_path / str(0o700) / "file"),))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [Path(each.path).stat().st_mode & 0o7777 for each in wanted] == [each.mode for each in wanted]
+
+
 def test_a_symlink_is_replaced_and_not_written_through(tmp_path: Path) -> None:
     """As with /etc/resolv.conf of systemd-resolved: what it pointed at stays as it was."""
     (tmp_path / "theirs").write_text("theirs\n")
