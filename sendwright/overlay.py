@@ -90,7 +90,9 @@ def _host_data(host: Host) -> dict[str, Any]:
     data = {f"ssh_{key}": value for key, value in ssh.items()}
     data |= {"ssh_host_key": host.ssh.host_key, "ssh_known_hosts_file": host.ssh.known_hosts}
     data |= {"_sudo": host.ssh.sudo} | _plain(host, exclude={"name", "ssh"})
+    # These are told apart by settings that are defaults: a certificate's mode, an address that is not bound.
     data["egress"] = [e.model_dump(mode="json") for e in host.egress]
+    data["tls"] = host.tls.model_dump(mode="json")
     return {key: value for key, value in data.items() if value is not None}
 
 
