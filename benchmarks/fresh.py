@@ -46,7 +46,7 @@ _SECOND = {
 
 def _run_script(built: World, name: str) -> None:
     declared = built.declared
-    folder = StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
+    folder = StateFolder.of(declared)
     host = declared.stack.host(name)
     services = planning.services(declared.stack, host, RELEASE, folder.load())
     with built.lab.inside(), connect(host, declared.folder, secret=resolve) as connection:

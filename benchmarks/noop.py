@@ -49,7 +49,7 @@ def _contenders(built: World, private: Path) -> tuple[Contender, ...]:
 
 def _plain(built: World) -> tuple[Any, ...]:
     declared = built.declared
-    folder = StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
+    folder = StateFolder.of(declared)
     host = declared.stack.hosts[0]
     services = planning.services(declared.stack, host, RELEASE, folder.load())
     login = {

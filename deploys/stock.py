@@ -31,7 +31,7 @@ def converge_this_host() -> None:
 
 def _add_operations(path: Path) -> None:
     inventory = load(path)
-    folder = StateFolder(inventory.state_dir, inventory.stack.key_store, inventory.folder)
+    folder = StateFolder.of(inventory)
     state = folder.load()
     target = inventory.stack.host(host.name)
     _check_host_key(target)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sendwright.errors import InventoryError, Problem, UsageError
-from sendwright.mistakes import place, plain
+from sendwright.escape import plain
+from sendwright.mistakes import place
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def add(path: Path, login: str, send_as: Sequence[str], password: str | None) ->
     """
     declared = inventory.load(path)
     chosen = password if password is not None else users.new_password()
-    folder = StateFolder(declared.state_dir, declared.stack.key_store)
+    folder = StateFolder.of(declared)
     with folder.lock():
         known = folder.load().users
         folder.save_users(users.add(known, login, users.hash_password(chosen), send_as, declared.stack))
@@ -45,12 +45,12 @@ def given_password(stream: BinaryIO) -> str:
 def list_users(path: Path) -> tuple[User, ...]:
     """Return the credentials of an inventory."""
     declared = inventory.load(path)
-    return StateFolder(declared.state_dir, declared.stack.key_store).load().users
+    return StateFolder.of(declared).load().users
 
 
 def remove(path: Path, login: str) -> None:
     """Remove a credential; UsageError if there is no such login."""
     declared = inventory.load(path)
-    folder = StateFolder(declared.state_dir, declared.stack.key_store)
+    folder = StateFolder.of(declared)
     with folder.lock():
         folder.save_users(users.remove(folder.load().users, login))

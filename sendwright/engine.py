@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendwright import ssh
 from sendwright.errors import ConvergeFailed, HostError
-from sendwright.hostdiff import printable
+from sendwright.escape import printable
 from sendwright.login import key_file
 from sendwright.secrets import resolve
 from sendwright.service import Sealed, Service

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sendwright import needs
+from sendwright.escape import printable
 from sendwright.needs import Load
 from sendwright.observation import Observation, PathState
 from sendwright.plan import Action, Change, Kind, Stage
@@ -42,11 +43,6 @@ def diff(host_name: str, services: tuple[Service, ...], observation: Observation
 def differing(services: tuple[Service, ...], observation: Observation) -> tuple[Service, ...]:
     """Return the services that need work, in their order."""
     return tuple(s for s in services if any(_items(s, services, observation)))
-
-
-def printable(text: str) -> str:
-    """Escape control characters in text from a host, and what could not be decoded; line breaks and tabs stay."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def place(socket: Socket) -> str:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from sendwright import consistency, convention
 from sendwright.errors import InventoryError, Problem
-from sendwright.mistakes import Place, nearest, place, plain, translate
+from sendwright.escape import plain
+from sendwright.mistakes import Place, nearest, place, translate
 from sendwright.names import domain_name
 from sendwright.stack import Domain, Host, Shared, Stack
 

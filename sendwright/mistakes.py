@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from sendwright.errors import Problem
+from sendwright.escape import plain
 
 Place = tuple[str | int, ...]
 
@@ -34,12 +35,6 @@ _ALLOWED = {
     "too_short": "at least one is needed",
     "secret": 'allowed: {"env": NAME}, {"file": PATH} or {"command": [ARGV…]}',
 }
-
-
-def plain(text: object) -> str:
-    """Return text that is safe on a terminal: control and invisible characters escaped, and not without end."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)[:300])
-    return shown if len(shown) <= 200 else shown[:199] + "…"
 
 
 def place(*parts: str | int) -> str:

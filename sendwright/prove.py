@@ -102,7 +102,7 @@ def _tried(sentence: str, findings: Iterator[Finding]) -> Iterator[Finding]:
 
 
 def _chain(declared: Inventory, host: Host) -> str:
-    folder = StateFolder(declared.state_dir, declared.stack.key_store)
+    folder = StateFolder.of(declared)
     certificate = folder.load().certificate_of(host.name)
     return certificate.chain if certificate else ""
 

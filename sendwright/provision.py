@@ -58,7 +58,7 @@ Approve = Callable[[Plan], bool]
 def look_ahead(declared: Inventory, settings: Settings, progress: Progress) -> Outcome:
     """Return the Plan and what could not be looked at; nothing is touched."""
     with _fleet(declared, settings) as fleet:
-        run = _begin(declared, _folder(declared), fleet, progress)
+        run = _begin(declared, StateFolder.of(declared), fleet, progress)
         plan = run.plan()
         return _outcome(run, Result.UNCHANGED if plan.empty else Result.DONE, plan)
 
@@ -69,7 +69,7 @@ def provision(declared: Inventory, settings: Settings, progress: Progress, appro
     ``approve`` is shown the plan and answers whether to go on; it is not asked when nothing would change.
     Errors of single hosts and zones are in the outcome; StateError and InventoryError are raised.
     """
-    folder = _folder(declared)
+    folder = StateFolder.of(declared)
     with folder.lock(), _fleet(declared, settings) as fleet:
         run = _begin(declared, folder, fleet, progress)
         plan = run.plan()
@@ -95,10 +95,6 @@ def _begin(declared: Inventory, folder: StateFolder, fleet: Fleet, progress: Pro
     from sendwright.run import Run
 
     return Run(declared, folder, state, fleet, looking, progress)
-
-
-def _folder(declared: Inventory) -> StateFolder:
-    return StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
 
 
 def _fleet(declared: Inventory, settings: Settings) -> Fleet:

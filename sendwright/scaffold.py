@@ -6,7 +6,7 @@ from string import Template
 
 from sendwright import names
 from sendwright.errors import UsageError
-from sendwright.mistakes import plain
+from sendwright.escape import plain
 
 _INVENTORY = Template("""\
 # The hosts that send: a group is a list, as in pyinfra. Each name is a host's HELO name, its PTR, and its A and AAAA.

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from sendwright.errors import SecretError
-from sendwright.mistakes import plain
+from sendwright.escape import plain
 from sendwright.stack import EnvSecret, FileSecret, SecretRef
 
 # Long enough to touch a hardware key, short enough that a hanging agent is noticed.

@@ -8,7 +8,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
 from sendwright.errors import UsageError
-from sendwright.mistakes import nearest, plain
+from sendwright.escape import plain
+from sendwright.mistakes import nearest
 from sendwright.names import LOGIN
 from sendwright.stack import Stack
 from sendwright.state.model import User, sender

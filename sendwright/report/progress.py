@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from sendwright.report.text import printable
+from sendwright.escape import printable
 
 Say = Callable[[str], None]
 

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from sendwright.escape import printable
 from sendwright.report.json import document
-from sendwright.report.text import printable
 
 
 @dataclass(frozen=True)

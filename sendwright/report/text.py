@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sendwright.errors import SendwrightError
+from sendwright.escape import printable
 from sendwright.plan import Action, Change, Kind, Plan
 
 if TYPE_CHECKING:
@@ -19,11 +20,6 @@ _NAMES = textwrap.TextWrapper(
     100, initial_indent=" " * 8, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False
 )
 _COLOUR = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
-
-
-def printable(text: str) -> str:
-    """Return text with every control character but line feed and tab made visible, safe for a terminal."""
-    return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def error_lines(error: SendwrightError) -> str:

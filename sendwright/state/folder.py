@@ -19,7 +19,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -32,6 +32,9 @@ from sendwright.state.vault import Vault
 
 if TYPE_CHECKING:
     from sendwright.certs import Authority
+
+if TYPE_CHECKING:
+    from sendwright.inventory import Inventory
 
 Thing = TypeVar("Thing")
 
@@ -52,6 +55,11 @@ class StateFolder:
     ) -> None:
         self.path = path
         self._vault = Vault(path, key_store, path.parent if base is None else base, environ)
+
+    @classmethod
+    def of(cls, declared: "Inventory") -> Self:
+        """Return the state folder of an inventory."""
+        return cls(declared.state_dir, declared.stack.key_store, declared.folder)
 
     def load(self) -> State:
         """Read everything but private keys; needs no passphrase. A folder that is not there yet holds nothing."""

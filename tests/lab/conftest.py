@@ -155,7 +155,7 @@ def send() -> Callable[..., Results]:
 
     def submitted(world: World, host: str, who: Credential, port: int = 587) -> Results:
         declared = world.declared
-        certificate = StateFolder(declared.state_dir, declared.stack.key_store).load().certificate_of(host)
+        certificate = StateFolder.of(declared).load().certificate_of(host)
         assert certificate is not None
         subject = f"message {uuid.uuid4().hex}"
         login = [who.login, who.password, who.address]

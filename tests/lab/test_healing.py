@@ -108,7 +108,7 @@ def state_of(host: LabHost) -> str:
 def key_of(world: World, domain: str) -> str:
     """Return where a host keeps the RSA key of a domain."""
     declared = world.declared
-    keys = StateFolder(declared.state_dir, declared.stack.key_store).load().keys
+    keys = StateFolder.of(declared).load().keys
     selector = next(k.selector for k in keys if (k.domain, k.algorithm) == (domain, "rsa"))
     return f"/etc/opendkim/keys/{domain}/{selector}.pem"
 

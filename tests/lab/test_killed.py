@@ -93,7 +93,7 @@ def _lives(pid: int) -> bool:
 def remembered(world: World) -> State:
     """Return what the state folder holds."""
     declared = world.declared
-    return StateFolder(declared.state_dir, declared.stack.key_store).load()
+    return StateFolder.of(declared).load()
 
 
 def published_keys(world: World) -> set[tuple[str, str]]:

@@ -59,7 +59,7 @@ def test_a_second_provision_at_the_same_time_is_refused(world: World) -> None:
     declared = world.declared
     cursors = {host.name: newest_entry(host) for host in world.lab.hosts}
 
-    with StateFolder(declared.state_dir, declared.stack.key_store).lock():
+    with StateFolder.of(declared).lock():
         refused = world.provision()
 
     assert (refused.returncode, refused.stdout) == (1, "")

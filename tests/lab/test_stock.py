@@ -64,7 +64,7 @@ def test_the_stock_command_takes_a_bare_host_as_far_as_the_state_says(
     world = bare()
     declared = world.declared
     host = world.lab.host(declared.stack.hosts[0].name)
-    folder = StateFolder(declared.state_dir, declared.stack.key_store, declared.folder)
+    folder = StateFolder.of(declared)
     issuing.generate_missing(declared.stack, folder, datetime.now(UTC))
     for each in declared.stack.hosts:
         issuing.renew_certificate(each, folder, declared.folder, datetime.now(UTC))

@@ -55,7 +55,7 @@ def inventory(request: pytest.FixtureRequest) -> Inventory:
 @pytest.fixture(scope="session")
 def state(inventory: Inventory) -> State:
     """What was remembered when the hosts were provisioned; needs no passphrase."""
-    return StateFolder(inventory.state_dir, inventory.stack.key_store, inventory.folder).load()
+    return StateFolder.of(inventory).load()
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.errors import Unreachable
+from sendwright.escape import printable
 from sendwright.plan import Action, Change, Kind, Plan, Stage
-from sendwright.report.text import error_lines, plan_lines, printable, table
+from sendwright.report.text import error_lines, plan_lines, table
 
 
 @given(st.text())

@@ -12,7 +12,7 @@ from sendwright.submission import Credential
 def clients(world: World, logins: dict[str, Credential]) -> Clients:
     """Mail programs with the world's credentials, and strangers without."""
     declared = world.declared
-    certificates = StateFolder(declared.state_dir, declared.stack.key_store).load().certificates
+    certificates = StateFolder.of(declared).load().certificates
     return Clients(world.lab, {c.host: c.chain for c in certificates}, logins)
 
 
