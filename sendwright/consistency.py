@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from sendwright.errors import Problem
-from sendwright.mistakes import nearest, place, plain
+from sendwright.escape import plain
+from sendwright.mistakes import nearest, place
 from sendwright.stack import Address, Domain, Host, Mx, Receive
 
 # Where every lab has its own machines (`sendwright.lab.spec`).
