@@ -152,6 +152,17 @@ class Zones:
         zones = [zone for zone in self.found.values() if zone.name not in self.errors]
         return {d.name: zone.name for d in stack.domains for zone in zones if d.name in zone.names}
 
+    def stands(self, name: str, late: Collection[str]) -> bool:
+        """Return whether what a host's name leads to is there for mail to rely on; ``late``: zones not yet fresh.
+
+        A zone that could not be looked at is no reason for doubt: what stands there was not touched.
+        """
+        for zone in self.found.values():
+            if name in zone.names:
+                new = any(w.name == name for w in zone.changes.at(Stage.EXPAND).writes)
+                return not new or (zone.name not in late and zone.name not in self.errors)
+        return True
+
     def awaited(self, keys: Collection[DkimKey], claims: Iterable[Claim]) -> dict[Target, datetime | None]:
         """Return what has to be served and fresh before mail may leave with unproven keys, and since when it is.
 

@@ -125,7 +125,8 @@ class Run:
         self._reload()
         late = {waiting.target.zone for waiting in fresh.waiting}
         names = {target.name for target in published.known if target.zone not in late}
-        self._probe([key for key in self._state.keys if key.record_name in names])
+        hosts = [name for name in self.fleet.well if self.zones.stands(name, late)]
+        self._probe(hosts, [key for key in self._state.keys if key.record_name in names])
         if wait:
             self.zones.not_served(fresh)
         return tuple(map(str, fresh.waiting))
@@ -186,9 +187,9 @@ class Run:
             lambda t: t.zone in failed or (t.type == "MX" and exchange(t.value) not in self.fleet.well)
         )
 
-    def _probe(self, keys: Iterable[DkimKey]) -> None:
+    def _probe(self, hosts: Iterable[str], keys: Iterable[DkimKey]) -> None:
         keys = tuple(keys)
-        wanted = {n: u for n in self.fleet.well if (u := planning.unproven(self.stack, self.stack.host(n), keys))}
+        wanted = {n: u for n in hosts if (u := planning.unproven(self.stack, self.stack.host(n), keys))}
         if not wanted:
             return
         with self._progress.step("every key is proven by a signature of its own"):

@@ -359,6 +359,26 @@ def test_a_key_whose_record_is_there_but_unclaimed_is_waited_for_all_the_same(se
     assert KEYS[0].record_name in {t.name for t in awaited}
 
 
+def test_no_mail_leaves_under_a_name_that_is_yet_to_be_served(look: Look) -> None:
+    """A new host's address is not fresh, or could not be written: its keys are not proven yet, in no zone."""
+    zones = look()
+
+    assert zones.stands(MX1, late={ORG})
+    assert not zones.stands(MX1, late={COM})
+    zones.errors[COM] = ServerUnreachable(COM, "does not answer.")
+    assert not zones.stands(MX1, late=())
+
+
+def test_a_name_that_was_there_before_is_believed(folder: StateFolder, look: Look) -> None:
+    """Trouble in the zone of an old host's name does not stop a new domain that lies elsewhere."""
+    _publish_all(look(), folder)
+    zones = look()
+    zones.errors[COM] = ServerUnreachable(COM, "does not answer.")
+
+    assert zones.stands(MX1, late={COM})
+    assert Zones().stands(MX1, late=())
+
+
 def test_what_was_served_already_keeps_its_clock(folder: StateFolder, look: Look) -> None:
     """A run that comes back does not start to wait anew: the state folder knows since when."""
     _publish_all(look(), folder)

@@ -29,7 +29,7 @@ def command(
     if form == "json":
         click.echo(plan_document(outcome.plan, outcome.errors))
     else:
-        click.echo(plan_lines(outcome.plan))
+        click.echo(plan_lines(outcome.plan, partial=bool(outcome.errors)))
     for error in outcome.errors:
         click.echo(error_lines(error), err=True)
     if outcome.errors:

@@ -30,9 +30,12 @@ def error_lines(error: SendwrightError) -> str:
     return "\n".join(lines)
 
 
-def plan_lines(plan: Plan, *, diffs: bool = True) -> str:
-    """Return a plan as people read it: a summary line, then stage by stage, then what only a person can do."""
-    lines = [_summary(plan)]
+def plan_lines(plan: Plan, *, diffs: bool = True, partial: bool = False) -> str:
+    """Return a plan as people read it: a summary line, then stage by stage, then what only a person can do.
+
+    ``partial``: some host or zone could not be looked at, so that nothing to do does not mean that all is well.
+    """
+    lines = [_summary(plan, partial=partial)]
     for stage, changes in plan.stages():
         lines += ["", click.style(f"{int(stage)}. {stage.title}", bold=True)]
         width = max(len(c.subject) for c in changes)
@@ -44,9 +47,9 @@ def plan_lines(plan: Plan, *, diffs: bool = True) -> str:
     return "\n".join(lines)
 
 
-def _summary(plan: Plan) -> str:
+def _summary(plan: Plan, *, partial: bool) -> str:
     if plan.empty:
-        return "no changes"
+        return "no changes to what could be looked at" if partial else "no changes"
     counts = {kind: sum(c.kind is kind for c in plan.changes) for kind in Kind}
     parts = [f"{n} {_plural(kind.value, n)}" for kind, n in counts.items() if n]
     return click.style("Plan: ", bold=True) + ", ".join(parts)
@@ -102,9 +105,10 @@ def _diff_line(line: str) -> str:
 
 def outcome_lines(outcome: "Outcome") -> str:
     """Return what came of a provision in a line, and what is waited for."""
+    if outcome.plan.empty:
+        return plan_lines(outcome.plan, partial=bool(outcome.errors))
     words = {
         "done": "done",
-        "unchanged": "no changes",
         "waiting": "waiting; run it again then",
         "declined": "nothing was changed",
         "failed": "failed in part; what worked stays, and running again heals",

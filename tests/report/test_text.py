@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sendwright.errors import Unreachable
 from sendwright.escape import printable
 from sendwright.plan import Action, Change, Kind, Plan, Stage
-from sendwright.report.text import error_lines, plan_lines, table
+from sendwright.provision import Outcome, Result
+from sendwright.report.text import error_lines, outcome_lines, plan_lines, table
 
 
 @given(st.text())
@@ -64,3 +65,27 @@ def test_a_bare_hosts_many_files_are_told_together_and_all_named() -> None:
     assert "30 files" in text
     assert len(text.splitlines()) < 12
     assert all(f"{n}," in text or text.endswith(n) for n in names)
+
+
+def test_nothing_to_do_is_not_claimed_of_what_nobody_looked_at() -> None:
+    """A host that did not answer may need anything."""
+    assert plan_lines(Plan(), partial=True) == "no changes to what could be looked at"
+
+
+def test_an_unchanged_world_still_says_what_it_needs_from_a_person() -> None:
+    """A missing PTR is said each time, until somebody sets it."""
+    outcome = Outcome(Result.UNCHANGED, Plan(needed=("set the PTR of 203.0.113.10",)))
+
+    lines = click.unstyle(outcome_lines(outcome)).splitlines()
+
+    assert lines[0] == "no changes"
+    assert lines[-1] == "  ! set the PTR of 203.0.113.10"
+
+
+def test_what_is_waited_for_is_said_below_the_outcome() -> None:
+    """Waiting is no failure; a person reads for what, and that running again goes on."""
+    change = Change(Stage.SWITCH, Kind.DNS, Action.CREATE, "example.com", "TXT _dmarc.example.com")
+
+    text = outcome_lines(Outcome(Result.WAITING, Plan((change,)), waiting=("TXT x: ns2 does not have it yet",)))
+
+    assert text == "waiting; run it again then\n  TXT x: ns2 does not have it yet"
