@@ -163,11 +163,14 @@ class Zones:
                 return not new or (zone.name not in late and zone.name not in self.errors)
         return True
 
-    def awaited(self, keys: Collection[DkimKey], claims: Iterable[Claim]) -> dict[Target, datetime | None]:
+    def awaited(
+        self, keys: Collection[DkimKey], hosts: Collection[str], claims: Iterable[Claim]
+    ) -> dict[Target, datetime | None]:
         """Return what has to be served and fresh before mail may leave with unproven keys, and since when it is.
 
-        That is: their own records, whatever this run is about to write, and the SPF of domains that send already: it
-        was widened for the new host, maybe by a run that died since, and the ledger knows when.
+        That is: their own records, whatever this run is about to write in their zones and at the names of their
+        ``hosts``, and the SPF of domains that send already: it was widened for the new host, maybe by a run that died
+        since, and the ledger knows when.
         """
         written = {(c.name, c.type, c.value): c.since for c in claims}
         own = {k.record_name: k.served_since for k in keys}
@@ -184,7 +187,7 @@ class Zones:
                 value = (record.name, record.type, record.value)
                 if record.name in own and (value in new or value in there or value in written):
                     awaited[Target.of(zone.name, record)] = own[record.name]
-                elif value in new:
+                elif value in new and (concerned or record.name in hosts):
                     awaited[Target.of(zone.name, record)] = None
                 elif concerned and value in written and record.name in sending and record.type == "TXT":
                     awaited[Target.of(zone.name, record)] = written[value]

@@ -172,9 +172,10 @@ class Run:
         self.zones = self.zones.again(fresh)
 
     def _before_publishing(self) -> proving.Published:
-        hosts = [self.stack.host(name) for name in self.fleet.well]
-        keys = {k for host in hosts for k in planning.unproven(self.stack, host, self._state.keys)}
-        awaited = self.zones.awaited(keys, self._state.claims)
+        found = {n: planning.unproven(self.stack, self.stack.host(n), self._state.keys) for n in self.fleet.well}
+        keys = {key for unproven in found.values() for key in unproven}
+        hosts = {name for name, unproven in found.items() if unproven}
+        awaited = self.zones.awaited(keys, hosts, self._state.claims)
         world = self.zones.world({t.zone for t in awaited}, query, system_resolver())
         known = self.zones.timings(world, awaited)
         since = {target: at for target, at in awaited.items() if at is not None and target in known}

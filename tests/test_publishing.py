@@ -331,12 +331,12 @@ def test_a_foreign_record_stops_its_record_set_only_and_no_mail_relies_on_that_z
     assert isinstance(zones.errors[COM], ForeignRecord)
     assert server.values(COM, COM, "TXT") == ('"v=spf1 include:elsewhere.example.net -all"',)
     assert server.values(COM, KEYS[0].record_name, "TXT") != ()
-    assert {t.zone for t in zones.awaited(KEYS, ())} == {ORG}
+    assert {t.zone for t in zones.awaited(KEYS, {MX1}, ())} == {ORG}
 
 
 def test_new_keys_wait_for_all_that_is_about_to_be_written(look: Look) -> None:
     """Their own records, and the name of their host, in whichever zone it lies."""
-    awaited = look(keys=(KEYS[1],)).awaited({KEYS[1]}, ())
+    awaited = look(keys=(KEYS[1],)).awaited({KEYS[1]}, {MX1}, ())
 
     assert {(t.zone, t.type, t.name) for t in awaited} >= {
         (ORG, "TXT", KEYS[1].record_name),
@@ -345,16 +345,23 @@ def test_new_keys_wait_for_all_that_is_about_to_be_written(look: Look) -> None:
     }
 
 
+def test_another_zone_is_waited_for_only_at_the_names_of_the_hosts(look: Look) -> None:
+    """A DMARC record that changes elsewhere may be remembered for an hour: no new domain waits for that."""
+    awaited = look(keys=(KEYS[1],)).awaited({KEYS[1]}, {MX1}, ())
+
+    assert {t.name for t in awaited if t.zone == COM} == {MX1}
+
+
 def test_nothing_is_waited_for_without_unproven_keys(look: Look) -> None:
     """Nobody's mail begins to leave, so nothing that is written delays anything."""
-    assert look().awaited((), ()) == {}
+    assert look().awaited((), (), ()) == {}
 
 
 def test_a_key_whose_record_is_there_but_unclaimed_is_waited_for_all_the_same(server: Server53, look: Look) -> None:
     """The ledger was lost: the record is adopted, and the key proven in this run, not in the next one."""
     server.put(COM, KEYS[0].record_name, "TXT", '"v=DKIM1; k=rsa; h=sha256; p=AAAA"')
 
-    awaited = look().awaited({KEYS[0]}, ())
+    awaited = look().awaited({KEYS[0]}, {MX1}, ())
 
     assert KEYS[0].record_name in {t.name for t in awaited}
 
@@ -385,7 +392,7 @@ def test_what_was_served_already_keeps_its_clock(folder: StateFolder, look: Look
     since = NOW - timedelta(hours=2)
     key = replace(KEYS[0], stage=KeyStage.PUBLISHED, served_since=since)
 
-    awaited = look(keys=(key, KEYS[1])).awaited({key}, folder.load().claims)
+    awaited = look(keys=(key, KEYS[1])).awaited({key}, {MX1}, folder.load().claims)
 
     assert {t.name: at for t, at in awaited.items()} == {key.record_name: since}
 
