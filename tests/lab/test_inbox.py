@@ -112,6 +112,17 @@ def test_a_client_that_lies_about_its_name_is_refused(lab: Lab) -> None:
         deliver(lab, message("liar"), helo="no-such-host.example.com")
 
 
+def test_the_daemons_of_the_inbox_stay_up(lab: Lab) -> None:
+    """Each is where its unit expects it: one that counts as still starting is ended while mail comes in."""
+    units = ["postfix@-.service", "opendkim.service", "opendmarc.service"]
+
+    # Waits for units that are on their way.
+    lab.inbox.machine.run(["systemctl", "is-system-running", "--wait"], check=False)
+    seen = lab.inbox.machine.run(["systemctl", "is-active", *units], check=False).stdout
+
+    assert seen.split() == ["active"] * 3
+
+
 @pytest.mark.parametrize(("mailbox", "code"), [("refused", 550), ("deferred", 450)])
 def test_two_mailboxes_refuse_so_that_bounces_and_delays_can_be_rehearsed(lab: Lab, mailbox: str, code: int) -> None:
     """refused@ is refused for good, deferred@ for now."""
