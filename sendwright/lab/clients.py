@@ -14,6 +14,7 @@ from sendwright import submission
 from sendwright.errors import LabError
 from sendwright.lab.inbox import Received
 from sendwright.lab.lab import Lab
+from sendwright.lab.netns import inside
 from sendwright.submission import Credential
 
 _SECONDS = 20
@@ -36,11 +37,14 @@ class Clients:
 
     @contextmanager
     def connected(
-        self, host: str, port: int, *, family: int = 4, helo: str = "client.example"
+        self, host: str, port: int, *, family: int = 4, helo: str = "client.example", place: str | None = None
     ) -> Iterator[smtplib.SMTP]:
-        """Connect to a port of a host by IPv4 or 6; TLS from the first byte on 465, and nothing said yet."""
+        """Connect to a port of a host by IPv4 or 6; TLS from the first byte on 465, and nothing said yet.
+
+        ``place``: the namespace to come from, if not the controller's.
+        """
         address = next(a for a in self.lab.host(host).addresses if (":" in a) == (family == 6))
-        with self.lab.inside():
+        with inside(place or self.lab.namespace):
             client = (
                 smtplib.SMTP_SSL(address, port, helo, timeout=_SECONDS, context=self.context(host))
                 if port == 465
