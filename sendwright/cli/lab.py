@@ -27,12 +27,13 @@ def up(inventory: Path, debian: str) -> None:
 
 
 @command.command("status")
-def status() -> None:
-    """List the labs of this machine, their hosts and addresses."""
+@options.output_format
+def status(form: str) -> None:
+    """List the labs of this machine and their hosts."""
     from sendwright.lab.registry import labs
-    from sendwright.report.lab import lab_lines
+    from sendwright.report.lab import lab_document, lab_lines
 
-    click.echo(lab_lines(labs()))
+    click.echo(lab_document(labs()) if form == "json" else lab_lines(labs()))
 
 
 @command.command("ssh")
