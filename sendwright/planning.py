@@ -113,12 +113,6 @@ def certificates_due(hosts: Iterable[Host], state: State, chains: Mapping[str, s
     return {name: why for name, why in due.items() if why}
 
 
-def live_everywhere(stack: Stack, domain: Domain, keys: Iterable[DkimKey]) -> bool:
-    """Return whether a domain's mail leaves signed from every host that sends for it: only then is DMARC tightened."""
-    keys = tuple(keys)
-    return all(domain in signing.live(stack, host, keys) for host in stack.hosts_of(domain))
-
-
 def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     """Return the Plan: everything that would change, and what only a person can do.
 

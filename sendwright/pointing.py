@@ -1,11 +1,16 @@
-"""MX is written only for hosts that take mail: one that points at nothing makes others' queues wait. Pure."""
+"""When a zone may say what only holds once hosts work: MX, and a DMARC policy that asks for signatures. Pure.
 
-from collections.abc import Container
+An MX that points at nothing makes others' queues wait; a policy that comes first has mail refused.
+"""
+
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
+from sendwright import signing
 from sendwright.dns.plan import Changes, Delete, Write
 from sendwright.plan import Stage
-from sendwright.stack import HostState, Stack
+from sendwright.stack import Domain, HostState, Stack
+from sendwright.state.model import DkimKey
 
 
 def points_at_working(stack: Stack, write: Write, working: Container[str]) -> bool:
@@ -18,6 +23,20 @@ def points_at_working(stack: Stack, write: Write, working: Container[str]) -> bo
     domain = stack.covering(write.name)
     hosts = stack.hosts_of(domain) if domain else ()
     return any(h.name in working for h in hosts if h.state is HostState.ACTIVE)
+
+
+def may_tighten(stack: Stack, write: Write, keys: Iterable[DkimKey], failed: Container[str]) -> bool:
+    """Return whether every host of the domain above a name signs its mail, and none of them failed in this run."""
+    domain = stack.covering(write.name)
+    if domain is None or any(host.name in failed for host in stack.hosts_of(domain)):
+        return False
+    return live_everywhere(stack, domain, keys)
+
+
+def live_everywhere(stack: Stack, domain: Domain, keys: Iterable[DkimKey]) -> bool:
+    """Return whether a domain's mail leaves signed from every host that sends for it."""
+    keys = tuple(keys)
+    return all(domain in signing.live(stack, host, keys) for host in stack.hosts_of(domain))
 
 
 def possible(stack: Stack, changes: Changes, working: Container[str]) -> Changes:

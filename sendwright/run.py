@@ -17,7 +17,7 @@ from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Plan, Stage
 from sendwright.planning import Seen
-from sendwright.pointing import exchange, points_at_working
+from sendwright.pointing import exchange, may_tighten, points_at_working
 from sendwright.publishing import Zones
 from sendwright.report.progress import Progress
 from sendwright.service import Service
@@ -222,10 +222,7 @@ class Run:
         return points_at_working(self.stack, write, self.fleet.well)
 
     def _is_live(self, write: Write) -> bool:
-        domain = self.stack.covering(write.name)
-        if domain is None or any(host.name in self.fleet.errors for host in self.stack.hosts_of(domain)):
-            return False
-        return planning.live_everywhere(self.stack, domain, self._state.keys)
+        return may_tighten(self.stack, write, self._state.keys, self.fleet.errors)
 
     def _declared_chains(self) -> dict[str, str]:
         found = {}

@@ -15,6 +15,7 @@ from sendwright.dns.plan import Changes, Create
 from sendwright.observation import Observation, PathState, Stamp, UnitState
 from sendwright.plan import Kind, Plan, Stage
 from sendwright.planning import Seen
+from sendwright.pointing import live_everywhere
 from sendwright.service import Directory, File, Release, Running, Service
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage, State
@@ -215,17 +216,6 @@ def test_a_proof_only_ever_adds_and_only_where_it_was_given(
         assert list(KeyStage).index(after.stage) >= list(KeyStage).index(before.stage)
 
 
-def test_a_domain_is_live_everywhere_only_when_its_last_host_is() -> None:
-    """DMARC is tightened then, and not while one host of the domain could still send without a signature."""
-    state = _remembered(TWO, proven=True)
-    com, org = TWO.domains
-    half = tuple(replace(k, proven_on=(MX1,)) for k in state.keys)
-
-    assert planning.live_everywhere(TWO, com, state.keys)
-    assert not planning.live_everywhere(TWO, com, half)
-    assert planning.live_everywhere(TWO, org, half)
-
-
 @pytest.mark.parametrize("stage", [KeyStage.REVOKED, KeyStage.REMOVED])
 def test_a_key_that_was_given_up_is_replaced(stage: KeyStage) -> None:
     """A domain without a usable key of a declared kind gets a new one, under a selector that was never used."""
@@ -243,7 +233,7 @@ def test_a_key_stays_while_its_algorithm_is_switched_off_and_serves_when_it_is_o
     for stack in (off, STACK):
         assert planning.missing_keys(stack, state.keys) == ()
         assert planning.unproven(stack, stack.host(MX1), state.keys) == ()
-        assert planning.live_everywhere(stack, stack.domains[0], state.keys)
+        assert live_everywhere(stack, stack.domains[0], state.keys)
 
 
 def test_a_certificate_is_planned_with_the_reason() -> None:

@@ -1,12 +1,17 @@
-"""MX points at hosts that work, and a domain is never left without one."""
+"""What zones say of hosts holds: MX points at hosts that work, and DMARC is strict once all of them sign."""
+
+from datetime import UTC, datetime
 
 from sendwright.dns.plan import Changes, Create, Delete
 from sendwright.plan import Stage
-from sendwright.pointing import points_at_working, possible
-from sendwright.stack import Domain, Host, Stack
+from sendwright.pointing import may_tighten, points_at_working, possible
+from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
+from sendwright.state.model import DkimKey, KeyStage
 
 MX1, MX2 = "mx1.example.com", "mx2.example.com"
 OURS = Create("example.com", "MX", 3600, f"10 {MX1}.", "why", Stage.HOSTS)
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+DMARC = Create("_dmarc.example.com", "TXT", 3600, '"v=DMARC1; p=reject"', "why", Stage.SWITCH)
 FOREIGN = Delete("example.com", "MX", "replace_mx", Stage.HOSTS, "5 mail.elsewhere.example.")
 
 
@@ -41,3 +46,29 @@ def test_other_records_are_planned_whatever_the_hosts() -> None:
     spf = Create("example.com", "TXT", 3600, '"v=spf1 -all"', "why", Stage.EXPAND)
 
     assert possible(STACK, Changes("example.com", (spf, OURS)), ()).writes == (spf,)
+
+
+def _keys(*proven_on: str) -> list[DkimKey]:
+    return [
+        DkimKey("example.com", f"{a}1", a, "AAAA", "0" * 64, NOW, KeyStage.SIGNING, None, proven_on)
+        for a in DkimAlgorithm
+    ]
+
+
+def test_dmarc_is_tightened_only_once_the_domain_is_live_on_every_host() -> None:
+    """While one host of the domain could still send without a signature, strictness would cost its mail."""
+    assert may_tighten(STACK, DMARC, _keys(MX1, MX2), ())
+    assert not may_tighten(STACK, DMARC, _keys(MX1), ())
+    assert not may_tighten(STACK, DMARC, _keys(MX1, MX2)[:1], ())
+
+
+def test_dmarc_is_not_tightened_while_a_host_of_the_domain_is_in_trouble() -> None:
+    """Its keys were proven once; whether it signs today, nobody could see."""
+    assert not may_tighten(STACK, DMARC, _keys(MX1, MX2), {MX2})
+
+
+def test_hosts_of_other_domains_have_no_say() -> None:
+    """A domain that only mx1 sends for waits for mx1 alone."""
+    own = Domain.model_validate({"name": "example.com", "dns": "main", "hosts": [MX1]})
+
+    assert may_tighten(Stack(hosts=STACK.hosts, domains=(own,)), DMARC, _keys(MX1), {MX2})
