@@ -4,10 +4,9 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -92,7 +91,7 @@ def logins() -> dict[str, Credential]:
 
 
 # How many first provisions the tests of a session begin on hosts that have their packages already.
-_BARE = 14
+_BARE = 12
 # Hands a message over at the controller's place, where names resolve.
 _SUBMIT = """
 import json, sys
@@ -104,21 +103,31 @@ submit(host, port, chain, who, recipient, message(who.address, recipient, subjec
 """
 
 
-def bare_stack(number: int, domains: Mapping[str, Any], settings: Mapping[str, Any]) -> Stack:
-    """Return the stack of one bare host and its domains."""
-    host = {"egress": [{"public": f"203.0.113.{100 + number}"}], **settings}
+def bare_stack(number: int) -> Stack:
+    """Return the stack of one bare host and its domain."""
+    host = {"egress": [{"public": f"203.0.113.{100 + number}"}]}
     server = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "any", "secret": {"env": "ANY"}}}
-    declared = {name: {"dns": "main", **more} for name, more in domains.items()}
-    return inventory.parse([(f"mx.d{number}.example", host)], {"dns": {"main": server}, "domains": declared}, "a test")
+    data = {"dns": {"main": server}, "domains": {f"d{number}.example": {"dns": "main"}}}
+    return inventory.parse([(f"mx.d{number}.example", host)], data, "a test")
+
+
+def declare(lab: Lab, number: int) -> World:
+    """Write the inventory of a bare host, with one login that may send as its domain."""
+    stack = bare_stack(number)
+    world = world_in(lab, stack, stack.domains[0].name)
+    credentials.add(world.folder, "login", (stack.domains[0].name,), PASSWORD)
+    return world
 
 
 @pytest.fixture(scope="session")
 def bare_lab(lab_machine: None) -> Iterator[Lab]:  # noqa: ARG001 - requested for its verdict
-    """Hosts with all packages installed, but nothing configured and no daemon running: what a first provision takes."""
-    stacks = [bare_stack(number, {f"d{number}.example": {}}, {}) for number in range(_BARE)]
+    """Hosts that have all packages, but nothing configured and no daemon running; the last one has not even those."""
+    stacks = [bare_stack(number) for number in range(_BARE + 1)]
     services = planning.services(stacks[0], stacks[0].hosts[0], Release.BOOKWORM, State())
     key = installed.ensure(12, (package for service in services for package in service.packages), print)
-    hosts = tuple(HostSpec(s.hosts[0].name, (str(s.hosts[0].addresses[0]),), snapshot=key) for s in stacks)
+    snapshots = (*((key,) * _BARE), None)
+    found = [(stack.hosts[0], snapshot) for stack, snapshot in zip(stacks, snapshots, strict=True)]
+    hosts = tuple(HostSpec(host.name, (str(host.addresses[0]),), snapshot=snapshot) for host, snapshot in found)
     zones = tuple(ZoneSpec(name) for s in stacks for name in (s.domains[0].name, f"more-{s.domains[0].name}"))
     lab = Lab.up(LabSpec(f"bare-{os.getpid()}", hosts, zones), print)
     try:
@@ -133,20 +142,19 @@ def _numbers() -> Iterator[int]:
 
 
 @pytest.fixture
-def bare(bare_lab: Lab, _numbers: Iterator[int]) -> Callable[..., World]:
-    """Return the inventory of a host that no test has touched yet; its one login may send as its domain.
+def bare(bare_lab: Lab, _numbers: Iterator[int]) -> Callable[[], World]:
+    """Return what makes the inventory of a host that no test has touched yet; its one login may send as its domain.
 
-    Takes settings of the host. Its domain is that of its name; a zone ``more-…`` of another one is there, too.
+    The domain is that of the host's name; a zone ``more-…`` of another one is there, too.
     """
 
-    def world(**settings: object) -> World:
-        number = next(_numbers)
-        domain = f"d{number}.example"
-        made = world_in(bare_lab, bare_stack(number, {domain: {}}, settings), domain)
-        credentials.add(made.folder, "login", (domain,), PASSWORD)
-        return made
+    return lambda: declare(bare_lab, next(_numbers))
 
-    return world
+
+@pytest.fixture
+def without_packages(bare_lab: Lab) -> World:
+    """The inventory of a host as Debian's installer leaves it; there is one in a session."""
+    return declare(bare_lab, _BARE)
 
 
 @pytest.fixture(scope="session")

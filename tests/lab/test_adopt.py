@@ -25,7 +25,7 @@ def is_kept(host: LabHost, world: World) -> bool:
     return "before@" in queue or any(b"from before" in received.raw for received in world.lab.inbox.messages())
 
 
-def test_a_living_mail_server_is_taken_over_only_when_the_inventory_says_so(bare: Callable[..., World]) -> None:
+def test_a_living_mail_server_is_taken_over_only_when_the_inventory_says_so(bare: Callable[[], World]) -> None:
     """Debian's Postfix with a message in its queue: named and left alone, then adopted without losing anything."""
     world = bare()
     host = world.lab.host(world.declared.stack.hosts[0].name)

@@ -17,7 +17,7 @@ PASSWORD = "correct-horse-battery-staple"
 
 
 def test_a_new_domain_waits_while_the_old_one_goes_on_sending(
-    bare: Callable[..., World], send: Callable[..., object]
+    bare: Callable[[], World], send: Callable[..., object]
 ) -> None:
     """Until it is proven its mail is deferred, never refused and never unsigned; then it is sent as the old one's."""
     world = bare()
@@ -29,17 +29,16 @@ def test_a_new_domain_waits_while_the_old_one_goes_on_sending(
     credentials.add(world.folder, "new", (f"more-{domain}",), PASSWORD)
 
     world.lab.hold_secondary()
+    command = world.lab.command([sys.executable, "-m", "sendwright", "provision", str(world.folder), "--yes"])
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        command = world.lab.command([sys.executable, "-m", "sendwright", "provision", str(world.folder), "--yes"])
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        waits = any("waiting: " in line for line in process.stderr)
+        waits = any("waiting: " in line for line in process.stderr or ())
         of_old = send(world, name, old)
         with pytest.raises(LabError) as deferred:
             send(world, name, new)
     finally:
         world.lab.release_secondary()
-    said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=120)[1]
 
     assert waits
     assert str(of_old).count("pass") == 4

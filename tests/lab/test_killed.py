@@ -125,16 +125,14 @@ def assert_finished(world: World, send: Callable[..., object], before: State, pu
     "moment",
     [
         pytest.param(a_key_is_written, id="while keys are persisted"),
-        pytest.param(line("keys and certificates are in the state folder"), id="between persisting and publishing"),
         pytest.param(a_record_is_published, id="while records are published"),
         pytest.param(line("opendkim: write its files"), id="while the host converges"),
         pytest.param(line("waiting: "), id="while waiting"),
-        pytest.param(line("every key is proven"), id="between proving and switching"),
         pytest.param(line("postfix: write its files", 2), id="while submission opens"),
     ],
 )
 def test_a_first_provision_that_was_killed_is_finished_by_running_again(
-    bare: Callable[..., World], send: Callable[..., object], moment: Moment
+    bare: Callable[[], World], send: Callable[..., object], moment: Moment
 ) -> None:
     """Nobody that the controller had started lives on; keys that were persisted or published stay what they were."""
     world = bare()
@@ -144,18 +142,33 @@ def test_a_first_provision_that_was_killed_is_finished_by_running_again(
     assert_finished(world, send, before, published)
 
 
-def test_a_first_provision_may_be_killed_again_and_again(
-    bare: Callable[..., World], send: Callable[..., object]
+def test_apt_outlives_the_controller_and_the_next_run_waits_for_it(
+    without_packages: World, send: Callable[..., object]
 ) -> None:
-    """Each run comes further than the one before it, and the last one is done."""
+    """Killed while packages are unpacked: no daemon starts with package defaults, and no package is left half-done."""
+    host = without_packages.lab.host(without_packages.declared.stack.hosts[0].name)
+    killed_at(without_packages, lambda _: (host.root / "var/lib/dpkg/info/postfix.list").exists())
+    before, published = remembered(without_packages), published_keys(without_packages)
+
+    assert_finished(without_packages, send, before, published)
+    assert host.run(["dpkg", "--audit"]).stdout == ""
+    assert not (host.root / "usr/sbin/policy-rc.d").exists()
+
+
+def test_a_first_provision_may_be_killed_again_and_again(
+    bare: Callable[[], World], send: Callable[..., object]
+) -> None:
+    """Between any two stages, and in the longest ones: each run comes further than the last, until one is done."""
     world = bare()
     moments = (
-        line("looked at the zones"),
+        line("looked at the hosts and zones"),
+        line("keys and certificates are in the state folder"),
         line("DNS holds what mail relies on"),
         line("unbound: restart"),
-        line("postfix: note what it loaded"),
+        line("postfix: validate"),
         line("converges: "),
         line("served by every name server"),
+        line("every key is proven"),
         line("opendkim: reload"),
     )
     for moment in moments:

@@ -50,7 +50,7 @@ def test_the_stock_command_heals_hosts_and_leaves_the_users_known_hosts_alone(wo
     done = stock(world)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert world.sendwright("plan", str(world.folder)).stdout == "no changes\n"
+    assert world.provision().stdout == "no changes\n"
     assert known_by_the_user() == before
 
 
@@ -58,7 +58,7 @@ def test_the_stock_command_heals_hosts_and_leaves_the_users_known_hosts_alone(wo
     ("stage", "expected"), [(KeyStage.PUBLISHED, {25}), (KeyStage.SIGNING, {25, 465, 587})], ids=["closed", "open"]
 )
 def test_the_stock_command_takes_a_bare_host_as_far_as_the_state_says(
-    bare: Callable[..., World], stage: KeyStage, expected: set[int]
+    bare: Callable[[], World], stage: KeyStage, expected: set[int]
 ) -> None:
     """Submission is open only where the keys are remembered as proven: it cannot prove them itself."""
     world = bare()
@@ -77,7 +77,7 @@ def test_the_stock_command_takes_a_bare_host_as_far_as_the_state_says(
     assert ports(host) == expected
 
 
-def test_the_stock_command_needs_the_keys(bare: Callable[..., World]) -> None:
+def test_the_stock_command_needs_the_keys(bare: Callable[[], World]) -> None:
     """Without a state it says what to run first, and changes nothing."""
     world = bare()
     name = world.declared.stack.hosts[0].name
