@@ -15,6 +15,7 @@ import click
 
 from sendwright import credentials, inventory
 from sendwright.errors import LabError, SendwrightError
+from sendwright.interrupts import hear_one
 from sendwright.inventory import Inventory
 from sendwright.judges import Verdict, judge, signatures
 from sendwright.lab.lab import Lab
@@ -183,8 +184,12 @@ def _kept(mail: Path, mark: bytes) -> bytes | None:
 
 def main(name: str, folder: str, form: str) -> int:
     """Prove an inventory in the lab of that name, print the report, and return the exit code."""
-    with click.Context(click.Command("prove"), color=wanted()):
-        return _main(name, folder, form)
+    hear_one()
+    try:
+        with click.Context(click.Command("prove"), color=wanted()):
+            return _main(name, folder, form)
+    except KeyboardInterrupt:
+        return 1  # `rehearse` hears it too, and says so
 
 
 def _main(name: str, folder: str, form: str) -> int:

@@ -1,6 +1,7 @@
 """A first inventory folder, commented for people; ``inventories/example`` is what this writes for example.com."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from string import Template
 
@@ -71,9 +72,7 @@ def scaffold(
     domain, host = _name(domain, "domain"), _name(host, "host")
     if host != domain and not host.endswith("." + domain):
         raise UsageError(f"the host {host} does not lie in {domain}.", f"Name it mx1.{domain}, for example.")
-    egress = ", ".join(f'{{"public": "{_address(address)}"}}' for address in addresses)
-    if not egress:
-        raise UsageError("the host has no address.", "Give at least the IPv4 address that it sends from.")
+    egress = ", ".join(f'{{"public": "{address}"}}' for address in _egress(addresses))
     files = {
         folder / "inventory.py": _INVENTORY.substitute(host=host, egress=egress),
         folder / "group_data" / "all.py": _ALL.substitute(domain=domain, server=_address(server)),
@@ -98,8 +97,23 @@ def _name(text: str, what: str) -> str:
         raise UsageError(f"“{plain(text)}” is no {what} name: {error}.") from None
 
 
-def _address(text: str) -> str:
+def _egress(texts: Sequence[str]) -> list[IPv4Address | IPv6Address]:
+    """Return the addresses if an inventory takes them; UsageError."""
+    addresses = [_address(text, names.public_address) for text in texts]
+    if not addresses:
+        raise UsageError("the host has no address.", "Give at least the IPv4 address that it sends from.")
+    versions = [address.version for address in addresses]
+    if len(set(versions)) < len(versions):
+        raise UsageError(
+            "a host sends from one IPv4 and one IPv6 address at most.", "Postfix binds one address a family."
+        )
+    return addresses
+
+
+def _address(
+    text: str, fit: Callable[[IPv4Address | IPv6Address], IPv4Address | IPv6Address] = lambda address: address
+) -> IPv4Address | IPv6Address:
     try:
-        return str(names.ip_address(text))
+        return fit(names.ip_address(text))
     except ValueError as error:
         raise UsageError(f"“{plain(text)}”: {error}.") from None

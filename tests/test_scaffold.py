@@ -60,3 +60,22 @@ def test_only_names_and_addresses_are_written_into_python(
         scaffold(tmp_path, domain, host, addresses)
 
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "why"),
+    [
+        (["203.0.113.10", "203.0.113.11"], "one IPv4 and one IPv6"),
+        (["2001:db8::1", "2001:db8::2"], "one IPv4 and one IPv6"),
+        (["127.0.0.1"], "receivers can see"),
+        (["::"], "receivers can see"),
+    ],
+)
+def test_addresses_that_an_inventory_refuses_are_refused_at_once(
+    tmp_path: Path, addresses: list[str], why: str
+) -> None:
+    """Nobody is told that a folder is ready which the next command refuses."""
+    with pytest.raises(UsageError, match=why):
+        scaffold(tmp_path, "example.com", "mx1.example.com", addresses)
+
+    assert [*tmp_path.iterdir()] == []

@@ -11,6 +11,7 @@ import click
 from sendwright import __version__
 from sendwright.cli.options import FORM
 from sendwright.errors import SendwrightError, refused_by_system
+from sendwright.interrupts import hear_one
 
 # name -> (module, one line): the help must not import the modules.
 _VERBS = {
@@ -64,6 +65,7 @@ def main(args: list[str] | None = None) -> None:
     # Nearly all that a run allocates is imported code, which stays: looking through it for garbage as often as Python
     # does, and once more at the end, would take a fifth of the time of a run that changes nothing.
     gc.set_threshold(50_000)
+    hear_one()
     try:
         sys.exit(_run(args))
     finally:

@@ -67,8 +67,8 @@ def command(namespace: str, argv: Sequence[str]) -> list[str]:
     """
     resolver = _RESOLVERS / namespace / "resolv.conf"
     enter = ["nsenter", f"--net={FOLDER / namespace}", "unshare", "--mount", "--propagation=slave"]
-    bind = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
-    return [*enter, "sh", "-c", bind, str(resolver), *argv]
+    bind = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
+    return [*enter, "sh", "-c", bind, "sendwright", str(resolver), *argv]
 
 
 @contextmanager

@@ -72,6 +72,7 @@ def test_a_lab_is_kept_found_used_and_taken_down_by_its_name(twice: Path) -> Non
     shell = run("lab", "ssh", HOST, "--lab", twice.name, given="hostname\n")
     wrong = run("lab", "ssh", "mx9.example.com", "--lab", twice.name)
     inside = run("lab", "exec", twice.name, "--", "cat", "/etc/resolv.conf")
+    missing = run("lab", "exec", twice.name, "--", "no-such-program")
     gone = run("lab", "down", twice.name)
     again = run("lab", "down", twice.name)
 
@@ -84,6 +85,9 @@ def test_a_lab_is_kept_found_used_and_taken_down_by_its_name(twice: Path) -> Non
     assert wrong.returncode == 1
     assert f"Hosts: {HOST}" in wrong.stderr
     assert "198.18.0.53" in inside.stdout
+    assert missing.returncode == 127
+    assert "no-such-program: not found" in missing.stderr
+    assert "resolv.conf" not in missing.stderr
     assert gone.returncode == 0
     assert again.returncode == 1
     assert f"there is no lab {twice.name}" in again.stderr
