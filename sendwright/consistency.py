@@ -37,6 +37,7 @@ def problems(draft: Draft) -> tuple[Problem, ...]:
         *_twice("domains", draft.domain_names),
         *_shared_addresses(draft),
         *_uncovered(draft),
+        *_unsigned_bounces(draft),
         *_rehearsed_outside(draft),
         *(problem for domain in draft.domains for problem in _of_domain(domain, draft)),
     )
@@ -66,6 +67,16 @@ def _uncovered(draft: Draft) -> Iterator[Problem]:
             # We publish its A, AAAA and SPF records, and sign its bounces.
             allowed = f"domains: {', '.join(map(plain, draft.domain_names)) or 'none'}"
             yield Problem(place("hosts", host.name), "lies in no declared domain", allowed)
+
+
+def _unsigned_bounces(draft: Draft) -> Iterator[Problem]:
+    for host in draft.hosts:
+        above = max((d for d in draft.domain_names if _within(host.name, d)), key=len, default=None)
+        domain = next((d for d in draft.domains if d.name == above), None)
+        if domain and domain.hosts and host.name not in domain.hosts and set(domain.hosts) <= set(draft.host_names):
+            # Only keys that lie on a host can sign there.
+            what = f"{host.name} lies in it and does not send for it: bounces from there would leave unsigned"
+            yield Problem(place("domains", domain.name, "hosts"), what, "add it, or leave hosts out for all of them")
 
 
 def _rehearsed_outside(draft: Draft) -> Iterator[Problem]:

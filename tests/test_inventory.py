@@ -151,6 +151,21 @@ def test_parts_that_contradict_each_other_are_found_even_beside_other_mistakes(
         assert words in found[0]
 
 
+def test_a_host_sends_for_the_domain_that_it_lies_in() -> None:
+    """Its bounces come from its own name: without a key of the domain above it they would leave unsigned."""
+    hosts = [("mx1.example.com", HOST), ("mx2.example.com", {"egress": [{"public": "203.0.113.11"}]})]
+    own = {**DOMAIN, "hosts": ["mx2.example.com"]}
+    data = {"dns": {"main": PROVIDER}, "domains": {"example.com": own, "example.org": DOMAIN}}
+
+    with pytest.raises(InventoryError) as refused:
+        inventory.parse(hosts, data, "x")
+    nearer = inventory.parse(hosts, {**data, "domains": {"example.com": own, "mx1.example.com": DOMAIN}}, "x")
+
+    assert [p.place for p in refused.value.problems] == ["domains › example.com › hosts"]
+    assert "mx1.example.com" in str(refused.value)
+    assert nearer.covering("mx1.example.com") == nearer.domain("mx1.example.com")
+
+
 def test_two_hosts_may_not_share_a_name_or_an_address() -> None:
     """Each host sends from its own address under its own name."""
     data = {"dns": {"main": PROVIDER}, "domains": {"example.com": DOMAIN}}

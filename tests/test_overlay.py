@@ -80,7 +80,9 @@ def host(draw: st.DrawFn, name: str, number: int) -> Host:
 @st.composite
 def domain(draw: st.DrawFn, name: str, hosts: tuple[str, ...]) -> Domain:
     """Draw a domain with settings that differ from the defaults, or do not."""
-    some = st.lists(st.sampled_from(hosts), min_size=1, unique=True)
+    # Those that lie in it send for it: it is their bounces' domain.
+    own = {n for n in hosts if n.endswith(f".{name}")}
+    some = st.lists(st.sampled_from(hosts), min_size=1, unique=True).map(lambda names: sorted({*names, *own}))
     settings = {
         "hosts": draw(st.none() | some),
         "dkim": draw(st.sampled_from([{}, {"algorithms": ["rsa"]}, {"rsa_bits": 3072}])),

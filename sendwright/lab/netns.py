@@ -20,6 +20,9 @@ FOLDER = Path("/run/netns")
 _RESOLVERS = Path("/etc/netns")
 _DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
 _SETTINGS = Path("/proc/sys/net")
+# Sockets of this machine's services that look up names for the C library, whatever resolv.conf says: they lie in the
+# file system, so a network namespace does not part us from them, and what they ask leaves by the real network.
+_NAME_SERVICES = ("/run/systemd/resolve/io.systemd.Resolve", "/run/nscd/socket", "/run/avahi-daemon/socket")
 _CLONE_NEWNET = 0x40000000
 
 
@@ -61,13 +64,14 @@ def names(prefix: str) -> list[str]:
 
 
 def command(namespace: str, argv: Sequence[str]) -> list[str]:
-    """Return the command line that runs ``argv`` in a namespace, with the lab's resolver in its resolv.conf.
+    """Return the command line that runs ``argv`` in a namespace, where names are looked up by the lab's resolver only.
 
     `ip netns exec` would also mount a new /sys, and the lab's control groups would be out of sight.
     """
     resolver = _RESOLVERS / namespace / "resolv.conf"
     enter = ["nsenter", f"--net={FOLDER / namespace}", "unshare", "--mount", "--propagation=slave"]
-    bind = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
+    hide = f"for s in {' '.join(_NAME_SERVICES)}; do [ ! -S $s ] || mount --bind /dev/null $s || exit 1; done"
+    bind = f'{hide}; mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
     return [*enter, "sh", "-c", bind, "sendwright", str(resolver), *argv]
 
 

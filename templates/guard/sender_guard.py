@@ -35,6 +35,9 @@ _BETWEEN_ENCODED = re.compile(r"(?<=\?=)[ \t]+(?==\?)")  # white space that is n
 _CHARSETS = re.compile(
     r"us-ascii|utf-8|iso-8859-\d{1,2}|windows-125\d|koi8-[ru]|iso-2022-jp|shift_jis|euc-(jp|kr)|gb(2312|k|18030)|big5"
 )
+# Addresses that sendwright proves its keys under (sendwright.signing.probe_address): each is signed by its own key,
+# though that is not proven yet, or not in use any more. Probes never come by submission.
+_PROBES = "sendwright-probe+"
 _LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, without its brackets
 _JOINERS = "\u200c\u200d"  # scripts and emoji need them, and they cannot hide an @
 _LONGEST = 4000  # characters of a From or Sender field: a hundred mailboxes, and a bound on the work
@@ -107,6 +110,8 @@ def _authors(from_fields: Sequence[str], sender_fields: Sequence[str], allowed: 
 
 def _judge(login: str, spoken: Sequence[str], allowed: Allowed) -> Refusal | None:
     for address in spoken:
+        if address.startswith(_PROBES):
+            return Refusal("550", "5.7.1", f"Refused: nobody sends as {address}: it is kept for probes of keys.")
         if not _covers(allowed.now | allowed.later, address):
             return Refusal("550", "5.7.1", f"Refused: {login} may not send as {address}.")
     for address in spoken:
@@ -163,6 +168,9 @@ def _mailbox(name: str, words: list[tuple[str, str]], address: str, allowed: All
         address = words[0][1]
     elif words:
         _check_display(name, words, allowed)
+    if "=?" in address or "?=" in address:
+        # RFC 2047 section 5 forbids it; many programs decode it all the same, and then show what is inside.
+        raise Malformed(f"the {name} field has an encoded word in an address")
     if not _ADDRESS.fullmatch(address) or len(address) > _LONGEST_ADDRESS:
         raise Malformed(f"the {name} field holds something that is not an address")
     return address.lower()

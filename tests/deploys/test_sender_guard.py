@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from datetime import UTC, datetime
 from email import policy
 from email.headerregistry import Group
 from email.parser import Parser
@@ -13,6 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sendwright.deploys.render import TEMPLATES
+from sendwright.signing import probe_address
+from sendwright.stack import DkimAlgorithm
+from sendwright.state.model import DkimKey
 
 
 def _load() -> ModuleType:
@@ -161,6 +165,9 @@ def test_another_ones_address_is_refused_for_good(value: str) -> None:
         "=?utf-8?x?x?= <a@mine.example>",
         "=?utf-8*en?q?x?= <a@mine.example>",
         "=?utf-8?q?a=40mine=2Eexample?=",
+        "=?utf-8?q?b=40bank.example?=@mine.example",
+        "=?utf-8?b?YkBiYW5rLmV4YW1wbGUA?=@mine.example",
+        "Anna <=?utf-8?q?b=40bank.example=20?=@mine.example>",
         "A" * 5000 + " <a@mine.example>",
         ", ".join(["a@mine.example"] * 400),
     ],
@@ -199,6 +206,16 @@ def test_the_null_sender_passes_because_it_names_nobody() -> None:
     """Read receipts use it (RFC 8098 section 2.1); the header is checked all the same."""
     assert decide("a@mine.example", envelope="") is None
     assert decide("a@bank.example", envelope="").code == "550"
+
+
+@pytest.mark.parametrize("value", ["{}", "Anna <{}>", "a@mine.example, {}", "{}, a@mine.example"])
+def test_nobody_sends_as_the_address_under_which_a_key_is_probed(value: str) -> None:
+    """Its signature would be that of a key which is not proven yet, or not in use any more."""
+    key = DkimKey("mine.example", "r202611", DkimAlgorithm.RSA, "AAAA", "0" * 64, datetime.now(UTC))
+    for address in (probe_address(key), probe_address(key).replace("sendwright-probe", "Sendwright-PROBE")):
+        assert decide(value.format(address)).code == "550"
+        assert decide("a@mine.example", sender=(address,)).code == "550"
+        assert decide("a@mine.example", envelope=address).code == "550"
 
 
 def test_a_domain_that_is_not_live_yet_is_refused_for_now_only() -> None:

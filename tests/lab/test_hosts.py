@@ -1,7 +1,10 @@
 """The hosts of a lab are real Debian machines under their real names, and nothing leaves."""
 
 import errno
+import shutil
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +47,25 @@ def test_the_fingerprint_is_known_before_first_contact(lab: Lab) -> None:
     shown = host.run(["ssh-keygen", "-lf", "/etc/ssh/ssh_host_ed25519_key.pub"]).stdout
 
     assert host.fingerprint in shown.split()
+
+
+def test_names_are_not_looked_up_by_services_of_this_machine(lab: Lab) -> None:
+    """A socket in the file system leads out of a network namespace: nscd would ask the real network."""
+    socket_file = Path("/run/nscd/socket")
+    if socket_file.parent.exists():
+        pytest.skip("this machine has an nscd of its own")
+    ask = f"import socket; print(socket.socket(socket.AF_UNIX).connect_ex({str(socket_file)!r}))"
+    socket_file.parent.mkdir()
+    try:
+        with socket.socket(socket.AF_UNIX) as service:
+            service.bind(str(socket_file))
+            service.listen()
+
+            found = lab.run([sys.executable, "-c", ask]).stdout
+
+        assert int(found) == errno.ECONNREFUSED
+    finally:
+        shutil.rmtree(socket_file.parent)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "9.9.9.9", "2001:db8:ffff::1"])

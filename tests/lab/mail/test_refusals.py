@@ -50,6 +50,7 @@ OTHERS = pytest.mark.parametrize(
         ("alice", "From", "ceo@inbox.example"),
         ("alice", "From", "alice@example.com, bob@example.org"),
         ("alice", "From", '"bob@example.org" <alice@example.com>'),
+        ("alice", "From", "sendwright-probe+r202611@example.com"),
         ("alice", "Sender", "bob@example.org"),
         ("bob", "From", "carol@example.org"),
         ("bob", "From", "bob@example.com"),
