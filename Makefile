@@ -24,7 +24,7 @@ check: $(STAMP) ## format, lint, types: seconds
 	$(VENV)/bin/mypy
 
 test-unit: $(STAMP) ## tests without root and without a lab: under a minute
-	$(VENV)/bin/pytest -q -m 'not lab'
+	$(VENV)/bin/pytest -q -n 2 -m 'not lab'
 
 test: check lab-tools ## everything, the lab included
 	$(VENV)/bin/pytest -q

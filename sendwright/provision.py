@@ -82,7 +82,7 @@ def provision(declared: Inventory, settings: Settings, progress: Progress, appro
         run.converge()
         run.point()
         waiting = run.prove(wait=settings.wait)
-        run.switch()
+        waiting += run.switch(wait=settings.wait)
         waiting += run.withdraw()
         return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
 

@@ -203,11 +203,14 @@ class Zones:
                     name, "its records changed while the plan was being read; nothing was written.", "Run it again."
                 )
 
-    def publish(self, folder: StateFolder, stage: Stage, allowed: Callable[[Write], bool] = lambda _: True) -> None:
-        """Apply the writes of a stage that are allowed by now, zone by zone.
+    def publish(
+        self, folder: StateFolder, stage: Stage, allowed: Callable[[Write], bool] = lambda _: True
+    ) -> tuple[Target, ...]:
+        """Apply the writes of a stage that are allowed by now, zone by zone; return the values that servers get.
 
         Claims are remembered before each apply, so that a run that dies in between knows what is its own.
         """
+        written: list[Target] = []
         for zone in self.found.values():
             if not isinstance(self.errors.get(zone.name), ForeignRecord | None):
                 continue
@@ -220,6 +223,9 @@ class Zones:
                 folder.release(releases_of(chosen, folder.load().claims))
             except DnsError as error:
                 self.errors[zone.name] = error
+                continue
+            written += [Target(zone.name, w.name, w.type, w.value) for w in chosen.writes if not isinstance(w, Delete)]
+        return tuple(written)
 
     def world(self, zones: Collection[str], ask: Ask, resolver: str) -> World:
         """Find out who serves each of these zones; one that nobody is known to serve is given up."""

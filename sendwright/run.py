@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
+from sendwright.dns.freshness import Timing
 from sendwright.dns.plan import Write
 from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import ForeignRecord, HostError, PassphraseError, PreflightFailed, SendwrightError, StateError
@@ -131,12 +132,23 @@ class Run:
             self.zones.not_served(fresh)
         return tuple(map(str, fresh.waiting))
 
-    def switch(self) -> None:
-        """Stage 5: proven keys sign and submission opens; then records that point at a service that now works."""
+    def switch(self, *, wait: bool) -> tuple[str, ...]:
+        """Stage 5: proven keys sign and submission opens, then policies tighten; return what is not served yet."""
         self._observe(self._state)
         self.converge()
         self._look_at_zones()
-        self.zones.publish(self.folder, Stage.SWITCH, self._is_live)
+        written = self.zones.publish(self.folder, Stage.SWITCH, self._is_live)
+        if not written:
+            return ()
+        world = self.zones.world({t.zone for t in written}, query, system_resolver())
+        # Served is enough: what caches hold of a looser policy, or of none, lets no mail of ours fail.
+        known = {t: Timing() for t in written if t.zone in world.servers}
+        with self._progress.step("tightened policies are served"):
+            published = proving.Published(world, known, {}, timedelta())
+            served = proving.until_fresh(published, self._progress.note, stay=wait)
+        if wait:
+            self.zones.not_served(served)
+        return tuple(map(str, served.waiting))
 
     def withdraw(self) -> tuple[str, ...]:
         """Stage 6: withdraw what is ours and no longer declared; return what zones still lack, and what it waits for.
