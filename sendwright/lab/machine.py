@@ -15,6 +15,7 @@ from sendwright.lab import commands, mounts, netns, processes
 
 # Nothing of the controller's environment gets in: it may hold production secrets.
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+_LOOKS = 20
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,19 @@ class Machine:
     @property
     def leader(self) -> processes.Process | None:
         """The machine's first process, its systemd; None while it does not run."""
-        for pid in processes.members(self.group) if self.group.exists() else ():
-            if processes.number_inside(pid) == 1:
-                return processes.identify(pid)
+        for _ in range(_LOOKS):
+            members = self._members()
+            for pid in members:
+                if processes.number_inside(pid) == 1:
+                    return processes.identify(pid)
+            if not members:
+                break
+            # While it boots, systemd moves to a group of its own, and may be in neither when we look.
+            time.sleep(0.01)
         return None
+
+    def _members(self) -> list[int]:
+        return processes.members(self.group) if self.group.exists() else []
 
     def mount(self, lower: Sequence[Path]) -> None:
         """Mount the machine's file system over the folders ``lower``, uppermost first; plug its cable in."""
@@ -94,7 +104,7 @@ class Machine:
         while time.monotonic() < deadline:
             if self.greets(port, greeting):
                 return
-            running = self.leader is not None
+            running = bool(self._members())
             if started and not running:
                 raise LabError(f"{self.name} stopped while it booted.", self._console())
             started = started or running
