@@ -66,6 +66,10 @@ def _problem(
 ) -> Problem | None:
     kind, loc, value = details["type"], details["loc"], details["input"]
     at, written = _written(loc, data)
+    if kind == "invalid_key":  # pydantic gives its place as text, whatever it is
+        shown = where(at[:-1])
+        what = "the name of a setting must be text"
+        return Problem(place(*shown), f"{plain(str(loc[-1]))}: {what}") if shown is not None else None
     if kind == "too_short" and value:
         return None  # an echo: the list is only "empty" because each of its items has a mistake of its own
     if kind != "missing" and not written:

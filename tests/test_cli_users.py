@@ -78,6 +78,18 @@ def test_a_password_is_shown_once_and_its_hash_alone_is_kept(folder: Path) -> No
     assert b"argon2" not in listed.stdout + listed.stderr
 
 
+@pytest.mark.parametrize("stdout", [">/dev/full", ">&-", "| true"])
+def test_a_password_that_nobody_saw_is_no_credential(folder: Path, stdout: str) -> None:
+    """It could never be learned again: the login is taken back, so that the next try is as the first."""
+    script = f'{{ sleep 0.1; "$0" -m sendwright users add "$1" app --send-as example.com; echo $? >&2; }} {stdout}'
+
+    done = subprocess.run(["sh", "-c", script, sys.executable, str(folder)], capture_output=True, check=False)
+
+    assert b"nobody was added" in done.stderr
+    assert done.stderr.strip().endswith(b"1")
+    assert kept(folder) == []
+
+
 def test_a_given_password_is_never_repeated(folder: Path) -> None:
     """It comes by standard input, so that it is in no process list; nothing prints it."""
     done = run(

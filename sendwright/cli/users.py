@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from sendwright.cli import options
+from sendwright.errors import SendwrightError
 
 
 @click.group("users")
@@ -25,8 +26,26 @@ def add(inventory: Path, login: str, send_as: tuple[str, ...], *, password_stdin
     password = credentials.given_password(sys.stdin.buffer) if password_stdin else None
     shown = credentials.add(inventory, login, send_as, password)
     if shown:
-        click.echo(shown)
+        _show(shown, inventory, login)
     click.echo(f"{login} is in the state folder; `sendwright provision` brings it to the hosts.", err=True)
+
+
+def _show(password: str, inventory: Path, login: str) -> None:
+    """Print a password, or take its login back: nobody could ever learn it, and `add` would be refused."""
+    from sendwright import credentials
+
+    try:
+        _write(password)
+    except OSError as error:
+        credentials.remove(inventory, login)
+        what = f"the password could not be shown ({error.strerror or error}); nobody was added."
+        raise SendwrightError(what, "Give it somewhere to go, or choose one with --password-stdin.") from None
+
+
+def _write(line: str) -> None:
+    if sys.stdout is None:  # click would say nothing, and nothing about it
+        raise OSError("standard output is closed")
+    click.echo(line)
 
 
 @command.command("list")

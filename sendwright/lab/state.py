@@ -121,7 +121,10 @@ def load(name: str) -> State | None:
 def names() -> list[str]:
     """List the labs of which anything is left; of one that lost its power, that is its disks."""
     folders = [folder for folder in (FOLDER, images.cache() / "machines") if folder.exists()]
-    return sorted({entry.name for folder in folders for entry in folder.iterdir() if entry.is_dir()})
+    try:
+        return sorted({entry.name for folder in folders for entry in folder.iterdir() if entry.is_dir()})
+    except PermissionError:
+        raise LabError("the labs of this machine are root's.", "Run this as root.") from None
 
 
 def _write(file: Path, text: str) -> None:
