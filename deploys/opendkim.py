@@ -55,7 +55,7 @@ def opendkim(stack: Stack, host: Host, material: Material) -> Service:
             File(
                 "/etc/systemd/system/sendwright-opendkim@.service", render("opendkim/sendwright-opendkim@.service.j2")
             ),
-            *(File(_path(k), k.sealed, owner="opendkim", group="opendkim", mode=0o600) for k in keys),
+            *(File(key_path(k), k.sealed, owner="opendkim", group="opendkim", mode=0o600) for k in keys),
             *(f for a in wanted for f in _instance(stack, host, a, of)),
         ),
         absent=tuple(f"{_ETC}/{a}.{kind}" for a in DkimAlgorithm if a not in wanted for kind in _KINDS),
@@ -80,7 +80,7 @@ def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, of: _KeysOf) -
     signers = _signers(stack, host, domains, algorithm, of)
     texts = (
         render("opendkim/opendkim.conf.j2", algorithm=algorithm, etc=_ETC, sockets=sockets, fields=_FIELDS),
-        render("opendkim/keytable.j2", rows=[(k.record_name, f"{k.domain}:{k.selector}:{_path(k)}") for k in held]),
+        render("opendkim/keytable.j2", rows=[(k.record_name, f"{k.domain}:{k.selector}:{key_path(k)}") for k in held]),
         render(
             "opendkim/signingtable.j2",
             probes=[row for d in domains for row in _probes(d, host, algorithm, of[d.name])],
@@ -120,7 +120,8 @@ def _folder(key: DkimKey) -> str:
     return f"{_ETC}/keys/{key.domain}"
 
 
-def _path(key: DkimKey) -> str:
+def key_path(key: DkimKey) -> str:
+    """Return where a key lies on the hosts that hold it."""
     return f"{_folder(key)}/{key.selector}.pem"
 
 

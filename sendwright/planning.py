@@ -3,13 +3,14 @@
 What judges DNS and certificates is imported where it is used: what hosts should run is needed before, to look at them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sendwright import hostdiff, signing
 from sendwright.deploys.material import Material
+from sendwright.deploys.opendkim import key_path
 from sendwright.deploys.sender import services as sender_services
 from sendwright.dkim import selector
 from sendwright.observation import Observation
@@ -45,10 +46,22 @@ def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, D
     return tuple((d, a) for d in stack.domains for a in d.dkim.algorithms if (d.name, a) not in have)
 
 
-def believed(keys: Iterable[DkimKey], hosts: Mapping[str, Observation]) -> tuple[DkimKey, ...]:
-    """Return the keys without the proofs of hosts that turn out to be bare: a reinstalled host proves itself anew."""
-    bare = {name for name, seen in hosts.items() if not seen.managed}
-    return tuple(replace(k, proven_on=tuple(h for h in k.proven_on if h not in bare)) for k in keys)
+def believed(
+    keys: Iterable[DkimKey], hosts: Mapping[str, Observation], created: Container[str] = ()
+) -> tuple[DkimKey, ...]:
+    """Return the keys without the proofs that no longer hold: a reinstalled host proves itself anew.
+
+    Arguments: ``created``: the names of records that are about to be created. Whatever was seen of such a key before,
+    caches now hold that there is none: a host that does not have it any more has to prove it again (a domain that
+    returns to the inventory). A host that has it goes on signing: no other key is better.
+    """
+    return tuple(_believed(key, hosts, key.record_name in created) for key in keys)
+
+
+def _believed(key: DkimKey, hosts: Mapping[str, Observation], created: bool) -> DkimKey:
+    lacking = {n for n, seen in hosts.items() if not seen.managed or (created and key_path(key) not in seen.paths)}
+    kept = tuple(name for name in key.proven_on if name not in lacking)
+    return replace(key, proven_on=kept, served_since=None if created else key.served_since)
 
 
 def unproven(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKey, ...]:

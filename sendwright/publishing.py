@@ -9,7 +9,7 @@ from sendwright.dns.authority import discover
 from sendwright.dns.edits import claims_of, edits, line, releases_of
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing
-from sendwright.dns.plan import Changes, Delete, Write, diff, wanted
+from sendwright.dns.plan import Changes, Create, Delete, Write, diff, wanted
 from sendwright.dns.propagation import World, timings
 from sendwright.dns.providers.base import Provider, RecordSet, open_provider
 from sendwright.dns.records import Record, desired, provider_of
@@ -129,6 +129,12 @@ class Zones:
     def needed(self) -> tuple[str, ...]:
         """What only a person can do: decide about records of ours that are left although nobody declares them."""
         return (*self.forsaken, *(sentence for zone in self.found.values() for sentence in zone.staying))
+
+    @property
+    def created(self) -> frozenset[str]:
+        """The names at which a record that mail relies on is about to be created, because it is not there."""
+        writes = (w for zone in self.found.values() for w in zone.changes.at(Stage.EXPAND).writes)
+        return frozenset(w.name for w in writes if isinstance(w, Create))
 
     def again(self, fresh: "Zones") -> "Zones":
         """Return a fresh look with the errors so far: what was given up stays given up, and for its first reason."""

@@ -66,7 +66,7 @@ class Run:
             self._look_at_zones()
             reverses = reverse.reverses(self.fleet.hosts.values(), query, system_resolver())
             self._take(self._looking.result())
-        self._state = replace(self._state, keys=planning.believed(self._state.keys, self._hosts))
+        self._state = replace(self._state, keys=planning.believed(self._state.keys, self._hosts, self.zones.created))
         changes = tuple(zone.changes for zone in self.zones.found.values())
         needed, chains = (*self._needed(reverses), *self.zones.needed), self._declared_chains()
         well = {name: self._hosts[name] for name in self.fleet.well}
@@ -76,7 +76,7 @@ class Run:
     def persist(self) -> None:
         """Stage 1: nothing is published or installed that is not in the state folder."""
         with self._progress.step("keys and certificates are in the state folder"):
-            # What a bare host had proven before it was reinstalled is forgotten for good.
+            # What a host had proven before it was reinstalled, or before the record went, is forgotten for good.
             self._save_keys(k for k in self._state.keys if k not in self.folder.load().keys)
             known = {key.record_name for key in self._state.keys}
             issuing.generate_missing(self.stack, self.folder, _now())

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright import certs, dkim, hostdiff, planning
+from sendwright.deploys.opendkim import key_path
 from sendwright.dns.plan import Changes, Create
 from sendwright.observation import Observation, PathState, Stamp, UnitState
 from sendwright.plan import Kind, Plan, Stage
@@ -169,6 +170,19 @@ def test_a_reinstalled_host_proves_itself_anew_and_the_others_stay_proven() -> N
     assert believed == replace(key, proven_on=(MX2,))
     assert planning.unproven(TWO, TWO.host(MX1), [believed]) == (believed,)
     assert planning.unproven(TWO, TWO.host(MX2), [believed]) == ()
+
+
+def test_a_key_whose_record_is_gone_is_proven_again_where_it_does_not_lie_any_more() -> None:
+    """A domain that returns: caches hold that its record does not exist, and no host signs with the key yet."""
+    key = replace(_key(KeyStage.SIGNING, (MX1, MX2)), served_since=NOW)
+    without = replace(BARE, managed=True)
+    signs = replace(without, paths={key_path(key): _lies(File(key_path(key), ""))})
+
+    (created,) = planning.believed([key], {MX1: without, MX2: signs}, {key.record_name})
+    (there,) = planning.believed([key], {MX1: without, MX2: signs}, {"other._domainkey.example.com"})
+
+    assert created == replace(key, proven_on=(MX2,), served_since=None)
+    assert there == key
 
 
 def test_the_first_key_signs_as_soon_as_it_is_proven() -> None:
