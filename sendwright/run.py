@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -61,7 +62,7 @@ class Run:
 
     def plan(self) -> Plan:
         """Look at hosts and zones, and derive the plan."""
-        with self._progress.step("looked at the hosts and zones"):
+        with self._step("looked at the hosts and zones"):
             # What a zone should hold does not depend on what the hosts answer.
             self._look_at_zones()
             reverses = reverse.reverses(self.fleet.hosts.values(), query, system_resolver())
@@ -75,7 +76,7 @@ class Run:
 
     def persist(self) -> None:
         """Stage 1: nothing is published or installed that is not in the state folder."""
-        with self._progress.step("keys and certificates are in the state folder"):
+        with self._step("keys and certificates are in the state folder"):
             # What a host had proven before it was reinstalled, or before the record went, is forgotten for good.
             self._save_keys(k for k in self._state.keys if k not in self.folder.load().keys)
             known = {key.record_name for key in self._state.keys}
@@ -90,7 +91,7 @@ class Run:
         self._look_at_zones()
         self.zones.refuse_moved(planned, self._new_names)
         self._published = self._before_publishing()
-        with self._progress.step("DNS holds what mail relies on"):
+        with self._step("DNS holds what mail relies on"):
             self.zones.publish(self.folder, Stage.EXPAND)
         published = self.zones.zone_of(self.stack)
         new = [k for k in self._state.keys if k.stage is KeyStage.GENERATED and k.domain in published]
@@ -107,7 +108,7 @@ class Run:
                 jobs[name] = wanted
         if not jobs:
             return
-        with self._progress.step(f"{len(jobs)} hosts converge" if len(jobs) > 1 else f"{next(iter(jobs))} converges"):
+        with self._step(f"{len(jobs)} hosts converge" if len(jobs) > 1 else f"{next(iter(jobs))} converges"):
             self._work(jobs)
 
     def point(self) -> None:
@@ -205,9 +206,9 @@ class Run:
         wanted = {n: u for n in hosts if (u := planning.unproven(self.stack, self.stack.host(n), keys))}
         if not wanted:
             return
-        with self._progress.step("every key is proven by a signature of its own"):
+        with self._step("every key is proven by a signature of its own"):
             proofs = probing.probe(self.fleet, wanted, proving.lookup)
-        self._unproven = proofs.errors
+            self._unproven = proofs.errors
         self._save_keys(planning.proven(self._state.keys, proofs.hosts))
         self._reload()
 
@@ -226,6 +227,9 @@ class Run:
         except StateError as error:
             self.fleet.give_up(name, PreflightFailed(name, f"{error.what} Nothing was changed on it.", error.hint))
             return None
+
+    def _step(self, text: str) -> AbstractContextManager[None]:
+        return self._progress.step(text, lambda: len(self.errors))
 
     def _converging(self, name: str, line: str) -> None:
         self._progress.note(f"{name}: {line}")

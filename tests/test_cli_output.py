@@ -110,3 +110,19 @@ def test_a_step_that_fails_is_never_said_to_be_done(capsys: pytest.CaptureFixtur
         raise ValueError("broken")
 
     assert "mx1 converges:" not in capsys.readouterr().err
+
+
+def test_a_step_that_went_on_past_a_failure_is_not_said_to_be_done(capsys: pytest.CaptureFixture[str]) -> None:
+    """One host of two failed: the others are served, and the line says that it is not all of them."""
+    failures: list[str] = ["of an earlier step"]
+    progress = Progress(clock=lambda: 0.0)
+
+    with progress.step("keys are made", lambda: len(failures)):
+        pass
+    with progress.step("2 hosts converge", lambda: len(failures)):
+        failures.append("mx1")
+
+    assert capsys.readouterr().err.splitlines() == [
+        "keys are made: 0.0 s",
+        "2 hosts converge: not everywhere, after 0.0 s",
+    ]

@@ -40,8 +40,9 @@ class Progress:
             click.echo(f"  {printable(text)}", err=True)
 
     @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """Announce a step, and say when it is done how long it took."""
+    def step(self, text: str, failures: Callable[[], int] = lambda: 0) -> Iterator[None]:
+        """Announce a step, and say when it is done how long it took; of one that adds ``failures``, that it failed."""
+        before = failures()
         started = self._clock()
         if self._moving:
             self.note(text)
@@ -50,7 +51,8 @@ class Progress:
         except BaseException:
             self._erase()
             raise
-        self.say(f"{text}: {self._clock() - started:.1f} s")
+        how = "not everywhere, after " if failures() > before else ""
+        self.say(f"{text}: {how}{self._clock() - started:.1f} s")
 
     def _erase(self) -> None:
         if self._moving:
