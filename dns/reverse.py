@@ -51,18 +51,21 @@ def needed(hosts: Iterable[Host], found: Iterable[Reverse]) -> tuple[str, ...]:
     """Return what only a person can do, a sentence for each address whose PTR is not its host's name. Pure."""
     by_address = {reverse.address: reverse for reverse in found}
     return tuple(
-        f"{address} {_state(by_address[address])}: have whoever gave you the address (reverse DNS in its panel) "
-        f"set its PTR to {host.name}; without it large receivers refuse the mail."
+        _sentence(by_address[address], host.name)
         for host in hosts
         for address in host.addresses
         if address in by_address and by_address[address].names != (host.name,)
     )
 
 
-def _state(reverse: Reverse) -> str:
+def _sentence(reverse: Reverse, wanted: str) -> str:
     if reverse.problem:
-        return f"has a PTR that could not be looked up ({reverse.problem})"
-    return f"has the PTR {', '.join(reverse.names)}" if reverse.names else "has no PTR"
+        return f"{reverse.address}: its PTR could not be looked up ({reverse.problem}). Check that it is {wanted}."
+    state = f"has the PTR {', '.join(reverse.names)}" if reverse.names else "has no PTR"
+    return (
+        f"{reverse.address} {state}: have whoever gave you the address (reverse DNS in its panel) "
+        f"set its PTR to {wanted}; without it large receivers refuse the mail."
+    )
 
 
 def _pointer(address: Address) -> str:

@@ -63,4 +63,8 @@ def test_a_silent_resolver_is_no_missing_pointer() -> None:
     def silent(_question: Question) -> dns.message.Message:
         raise NoAnswer("no answer within 2 s")
 
-    assert "could not be looked up" in needed([MX1], reverses([MX1], silent, "127.0.0.1"))[0]
+    sentence = needed([MX1], reverses([MX1], silent, "127.0.0.1"))[0]
+
+    assert "could not be looked up (no answer within 2 s)" in sentence
+    assert f"Check that it is {MX1.name}" in sentence
+    assert "have whoever gave you" not in sentence
