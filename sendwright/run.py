@@ -10,7 +10,7 @@ from functools import partial
 from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
-from sendwright.dns.freshness import Timing
+from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.plan import Write
 from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import ForeignRecord, HostError, PassphraseError, PreflightFailed, SendwrightError, StateError
@@ -52,6 +52,7 @@ class Run:
         self._looking = looking
         self._hosts: dict[str, Observation] = {}
         self._published = proving.NOTHING
+        self._recent: tuple[Target, ...] = ()
         self._new_names: frozenset[str] = frozenset()
         self._unproven: tuple[HostError, ...] = ()
 
@@ -92,7 +93,7 @@ class Run:
         self.zones.refuse_moved(planned, self._new_names)
         self._published = self._before_publishing()
         with self._step("DNS holds what mail relies on"):
-            self.zones.publish(self.folder, Stage.EXPAND)
+            self._recent = self.zones.publish(self.folder, Stage.EXPAND)
         published = self.zones.zone_of(self.stack)
         new = [k for k in self._state.keys if k.stage is KeyStage.GENERATED and k.domain in published]
         self._save_keys(replace(key, stage=KeyStage.PUBLISHED) for key in new)
@@ -113,7 +114,7 @@ class Run:
 
     def point(self) -> None:
         """Stage 3, when the hosts take mail: MX, which receivers want a sender's domain to have."""
-        self.zones.publish(self.folder, Stage.HOSTS, self._points_at_a_working_host)
+        self._recent += self.zones.publish(self.folder, Stage.HOSTS, self._points_at_a_working_host)
 
     def prove(self, *, wait: bool) -> tuple[str, ...]:
         """Stage 4: wait until served and fresh, then probe every key on every host; return what is still waited for."""
@@ -138,13 +139,14 @@ class Run:
         self._observe(self._state)
         self.converge()
         self._look_at_zones()
-        written = self.zones.publish(self.folder, Stage.SWITCH, self._is_live)
+        written = {*self._recent, *self.zones.publish(self.folder, Stage.SWITCH, self._is_live)}
+        written -= self._published.known.keys()
         if not written:
             return ()
         world = self.zones.world({t.zone for t in written}, query, system_resolver())
-        # Served is enough: what caches hold of a looser policy, or of none, lets no mail of ours fail.
+        # Served is enough for what no new key rests on: what caches hold is what the mail until now was sent with.
         known = {t: Timing() for t in written if t.zone in world.servers}
-        with self._progress.step("tightened policies are served"):
+        with self._progress.step("everything written is served"):
             published = proving.Published(world, known, {}, timedelta())
             served = proving.until_fresh(published, self._progress.note, stay=wait)
         if wait:

@@ -1,6 +1,7 @@
 """Files that are either whole or as they were, and that nobody else may read."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -70,15 +71,19 @@ def below(folder: Path, suffix: str) -> tuple[Path, ...]:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents, each for the owner alone."""
+    """Create a folder and its parents, each for the owner alone; NotADirectoryError if something else is there."""
     missing = []
     while not path.is_dir():
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
         # pathlib would give only the last one this mode, and would apply the umask's gaps to the rest.
-        with contextlib.suppress(FileExistsError):
+        try:
             folder.mkdir(0o700)
+        except FileExistsError:
+            # Made by somebody else in this instant, or no folder: then nothing of it is ours to change.
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
         _sync_folder(folder.parent)
 
 
