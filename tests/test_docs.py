@@ -80,7 +80,9 @@ def test_every_setting_is_told_with_its_default(model: type[BaseModel], name: st
         assert any(f"`{shown(default)}`" in row for row in rows)
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CHANGELOG.md", ROOT / "README.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, ROOT / "CHANGELOG.md", ROOT / "README.md"], ids=lambda path: path.stem
+)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     """To a file of the tree, and to a heading that is there."""
     for target in re.findall(r"\]\((?!https://)([^)]+)\)", document.read_text()):
