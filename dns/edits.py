@@ -28,11 +28,14 @@ def edits(changes: Changes, served: Iterable[RecordSet]) -> tuple[Edit, ...]:
     return tuple(_edit(changes.zone, have.get(key), writes) for key, writes in groups)
 
 
-def claims_of(changes: Changes, now: datetime) -> tuple[Claim, ...]:
-    """Return the claims to put into the ledger *before* applying: a killed run must know what is its own."""
+def claims_of(changes: Changes, now: datetime, dns: str) -> tuple[Claim, ...]:
+    """Return the claims to put into the ledger *before* applying: a killed run must know what is its own.
+
+    ``dns``: the entry of the inventory's ``dns`` that keeps the zone.
+    """
     values = [(w.name, w.type, w.value) for w in changes.writes if not isinstance(w, Delete)]
     values += [(r.name, r.type, r.value) for r in changes.adopted]
-    return tuple(Claim(changes.zone, *value, now) for value in values)
+    return tuple(Claim(changes.zone, *value, now, dns) for value in values)
 
 
 def releases_of(changes: Changes, ledger: Iterable[Claim]) -> tuple[Claim, ...]:

@@ -7,8 +7,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from sendwright import secrets
+from sendwright.declared import FileSecret
 from sendwright.errors import UsageError
-from sendwright.stack import CertificateFile, FileSecret
+from sendwright.stack import CertificateFile
 from sendwright.state import seal
 
 

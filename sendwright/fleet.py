@@ -15,10 +15,10 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from sendwright.declared import EnvSecret
 from sendwright.engine import Job, Outcome, converge_job
 from sendwright.errors import ConvergeFailed, SendwrightError
 from sendwright.secrets import inheritable
-from sendwright.stack import EnvSecret
 
 # A process holds pyinfra and one host's files, some 80 MB.
 _MOST_AT_ONCE = 8

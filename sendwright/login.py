@@ -5,8 +5,9 @@ from pathlib import Path
 
 import paramiko
 
+from sendwright.declared import SecretRef
 from sendwright.errors import LoginRefused
-from sendwright.stack import Host, SecretRef
+from sendwright.stack import Host
 
 Secret = Callable[[SecretRef, Path, str], str]
 

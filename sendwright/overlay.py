@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sendwright.stack import Address, Host, KeyStore, Rehearsal, Rfc2136, SelfSigned, Ssh, Stack
+from sendwright.providers import Rfc2136
+from sendwright.stack import Address, Host, KeyStore, Rehearsal, SelfSigned, Ssh, Stack
 
 _UNENCRYPTED = "I know that anybody who reads this folder can sign as us"
 

@@ -16,7 +16,8 @@ from sendwright.dns.records import Record, desired, provider_of
 from sendwright.dns.transport import Ask
 from sendwright.errors import DnsError, ForeignRecord, SendwrightError, ServerUnreachable, WorldMoved
 from sendwright.plan import Stage
-from sendwright.stack import Rfc2136, Stack
+from sendwright.providers import Dns
+from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage
 from sendwright.staying import forsaken, without_withdrawals
@@ -26,16 +27,18 @@ _AWAITS = {
     Stage.SWITCH: "until mail leaves signed from every host of the domain",
 }
 
-Open = Callable[[Rfc2136, Path], Provider]
+Open = Callable[[Dns, Path], Provider]
 
 
 @dataclass(frozen=True)
 class Zone:
     """A zone as it was looked at: what it should hold, what its record sets are, and what follows from that.
 
-    ``staying``: sentences about records of ours that nobody declares any more and that are left all the same.
+    ``dns``: the entry of the inventory that keeps it; ``staying``: sentences about records of ours that nobody declares
+    any more and that are left all the same.
     """
 
+    dns: str
     provider: Provider
     records: tuple[Record, ...]
     served: tuple[RecordSet, ...]
@@ -92,19 +95,19 @@ class Zones:
                 continue
             try:
                 provider = opener(config, base)
-                zones._look(provider, mine, claims)
+                zones._look(name, provider, mine, claims)
             except SendwrightError as error:
                 zones.errors[f"dns › {name}"] = error
         return zones
 
-    def _look(self, provider: Provider, records: list[Record], claims: tuple[Claim, ...]) -> None:
+    def _look(self, dns: str, provider: Provider, records: list[Record], claims: tuple[Claim, ...]) -> None:
         where = self._where(provider, records)
         for zone in sorted(set(where.values())):
             here = tuple(r for r in records if where.get(r.name) == zone)
             try:
                 served = provider.read(zone, wanted(zone, here, claims))
                 changes, staying = without_withdrawals(diff(zone, here, served, claims))
-                self.found[zone] = Zone(provider, here, served, changes, staying)
+                self.found[zone] = Zone(dns, provider, here, served, changes, staying)
                 changes.raise_conflicts()
             except DnsError as error:
                 self.errors[zone] = error
@@ -222,7 +225,7 @@ class Zones:
                 continue
             chosen = zone.changes.at(stage)
             chosen = replace(chosen, writes=tuple(w for w in chosen.writes if allowed(w)))
-            folder.claim(claims_of(chosen, datetime.now(UTC)))
+            folder.claim(claims_of(chosen, datetime.now(UTC), zone.dns))
             try:
                 if chosen.writes:
                     zone.provider.apply(zone.name, edits(chosen, zone.served))

@@ -9,9 +9,9 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from sendwright.declared import EnvSecret, FileSecret, SecretRef
 from sendwright.errors import SecretError
 from sendwright.escape import plain
-from sendwright.stack import EnvSecret, FileSecret, SecretRef
 
 # Long enough to touch a hardware key, short enough that a hanging agent is noticed.
 _SECONDS = 60.0

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from sendwright.declared import SECRET, EnvSecret, Model, NamedCommand, NamedFile, SecretRef
 from sendwright.names import (
-    Argument,
     DomainName,
-    EnvironmentName,
     Fingerprint,
     Identifier,
     IpAddress,
@@ -25,51 +24,11 @@ from sendwright.names import (
     PublicAddress,
     SpfDomain,
     SshHost,
-    TsigName,
     UnixUser,
 )
+from sendwright.providers import Dns
 
 Address = IpAddress
-
-
-class Model(BaseModel):
-    """A frozen part of the declaration; unknown settings are mistakes, not extras."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EnvSecret(Model):
-    """A secret in an environment variable."""
-
-    env: EnvironmentName
-
-
-class FileSecret(Model):
-    """A secret in a file; relative paths start at the inventory folder."""
-
-    file: PlainPath
-
-
-class CommandSecret(Model):
-    """A secret that a command prints (pass, sops, op): an argument list, never a shell line."""
-
-    command: tuple[Annotated[Argument, Field(min_length=1)], ...] = Field(min_length=1)
-
-
-def _secret_kind(data: Any) -> str | None:
-    if isinstance(data, Mapping):
-        kinds = {("env",): "EnvSecret", ("file",): "FileSecret", ("command",): "CommandSecret"}
-        return kinds.get(tuple(data))
-    return type(data).__name__ if isinstance(data, Model) else None
-
-
-# One clear mistake instead of one for each form that a secret can have, and never the text that was written there.
-_SECRET = Discriminator(
-    _secret_kind, custom_error_type="secret", custom_error_message="a secret is named, never written"
-)
-_File = Annotated[FileSecret, Tag("FileSecret")]
-_Command = Annotated[CommandSecret, Tag("CommandSecret")]
-SecretRef = Annotated[Annotated[EnvSecret, Tag("EnvSecret")] | _File | _Command, _SECRET]
 
 
 class Egress(Model):
@@ -115,7 +74,7 @@ class CertificateFile(Model):
 
     mode: Literal["file"]
     certificate: PlainPath
-    key: Annotated[_File | _Command, _SECRET]
+    key: Annotated[NamedFile | NamedCommand, SECRET]
 
 
 Tls = Annotated[SelfSigned | InternalCa | CertificateFile, Field(discriminator="mode")]
@@ -163,27 +122,6 @@ class Host(Model):
     def ipv6(self) -> bool:
         """Whether the host sends over v6; undeclared, it must not (mail would leak from an unlisted address)."""
         return any(e.public.version == 6 for e in self.egress)
-
-
-class Tsig(Model):
-    """A transaction signature key (RFC 8945)."""
-
-    name: TsigName
-    secret: SecretRef
-    algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
-
-
-class Rfc2136(Model):
-    """A primary name server that takes dynamic updates (RFC 2136), always with TSIG.
-
-    ``margin``: seconds added to every freshness wait, because anycast hides nodes from us.
-    """
-
-    provider: Literal["rfc2136"]
-    server: Address
-    port: int = Field(53, ge=1, le=65535)
-    tsig: Tsig
-    margin: int = Field(900, ge=0, le=86400)
 
 
 class DkimAlgorithm(StrEnum):
@@ -313,7 +251,7 @@ class Rehearsal(Model):
 class Shared(Model):
     """What hosts and domains share."""
 
-    dns: Mapping[Identifier, Rfc2136] = Field(default_factory=dict)
+    dns: Mapping[Identifier, Dns] = Field(default_factory=dict)
     key_store: KeyStore = KeyStore()
     smtp: Smtp = Smtp()
     state_dir: PlainPath | None = None

@@ -9,7 +9,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from sendwright import stack
+from sendwright import declared, providers, stack
 from sendwright.cli import sendwright
 from sendwright.inventory import _SSH as SSH
 from sendwright.plan import Action, Kind, Stage
@@ -32,20 +32,23 @@ SECTIONS: dict[type[BaseModel], str] = {
     stack.Dmarc: "Policy",
     stack.TlsRpt: "Reports on failed TLS",
     stack.Receive: "What arrives",
-    stack.Rfc2136: "DNS providers",
-    stack.Tsig: "DNS providers",
+    providers.Rfc2136: "DNS providers",
+    providers.Tsig: "DNS providers",
     stack.KeyStore: "Private keys",
     stack.Smtp: "Postfix",
     stack.Shared: "Other settings",
     stack.Rehearsal: "Other settings",
-    stack.EnvSecret: "Secrets",
-    stack.FileSecret: "Secrets",
-    stack.CommandSecret: "Secrets",
+    declared.EnvSecret: "Secrets",
+    declared.FileSecret: "Secrets",
+    declared.CommandSecret: "Secrets",
 }
 # Told by the document itself rather than by a row: a name is a key, parts of all have a section of their own.
 _ELSEWHERE = {"name", "ssh", "dns", "key_store", "smtp", "mode", "hosts", "domains"}
 FIELDS = [
-    (model, name) for model in SECTIONS for name in model.model_fields if model is stack.Tsig or name not in _ELSEWHERE
+    (model, name)
+    for model in SECTIONS
+    for name in model.model_fields
+    if model is providers.Tsig or name not in _ELSEWHERE
 ]
 
 
@@ -63,9 +66,10 @@ def shown(default: Any) -> str:
 
 def test_every_model_of_the_declaration_has_a_section() -> None:
     """A new part of the inventory cannot be forgotten in its document."""
-    models = {m for m in vars(stack).values() if isinstance(m, type) and issubclass(m, stack.Model)}
+    parts = [part for module in (stack, providers, declared) for part in vars(module).values()]
+    models = {part for part in parts if isinstance(part, type) and issubclass(part, declared.Model)}
 
-    assert models - {stack.Model, stack.Stack} == set(SECTIONS)
+    assert models - {declared.Model, stack.Stack} == set(SECTIONS)
 
 
 @pytest.mark.parametrize(("model", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value))

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright import inventory
+from sendwright.declared import EnvSecret, FileSecret
 from sendwright.errors import InventoryError, Problem, UsageError
 from sendwright.names import domain_name, ip_address, mail_address, ssh_host
-from sendwright.stack import EnvSecret, FileSecret
 
 HOST: dict[str, Any] = {"egress": [{"public": "203.0.113.10"}]}
 PROVIDER: dict[str, Any] = {

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sendwright import convention, inventory
 from sendwright.overlay import LabFacts, inventory_files, rehearsed
-from sendwright.stack import Domain, Host, KeyStore, Rfc2136, Smtp, Stack
+from sendwright.providers import Rfc2136
+from sendwright.stack import Domain, Host, KeyStore, Smtp, Stack
 
 _PRODUCTION = ({"env": "PRODUCTION"}, {"file": "production.key"}, {"command": ["pass", "production"]})
 _HOSTS = ("mx1.example.com", "mx2.example.com", "mx3.mail.example.org")

@@ -16,8 +16,9 @@ from sendwright.dns.records import desired
 from sendwright.dns.transport import NoAnswer, Question
 from sendwright.errors import DnsError, ForeignRecord, SecretError, ServerUnreachable, WorldMoved
 from sendwright.plan import Stage
+from sendwright.providers import Rfc2136
 from sendwright.publishing import Zones
-from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Rfc2136, Stack
+from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, KeyStage
 

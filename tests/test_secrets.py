@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sendwright.declared import CommandSecret, EnvSecret, FileSecret, SecretRef
 from sendwright.errors import SecretError
 from sendwright.secrets import resolve
-from sendwright.stack import CommandSecret, EnvSecret, FileSecret, SecretRef
 
 PASSWORD = "hunter2-hunter2"
 

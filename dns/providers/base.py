@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sendwright.stack import Rfc2136
+from sendwright.providers import Dns
 
 Key = tuple[str, str]
 """A record set's name (lower case, no final dot) and type."""
@@ -69,7 +69,7 @@ class Provider(Protocol):
         ...
 
 
-def open_provider(config: Rfc2136, base: Path) -> Provider:
+def open_provider(config: Dns, base: Path) -> Provider:
     """Return the provider that an entry of ``dns`` describes; ``base`` is where relative secret files start.
 
     Raises SecretError if its secret has no value.

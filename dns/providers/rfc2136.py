@@ -24,8 +24,8 @@ from sendwright.dns.providers.update import absolute, require, round_trip, write
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all, query
 from sendwright.dns.zones import locate, wildcards_above
 from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, WorldMoved
+from sendwright.providers import Rfc2136
 from sendwright.secrets import resolve
-from sendwright.stack import Rfc2136
 
 _SECONDS = 20.0
 _MOVED = {dns.rcode.YXDOMAIN, dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict
 from sendwright.names import (
     Base64Text,
     DomainName,
+    Identifier,
     Login,
     PasswordHash,
     RecordData,
@@ -101,7 +102,12 @@ class User:
 
 @dataclass(frozen=True)
 class Claim:
-    """One value that we wrote: ours = in the ledger *and* seen. ``value`` is the record data in master-file text."""
+    """One value that we wrote: ours = in the ledger *and* seen. ``value`` is the record data in master-file text.
+
+    ``dns``: the entry of the inventory's ``dns`` by which it was written; ``mechanism``: ``value`` is a single term of
+    the SPF record at ``name``, which may hold other people's terms too; ``left``: since when nothing that is declared
+    needs it, which starts the clock of its withdrawal.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -110,6 +116,9 @@ class Claim:
     type: RecordType
     value: RecordData
     since: AwareDatetime
+    dns: Identifier
+    mechanism: bool = False
+    left: AwareDatetime | None = None
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _mx(target: str, *, replaces: bool = False) -> Record:
 
 
 def _claim(name: str, rdtype: str, value: str) -> Claim:
-    return Claim(ZONE, name, rdtype, value, NOW)
+    return Claim(ZONE, name, rdtype, value, NOW, "main")
 
 
 def _set(name: str, rdtype: str, *values: str, ttl: int = 3600) -> RecordSet:
@@ -80,7 +80,7 @@ def test_a_desired_value_that_is_there_already_is_adopted_not_written() -> None:
     changes = diff(ZONE, [_txt(ZONE, OURS)], [_set(ZONE, "TXT", '"v=spf1 " "ip4:203.0.113.10 ~all"')], [])
 
     assert changes.empty
-    assert [c.value for c in claims_of(changes, NOW)] == [txt(OURS)]
+    assert [c.value for c in claims_of(changes, NOW, "main")] == [txt(OURS)]
 
 
 def test_our_own_spf_record_is_updated_in_one_step() -> None:
@@ -262,7 +262,7 @@ def _run(zone: Zone, desired: list[Record], ledger: set[Claim]) -> Changes:
         served = zone.read(wanted(ZONE, desired, ledger))
         changes = diff(ZONE, desired, served, ledger).at(stage)
         known = {(c.name, c.type, c.value) for c in ledger}
-        ledger |= {c for c in claims_of(changes, NOW) if (c.name, c.type, c.value) not in known}
+        ledger |= {c for c in claims_of(changes, NOW, "main") if (c.name, c.type, c.value) not in known}
         zone.apply(edits(changes, served))
         ledger -= set(releases_of(changes, ledger))
     return diff(ZONE, desired, zone.read(wanted(ZONE, desired, ledger)), ledger)

@@ -15,7 +15,7 @@ from sendwright.dns.providers.base import Edit, Provider, RecordSet, open_provid
 from sendwright.dns.providers.rfc2136 import DynamicUpdate
 from sendwright.dns.transport import NoAnswer, Question
 from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, WorldMoved
-from sendwright.stack import Rfc2136
+from sendwright.providers import Rfc2136
 
 ZONE = "example.com"
 SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"

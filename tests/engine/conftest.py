@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from sendwright.stack import Egress, EnvSecret, Host, Ssh
+from sendwright.declared import EnvSecret
+from sendwright.stack import Egress, Host, Ssh
 
 
 def new_key(path: Path, password: str | None = None) -> paramiko.PKey:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from sendwright import ssh
+from sendwright.declared import SecretRef
 from sendwright.errors import HostKeyMismatch, LoginRefused, Unreachable
 from sendwright.hostkeys import lookup_name
 from sendwright.ssh import Connection
-from sendwright.stack import Host, SecretRef
+from sendwright.stack import Host
 
 Make = Callable[..., Any]
 

@@ -19,7 +19,8 @@ from sendwright.dns.reverse import needed, reverses
 from sendwright.dns.transport import query
 from sendwright.errors import NotAllowed, WorldMoved
 from sendwright.lab import Lab
-from sendwright.stack import Host, Rfc2136
+from sendwright.providers import Rfc2136
+from sendwright.stack import Host
 
 pytestmark = pytest.mark.lab
 
@@ -183,7 +184,7 @@ def test_planning_again_after_applying_is_empty_and_others_values_stay(provider:
     assert set(provider.zones({r.name for r in desired}).values()) == {ZONE}
     served = provider.read(ZONE, wanted(ZONE, desired, []))
     changes = diff(ZONE, desired, served, [])
-    claims = claims_of(changes, datetime.now(UTC))
+    claims = claims_of(changes, datetime.now(UTC), "main")
 
     provider.apply(ZONE, edits(changes, served))
     again = provider.read(ZONE, wanted(ZONE, desired, claims))

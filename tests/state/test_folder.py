@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sendwright import certs, dkim, users
+from sendwright.declared import EnvSecret
 from sendwright.errors import PassphraseError, StateError
 from sendwright.service import Sealed
-from sendwright.stack import DkimAlgorithm, Egress, EnvSecret, Host, KeyStore, Ssh
+from sendwright.stack import DkimAlgorithm, Egress, Host, KeyStore, Ssh
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage, State, User
 
@@ -241,8 +242,8 @@ def test_the_authority_comes_back(tmp_path: Path) -> None:
 
 def test_the_ledger_keeps_the_first_date_and_forgets_what_is_released(tmp_path: Path) -> None:
     """Ours is what is in the ledger: entering twice changes nothing."""
-    one = Claim("example.com", "_dmarc.example.com", "TXT", '"v=DMARC1; p=none"', NOW)
-    two = Claim("example.com", "example.com", "MX", "10 mx1.example.com.", NOW)
+    one = Claim("example.com", "_dmarc.example.com", "TXT", '"v=DMARC1; p=none"', NOW, "main")
+    two = Claim("example.com", "example.com", "MX", "10 mx1.example.com.", NOW, "main")
     state = folder(tmp_path)
 
     state.claim([one, two])
@@ -260,7 +261,7 @@ def test_what_could_not_be_read_back_is_never_written(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
     with pytest.raises(ValueError, match="record data"):
-        state.claim([Claim("example.com", "example.com", "TXT", "a\nb", NOW)])
+        state.claim([Claim("example.com", "example.com", "TXT", "a\nb", NOW, "main")])
 
     assert folder(tmp_path).load() == State()
 
@@ -298,7 +299,7 @@ def _everything(state: StateFolder) -> None:
         state.save_certificate(CERTIFICATE, TLS_PEM)
         state.save_authority(AUTHORITY)
         state.save_users((USER,))
-        state.claim([Claim("example.com", "example.com", "TXT", '"v=spf1 ~all"', NOW)])
+        state.claim([Claim("example.com", "example.com", "TXT", '"v=spf1 ~all"', NOW, "main")])
 
 
 def test_no_file_can_be_read_by_others_whatever_the_umask(tmp_path: Path) -> None:
@@ -385,6 +386,7 @@ _CLAIMS = st.builds(
     type=st.sampled_from(["TXT", "MX", "A", "AAAA"]),
     value=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1),
     since=_WHEN,
+    dns=st.just("main"),
 )
 _USERS = st.builds(
     User,

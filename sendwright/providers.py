@@ -1,0 +1,34 @@
+"""The entries of ``dns``: where records are kept, each by its provider."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from sendwright.declared import Model, SecretRef
+from sendwright.names import IpAddress, TsigName
+
+_MARGIN = Field(900, ge=0, le=86400)
+
+
+class Tsig(Model):
+    """A transaction signature key (RFC 8945)."""
+
+    name: TsigName
+    secret: SecretRef
+    algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
+
+
+class Rfc2136(Model):
+    """A primary name server that takes dynamic updates (RFC 2136), always with TSIG.
+
+    ``margin``: seconds added to every freshness wait, because anycast hides nodes from us.
+    """
+
+    provider: Literal["rfc2136"]
+    server: IpAddress
+    port: int = Field(53, ge=1, le=65535)
+    tsig: Tsig
+    margin: int = _MARGIN
+
+
+Dns = Rfc2136
