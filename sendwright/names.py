@@ -21,6 +21,7 @@ _UNIX_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 # A path that starts with a hyphen would be read as an option by whatever it is handed to; another user's home (~name)
 # is looked up, and fails, where nobody expects it.
 _PATH = re.compile(r"(?!-)(?:~/)?[A-Za-z0-9._/@%+=:,-]{1,1024}")
+_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*/?")
 # No "$" (it would be $INCLUDE), no quotes, no braces: what records of addresses, name servers and keys are written in.
 _MASTER_FILE = re.compile(r"[A-Za-z0-9 ._:;()+/=\t\n-]{1,65536}")
 
@@ -132,6 +133,7 @@ UnixUser = Annotated[str, _matching(_UNIX_USER, "a Unix user name")]
 PlainPath = Annotated[str, _matching(_PATH, "a path of letters, digits and . _ / @ % + = : , - (or ~/ before it)")]
 EnvironmentName = Annotated[str, _matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "an environment variable's name")]
 TsigName = Annotated[str, _matching(re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?"), "a TSIG key's name")]
+HttpUrl = Annotated[str, _matching(_URL, "a URL of a server, as in https://ns1.example.com:8081")]
 SshHost = Annotated[str, AfterValidator(ssh_host)]
 Argument = Annotated[str, AfterValidator(_argument)]
 Selector = Annotated[str, _matching(_LABEL, "a DKIM selector of lower-case letters, digits and hyphens")]

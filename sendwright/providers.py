@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from sendwright.declared import Model, SecretRef
-from sendwright.names import IpAddress, TsigName
+from sendwright.names import HttpUrl, Identifier, IpAddress, TsigName
 
 _MARGIN = Field(900, ge=0, le=86400)
 
@@ -28,6 +28,16 @@ class Rfc2136(Model):
     server: IpAddress
     port: int = Field(53, ge=1, le=65535)
     tsig: Tsig
+    margin: int = _MARGIN
+
+
+class PowerDns(Model):
+    """A PowerDNS server, by its HTTP API. ``server_id`` is its own name for itself; ``margin``: see ``Rfc2136``."""
+
+    provider: Literal["powerdns"]
+    url: HttpUrl
+    key: SecretRef
+    server_id: Identifier = "localhost"
     margin: int = _MARGIN
 
 
