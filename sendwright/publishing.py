@@ -2,24 +2,20 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from sendwright.dns.authority import discover
 from sendwright.dns.edits import claims_of, edits, line, releases_of
-from sendwright.dns.freshness import Progress as Freshness
-from sendwright.dns.freshness import Target, Timing
+from sendwright.dns.freshness import Target
 from sendwright.dns.plan import Changes, Create, Delete, Write, diff, wanted
-from sendwright.dns.propagation import World, timings
 from sendwright.dns.providers.base import Provider, RecordSet, open_provider
 from sendwright.dns.records import Record, desired, provider_of
-from sendwright.dns.transport import Ask
 from sendwright.errors import DnsError, ForeignRecord, SendwrightError, ServerUnreachable, WorldMoved
 from sendwright.plan import Stage
 from sendwright.providers import Dns
 from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import Claim, DkimKey, KeyStage
+from sendwright.state.model import Claim, DkimKey
 from sendwright.staying import forsaken, without_withdrawals
 
 _AWAITS = {
@@ -161,47 +157,6 @@ class Zones:
         zones = [zone for zone in self.found.values() if zone.name not in self.errors]
         return {d.name: zone.name for d in stack.domains for zone in zones if d.name in zone.names}
 
-    def stands(self, name: str, late: Collection[str]) -> bool:
-        """Return whether what a host's name leads to is there for mail to rely on; ``late``: zones not yet fresh.
-
-        A zone that could not be looked at is no reason for doubt: what stands there was not touched.
-        """
-        for zone in self.found.values():
-            if name in zone.names:
-                new = any(w.name == name for w in zone.changes.at(Stage.EXPAND).writes)
-                return not new or (zone.name not in late and zone.name not in self.errors)
-        return True
-
-    def awaited(
-        self, keys: Collection[DkimKey], hosts: Collection[str], claims: Iterable[Claim]
-    ) -> dict[Target, datetime | None]:
-        """Return what has to be served and fresh before mail may leave with unproven keys, and since when it is.
-
-        That is: their own records, whatever this run is about to write in their zones and at the names of their
-        ``hosts``, and the SPF of domains that send already: it was widened for the new host, maybe by a run that died
-        since, and the ledger knows when.
-        """
-        written = {(c.name, c.type, c.value): c.since for c in claims}
-        own = {k.record_name: k.served_since for k in keys}
-        sending = {k.domain for k in keys if k.stage is KeyStage.SIGNING}
-        awaited: dict[Target, datetime | None] = {}
-        for zone in self.found.values() if own else ():
-            if zone.name in self.errors:
-                continue
-            soon = zone.changes.at(Stage.EXPAND, Stage.HOSTS).writes
-            new = {(w.name, w.type, w.value) for w in soon if not isinstance(w, Delete)}
-            there = {(r.name, r.type, r.value) for r in zone.changes.adopted}
-            concerned = not zone.names.isdisjoint(own)
-            for record in zone.records:
-                value = (record.name, record.type, record.value)
-                if record.name in own and (value in new or value in there or value in written):
-                    awaited[Target.of(zone.name, record)] = own[record.name]
-                elif value in new and (concerned or record.name in hosts):
-                    awaited[Target.of(zone.name, record)] = None
-                elif concerned and value in written and record.name in sending and record.type == "TXT":
-                    awaited[Target.of(zone.name, record)] = written[value]
-        return awaited
-
     def refuse_moved(self, planned: "Zones", new_names: Collection[str]) -> None:
         """Give up each zone whose changes are no longer those that were planned, but for records of new keys."""
         for name, zone in list(self.found.items()):
@@ -235,38 +190,3 @@ class Zones:
                 continue
             written += [Target(zone.name, w.name, w.type, w.value) for w in chosen.writes if not isinstance(w, Delete)]
         return tuple(written)
-
-    def world(self, zones: Collection[str], ask: Ask, resolver: str) -> World:
-        """Find out who serves each of these zones; one that nobody is known to serve is given up."""
-        servers = {}
-        for zone in sorted(zones):
-            try:
-                servers[zone] = discover(zone, ask, resolver)
-            except DnsError as error:
-                self.errors[zone] = error
-        return World(ask, resolver, servers)
-
-    def timings(self, world: World, targets: Iterable[Target]) -> dict[Target, Timing]:
-        """Return what caches may hold of targets now; a zone none of whose servers answers is given up."""
-        known: dict[Target, Timing] = {}
-        wanted = tuple(targets)
-        for zone in world.servers:
-            try:
-                known |= timings(world, [t for t in wanted if t.zone == zone])
-            except DnsError as error:
-                self.errors.setdefault(zone, error)
-        return known
-
-    def not_served(self, fresh: Freshness) -> None:
-        """Give up each zone that some server does not serve although there was time; it is named."""
-        for waiting in fresh.waiting:
-            if waiting.behind:
-                zone = waiting.target.zone
-                what = f"{waiting}."
-                self.errors.setdefault(
-                    zone, ServerUnreachable(zone, what, "Mend that server, then run again: it goes on.")
-                )
-
-    def margin(self) -> timedelta:
-        """The longest margin of the providers: what anycast may hide."""
-        return timedelta(seconds=max((z.provider.margin for z in self.found.values()), default=0))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sendwright import engine, hostdiff, issuing, planning, preflight, probing, proving
+from sendwright import awaiting, engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
 from sendwright.dns.freshness import Target, Timing
@@ -128,10 +128,10 @@ class Run:
         self._reload()
         late = {waiting.target.zone for waiting in fresh.waiting}
         names = {target.name for target in published.known if target.zone not in late}
-        hosts = [name for name in self.fleet.well if self.zones.stands(name, late)]
+        hosts = [name for name in self.fleet.well if awaiting.stands(self.zones, name, late)]
         self._probe(hosts, [key for key in self._state.keys if key.record_name in names])
         if wait:
-            self.zones.not_served(fresh)
+            awaiting.not_served(self.zones, fresh)
         return tuple(map(str, fresh.waiting))
 
     def switch(self, *, wait: bool) -> tuple[str, ...]:
@@ -143,14 +143,14 @@ class Run:
         written -= self._published.known.keys()
         if not written:
             return ()
-        world = self.zones.world({t.zone for t in written}, query, system_resolver())
+        world = awaiting.world(self.zones, {t.zone for t in written}, query, system_resolver())
         # Served is enough for what no new key rests on: what caches hold is what the mail until now was sent with.
         known = {t: Timing() for t in written if t.zone in world.servers}
         with self._progress.step("everything written is served"):
             published = proving.Published(world, known, {}, timedelta())
             served = proving.until_fresh(published, self._progress.note, stay=wait)
         if wait:
-            self.zones.not_served(served)
+            awaiting.not_served(self.zones, served)
         return tuple(map(str, served.waiting))
 
     def withdraw(self) -> tuple[str, ...]:
@@ -190,11 +190,11 @@ class Run:
         found = {n: planning.unproven(self.stack, self.stack.host(n), self._state.keys) for n in self.fleet.well}
         keys = {key for unproven in found.values() for key in unproven}
         hosts = {name for name, unproven in found.items() if unproven}
-        awaited = self.zones.awaited(keys, hosts, self._state.claims)
-        world = self.zones.world({t.zone for t in awaited}, query, system_resolver())
-        known = self.zones.timings(world, awaited)
+        awaited = awaiting.awaited(self.zones, keys, hosts, self._state.claims)
+        world = awaiting.world(self.zones, {t.zone for t in awaited}, query, system_resolver())
+        known = awaiting.timings(self.zones, world, awaited)
         since = {target: at for target, at in awaited.items() if at is not None and target in known}
-        return proving.Published(world, known, since, self.zones.margin())
+        return proving.Published(world, known, since, awaiting.margin(self.zones))
 
     def _written(self) -> proving.Published:
         """What is to be waited for, without what could not be written: it would never be served."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dns.message import Message
 
+from sendwright import awaiting
 from sendwright.dns.authority import Server
 from sendwright.dns.freshness import Progress, Target, Waiting
 from sendwright.dns.propagation import World
@@ -332,12 +333,12 @@ def test_a_foreign_record_stops_its_record_set_only_and_no_mail_relies_on_that_z
     assert isinstance(zones.errors[COM], ForeignRecord)
     assert server.values(COM, COM, "TXT") == ('"v=spf1 include:elsewhere.example.net -all"',)
     assert server.values(COM, KEYS[0].record_name, "TXT") != ()
-    assert {t.zone for t in zones.awaited(KEYS, {MX1}, ())} == {ORG}
+    assert {t.zone for t in awaiting.awaited(zones, KEYS, {MX1}, ())} == {ORG}
 
 
 def test_new_keys_wait_for_all_that_is_about_to_be_written(look: Look) -> None:
     """Their own records, and the name of their host, in whichever zone it lies."""
-    awaited = look(keys=(KEYS[1],)).awaited({KEYS[1]}, {MX1}, ())
+    awaited = awaiting.awaited(look(keys=(KEYS[1],)), {KEYS[1]}, {MX1}, ())
 
     assert {(t.zone, t.type, t.name) for t in awaited} >= {
         (ORG, "TXT", KEYS[1].record_name),
@@ -348,21 +349,21 @@ def test_new_keys_wait_for_all_that_is_about_to_be_written(look: Look) -> None:
 
 def test_another_zone_is_waited_for_only_at_the_names_of_the_hosts(look: Look) -> None:
     """A DMARC record that changes elsewhere may be remembered for an hour: no new domain waits for that."""
-    awaited = look(keys=(KEYS[1],)).awaited({KEYS[1]}, {MX1}, ())
+    awaited = awaiting.awaited(look(keys=(KEYS[1],)), {KEYS[1]}, {MX1}, ())
 
     assert {t.name for t in awaited if t.zone == COM} == {MX1}
 
 
 def test_nothing_is_waited_for_without_unproven_keys(look: Look) -> None:
     """Nobody's mail begins to leave, so nothing that is written delays anything."""
-    assert look().awaited((), (), ()) == {}
+    assert awaiting.awaited(look(), (), (), ()) == {}
 
 
 def test_a_key_whose_record_is_there_but_unclaimed_is_waited_for_all_the_same(server: Server53, look: Look) -> None:
     """The ledger was lost: the record is adopted, and the key proven in this run, not in the next one."""
     server.put(COM, KEYS[0].record_name, "TXT", '"v=DKIM1; k=rsa; h=sha256; p=AAAA"')
 
-    awaited = look().awaited({KEYS[0]}, {MX1}, ())
+    awaited = awaiting.awaited(look(), {KEYS[0]}, {MX1}, ())
 
     assert KEYS[0].record_name in {t.name for t in awaited}
 
@@ -371,10 +372,10 @@ def test_no_mail_leaves_under_a_name_that_is_yet_to_be_served(look: Look) -> Non
     """A new host's address is not fresh, or could not be written: its keys are not proven yet, in no zone."""
     zones = look()
 
-    assert zones.stands(MX1, late={ORG})
-    assert not zones.stands(MX1, late={COM})
+    assert awaiting.stands(zones, MX1, late={ORG})
+    assert not awaiting.stands(zones, MX1, late={COM})
     zones.errors[COM] = ServerUnreachable(COM, "does not answer.")
-    assert not zones.stands(MX1, late=())
+    assert not awaiting.stands(zones, MX1, late=())
 
 
 def test_a_name_that_was_there_before_is_believed(folder: StateFolder, look: Look) -> None:
@@ -383,8 +384,8 @@ def test_a_name_that_was_there_before_is_believed(folder: StateFolder, look: Loo
     zones = look()
     zones.errors[COM] = ServerUnreachable(COM, "does not answer.")
 
-    assert zones.stands(MX1, late={COM})
-    assert Zones().stands(MX1, late=())
+    assert awaiting.stands(zones, MX1, late={COM})
+    assert awaiting.stands(Zones(), MX1, late=())
 
 
 def test_what_was_served_already_keeps_its_clock(folder: StateFolder, look: Look) -> None:
@@ -393,7 +394,7 @@ def test_what_was_served_already_keeps_its_clock(folder: StateFolder, look: Look
     since = NOW - timedelta(hours=2)
     key = replace(KEYS[0], stage=KeyStage.PUBLISHED, served_since=since)
 
-    awaited = look(keys=(key, KEYS[1])).awaited({key}, {MX1}, folder.load().claims)
+    awaited = awaiting.awaited(look(keys=(key, KEYS[1])), {key}, {MX1}, folder.load().claims)
 
     assert {t.name: at for t, at in awaited.items()} == {key.record_name: since}
 
@@ -404,7 +405,7 @@ def test_a_server_that_lags_for_good_is_named_with_its_zone(look: Look) -> None:
     late = Waiting(Target(COM, KEYS[0].record_name, "TXT", "x"), ("ns2 does not have it yet",))
     clock = Waiting(Target(ORG, KEYS[1].record_name, "TXT", "x"), until=NOW)
 
-    zones.not_served(Progress({}, (late, clock)))
+    awaiting.not_served(zones, Progress({}, (late, clock)))
 
     assert zones.errors.keys() == {COM}
     assert "ns2 does not have it yet" in str(zones.errors[COM])
@@ -419,7 +420,7 @@ def test_a_zone_whose_servers_are_all_silent_is_given_up_by_itself(look: Look) -
     zones = look()
     world = World(_mute, "127.0.0.1", {COM: (Server("ns1.example.com", "192.0.2.1"),)})
 
-    known = zones.timings(world, [Target(COM, COM, "TXT", "x")])
+    known = awaiting.timings(zones, world, [Target(COM, COM, "TXT", "x")])
 
     assert known == {}
     assert isinstance(zones.errors[COM], ServerUnreachable)
@@ -429,7 +430,7 @@ def test_a_zone_that_nobody_is_known_to_serve_is_given_up_by_itself(look: Look) 
     """The resolver is silent: each zone is named, and the run goes on."""
     zones = look()
 
-    world = zones.world({COM, ORG}, _mute, "127.0.0.1")
+    world = awaiting.world(zones, {COM, ORG}, _mute, "127.0.0.1")
 
     assert world.servers == {}
     assert zones.errors.keys() == {COM, ORG}

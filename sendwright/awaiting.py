@@ -1,0 +1,98 @@
+"""What of the zones has to be served and fresh before mail may leave, and who serves it."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from sendwright.dns import propagation
+from sendwright.dns.authority import discover
+from sendwright.dns.freshness import Progress, Target, Timing
+from sendwright.dns.plan import Delete
+from sendwright.dns.propagation import World
+from sendwright.dns.transport import Ask
+from sendwright.errors import DnsError, ServerUnreachable
+from sendwright.plan import Stage
+from sendwright.publishing import Zones
+from sendwright.state.model import Claim, DkimKey, KeyStage
+
+
+def awaited(
+    zones: Zones, keys: Collection[DkimKey], hosts: Collection[str], claims: Iterable[Claim]
+) -> dict[Target, datetime | None]:
+    """Return what has to be served and fresh before mail may leave with unproven keys, and since when it is.
+
+    That is: their own records, whatever this run is about to write in their zones and at the names of their
+    ``hosts``, and the SPF of domains that send already: it was widened for the new host, maybe by a run that died
+    since, and the ledger knows when.
+    """
+    written = {(c.name, c.type, c.value): c.since for c in claims}
+    own = {k.record_name: k.served_since for k in keys}
+    sending = {k.domain for k in keys if k.stage is KeyStage.SIGNING}
+    found: dict[Target, datetime | None] = {}
+    for zone in zones.found.values() if own else ():
+        if zone.name in zones.errors:
+            continue
+        soon = zone.changes.at(Stage.EXPAND, Stage.HOSTS).writes
+        new = {(w.name, w.type, w.value) for w in soon if not isinstance(w, Delete)}
+        there = {(r.name, r.type, r.value) for r in zone.changes.adopted}
+        concerned = not zone.names.isdisjoint(own)
+        for record in zone.records:
+            value = (record.name, record.type, record.value)
+            if record.name in own and (value in new or value in there or value in written):
+                found[Target.of(zone.name, record)] = own[record.name]
+            elif value in new and (concerned or record.name in hosts):
+                found[Target.of(zone.name, record)] = None
+            elif concerned and value in written and record.name in sending and record.type == "TXT":
+                found[Target.of(zone.name, record)] = written[value]
+    return found
+
+
+def stands(zones: Zones, name: str, late: Collection[str]) -> bool:
+    """Return whether what a host's name leads to is there for mail to rely on; ``late``: zones not yet fresh.
+
+    A zone that could not be looked at is no reason for doubt: what stands there was not touched.
+    """
+    for zone in zones.found.values():
+        if name in zone.names:
+            new = any(w.name == name for w in zone.changes.at(Stage.EXPAND).writes)
+            return not new or (zone.name not in late and zone.name not in zones.errors)
+    return True
+
+
+def world(zones: Zones, names: Collection[str], ask: Ask, resolver: str) -> World:
+    """Find out who serves each of these zones; one that nobody is known to serve is given up."""
+    servers = {}
+    for zone in sorted(names):
+        try:
+            servers[zone] = discover(zone, ask, resolver)
+        except DnsError as error:
+            zones.errors[zone] = error
+    return World(ask, resolver, servers)
+
+
+def timings(zones: Zones, around: World, targets: Iterable[Target]) -> dict[Target, Timing]:
+    """Return what caches may hold of targets now; a zone none of whose servers answers is given up."""
+    known: dict[Target, Timing] = {}
+    of: dict[str, list[Target]] = {zone: [] for zone in around.servers}
+    for target in targets:
+        if target.zone in of:
+            of[target.zone].append(target)
+    for zone, wanted in of.items():
+        try:
+            known |= propagation.timings(around, wanted)
+        except DnsError as error:
+            zones.errors.setdefault(zone, error)
+    return known
+
+
+def not_served(zones: Zones, fresh: Progress) -> None:
+    """Give up each zone that some server does not serve although there was time; it is named."""
+    for waiting in fresh.waiting:
+        if waiting.behind:
+            zone = waiting.target.zone
+            hint = "Mend that server, then run again: it goes on."
+            zones.errors.setdefault(zone, ServerUnreachable(zone, f"{waiting}.", hint))
+
+
+def margin(zones: Zones) -> timedelta:
+    """The longest margin of the providers: what anycast may hide."""
+    return timedelta(seconds=max((z.provider.margin for z in zones.found.values()), default=0))
