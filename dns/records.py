@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sendwright.dkim import record_text
 from sendwright.dns.rdata import txt
 from sendwright.plan import Stage
-from sendwright.stack import Address, Domain, Host, HostState, Mx, Stack
+from sendwright.stack import Address, Dmarc, Domain, Host, HostState, Mx, Stack
 from sendwright.state.model import DkimKey, KeyStage
 
 TTL = 3600
@@ -23,7 +23,8 @@ class Record:
 
     ``name`` is lower case without a final dot; ``ttl`` in seconds; ``value`` is canonical master-file text (``rdata``);
     ``why`` is a line for people; ``stage`` is when it may be written first. ``replaces``: the inventory consents to
-    withdrawing what others have in the same record set.
+    withdrawing what others have in the same record set. ``tightens``: an SPF record whose verdict on everybody else may
+    become stricter only at that stage; None: at once.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Record:
     why: str
     stage: Stage = Stage.EXPAND
     replaces: bool = False
+    tightens: Stage | None = None
 
 
 def desired(stack: Stack, keys: Iterable[DkimKey]) -> tuple[Record, ...]:
@@ -67,19 +69,27 @@ def _domains(stack: Stack) -> Iterator[Record]:
         yield from _mx(domain, stack.hosts_of(domain))
         yield _dmarc(domain)
         yield from _consent(stack, domain)
+        if not domain.sends:
+            # One record for all selectors. It hides no key that is published: a wildcard yields to what is there.
+            why = f"DKIM: {domain.name} sends no mail, so no selector has a key"
+            yield Record(f"*._domainkey.{domain.name}", "TXT", TTL, txt("v=DKIM1; p="), why)
         if reports := domain.tls_rpt_rua:
             value = txt(f"v=TLSRPTv1; rua={','.join(reports)}")
             yield Record(f"_smtp._tls.{domain.name}", "TXT", TTL, value, "asks for reports on failed TLS (RFC 8460)")
 
 
 def _domain_spf(stack: Stack, domain: Domain) -> Record:
+    if not domain.sends:
+        return Record(domain.name, "TXT", TTL, txt("v=spf1 -all"), f"SPF: {domain.name} sends no mail")
     # A draining host stays: its queue still sends. A host of the domain's own name shares the one record (section 3.2).
     hosts = {*stack.hosts_of(domain), *(h for h in stack.hosts if h.name == domain.name)}
     addresses = [a for h in hosts for a in h.addresses]
     # Addresses first: they cost no lookup, and the first match ends the evaluation (RFC 7208 section 4.6.2).
     terms = [*_terms([*addresses, *domain.spf.addresses]), *(f"include:{d}" for d in dict.fromkeys(domain.spf.include))]
     why = f"SPF: which addresses may send for {domain.name}"
-    return Record(domain.name, "TXT", TTL, txt(_spf(terms, domain.spf.all)), why)
+    # A verdict that refuses mail waits until ours is known to leave from where the record says.
+    tightens = Stage.SWITCH if domain.spf.all == "-all" else None
+    return Record(domain.name, "TXT", TTL, txt(_spf(terms, domain.spf.all)), why, tightens=tightens)
 
 
 def _terms(addresses: Iterable[Address]) -> list[str]:
@@ -92,6 +102,10 @@ def _spf(terms: Iterable[str], verdict: str) -> str:
 
 
 def _mx(domain: Domain, hosts: Iterable[Host]) -> Iterator[Record]:
+    if domain.mx is Mx.NONE:
+        why = f"{domain.name} takes no mail: who writes to it hears so at once (RFC 7505)"
+        # In one step with the withdrawal of any other: it has to be the only one (section 3).
+        yield Record(domain.name, "MX", TTL, "0 .", why, Stage.CONTRACT, replaces=domain.replace_mx)
     if domain.mx is not Mx.HERE:
         return
     for host in hosts:
@@ -103,7 +117,8 @@ def _mx(domain: Domain, hosts: Iterable[Host]) -> Iterator[Record]:
 
 
 def _dmarc(domain: Domain) -> Record:
-    policy = domain.dmarc
+    # Nothing that is sent as a locked domain is its mail: nothing has to be proven before it is refused.
+    policy = domain.dmarc if domain.sends else Dmarc(policy="reject", ruf=domain.dmarc.ruf)
     strict = policy.alignment == "strict"
     # RFC 9989 section 4.7; what is the default is not written, and pct, rf and ri are gone.
     tags = [
@@ -117,10 +132,11 @@ def _dmarc(domain: Domain) -> Record:
         f"ruf={','.join(policy.ruf)}" if policy.ruf else "",
     ]
     loose = strict is False and {policy.policy, policy.subdomains, policy.nonexistent} <= {"none", None}
+    waits = domain.sends and not loose
     why = f"DMARC: what receivers do with mail that fails as {domain.name} ({policy.policy})"
     value = txt("; ".join(tag for tag in tags if tag))
     # Tightening waits for a proven signature; a policy of none harms no mail and may come first.
-    return Record(f"_dmarc.{domain.name}", "TXT", TTL, value, why, Stage.EXPAND if loose else Stage.SWITCH)
+    return Record(f"_dmarc.{domain.name}", "TXT", TTL, value, why, Stage.SWITCH if waits else Stage.EXPAND)
 
 
 def _consent(stack: Stack, domain: Domain) -> Iterator[Record]:
@@ -138,7 +154,7 @@ def _same_organisation(one: str, other: str) -> bool:
 
 
 def _dkim(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[Record]:
-    declared = {d.name for d in stack.domains}
+    declared = {d.name for d in stack.domains if d.sends}
     for key in keys:
         if key.domain not in declared or key.stage is KeyStage.REMOVED:
             continue

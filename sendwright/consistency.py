@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from sendwright.errors import Problem
 from sendwright.escape import plain
 from sendwright.mistakes import nearest, place
-from sendwright.stack import Address, Domain, Host, Mx, Receive
+from sendwright.stack import Address, Dkim, Domain, Host, Mx, Receive, Spf, TlsRpt
 
 # Where every lab has its own machines (`sendwright.lab.spec`).
 LAB = ip_network("198.18.0.0/15")
@@ -73,7 +73,10 @@ def _unsigned_bounces(draft: Draft) -> Iterator[Problem]:
     for host in draft.hosts:
         above = max((d for d in draft.domain_names if _within(host.name, d)), key=len, default=None)
         domain = next((d for d in draft.domains if d.name == above), None)
-        if domain and domain.hosts and host.name not in domain.hosts and set(domain.hosts) <= set(draft.host_names):
+        if domain and not domain.sends:
+            what = f"lies in {domain.name}, which sends nothing: bounces from there would leave unsigned"
+            yield Problem(place("hosts", host.name), what, "name it in a domain that sends")
+        elif domain and domain.hosts and host.name not in domain.hosts and set(domain.hosts) <= set(draft.host_names):
             # Only keys that lie on a host can sign there.
             what = f"{host.name} lies in it and does not send for it: bounces from there would leave unsigned"
             yield Problem(place("domains", domain.name, "hosts"), what, "add it, or leave hosts out for all of them")
@@ -101,8 +104,12 @@ def _of_domain(domain: Domain, draft: Draft) -> Iterator[Problem]:
             yield Problem(at_host, f"{name} names no host", nearest(name, draft.host_names, "hosts"))
     if domain.name in domain.spf.include:
         yield Problem(place(*at, "spf", "include"), "includes its own record, without end")
-    if domain.mx is Mx.ELSEWHERE:
+    if not domain.sends:
+        yield from _of_locked(domain)
+    elif domain.mx is Mx.ELSEWHERE:
         yield from _received_elsewhere(domain)
+    elif domain.mx is Mx.NONE:
+        yield Problem(place(*at, "mx"), "a domain that sends has to take its bounces", "here or elsewhere")
     yield from _loops(domain, draft)
 
 
@@ -114,6 +121,28 @@ def _received_elsewhere(domain: Domain) -> Iterator[Problem]:
         yield Problem(
             place(*at, "receive"), "contradicts mx: its mail goes elsewhere, none arrives here", "one of the two"
         )
+
+
+def _of_locked(domain: Domain) -> Iterator[Problem]:
+    at = ("domains", domain.name)
+    without_effect = {
+        "hosts": domain.hosts is not None,
+        "dkim": domain.dkim != Dkim(),
+        "spf": domain.spf != Spf(),
+        "receive": domain.receive != Receive(),
+        "tls_rpt": domain.tls_rpt != TlsRpt() and domain.mx is Mx.NONE,
+        "replace_mx": domain.replace_mx and domain.mx is not Mx.NONE,
+    }
+    for setting, declared in without_effect.items():
+        if declared:
+            yield Problem(place(*at, setting), "contradicts sends: a domain that sends nothing has none", "one of both")
+    if domain.mx is Mx.HERE:
+        what = "contradicts sends: hosts take mail only for domains that they send for"
+        yield Problem(place(*at, "mx"), what, "elsewhere or none")
+    for setting in sorted(domain.dmarc.model_fields_set - {"rua", "ruf"}):
+        if getattr(domain.dmarc, setting) != "reject":
+            what = "contradicts sends: whatever claims to come from a domain that sends nothing is rejected"
+            yield Problem(place(*at, "dmarc", setting), what, "leave it out; rua and ruf may stand")
 
 
 def _loops(domain: Domain, draft: Draft) -> Iterator[Problem]:

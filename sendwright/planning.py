@@ -43,7 +43,8 @@ def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, D
     """Return the keys that have to be generated: an algorithm that a domain declares and has no usable key for."""
     of = signing.by_domain(keys)
     have = {(d.name, k.algorithm) for d in stack.domains for k in signing.installed(d, of[d.name])}
-    return tuple((d, a) for d in stack.domains for a in d.dkim.algorithms if (d.name, a) not in have)
+    sending = (d for d in stack.domains if d.sends)
+    return tuple((d, a) for d in sending for a in d.dkim.algorithms if (d.name, a) not in have)
 
 
 def believed(

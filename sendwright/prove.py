@@ -41,7 +41,7 @@ def prove(lab: Lab, declared: Inventory, progress: Progress) -> tuple[tuple[Find
 
     Returns the findings, and the seconds that each part took.
     """
-    logins = {d.name: _credential(declared, d) for d in declared.stack.domains}
+    logins = {d.name: _credential(declared, d) for d in declared.stack.domains if d.sends}
     seconds: dict[str, float] = {}
     started = time.monotonic()
     first = _provision(declared, progress)

@@ -6,7 +6,8 @@ expert would choose; each names the standard or the reason.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -188,23 +189,35 @@ class Receive(Model):
 
 
 class Mx(StrEnum):
-    """Where a domain's mail goes: ``here`` (this stack's hosts), or ``elsewhere`` (its MX is never touched)."""
+    """Where a domain's mail goes: ``here`` (this stack's hosts), or ``elsewhere`` (its MX is never touched).
+
+    ``none``: nowhere (RFC 7505), and only for a domain that sends nothing: bounces have to come to one that does.
+    """
 
     HERE = "here"
     ELSEWHERE = "elsewhere"
+    NONE = "none"
+
+
+def _mx(settings: Mapping[str, Any]) -> Mx:
+    return Mx.HERE if settings.get("sends", True) else Mx.ELSEWHERE
 
 
 class Domain(Model):
-    """A domain that sends. ``hosts`` None means every host; ``replace_mx`` consents to withdrawing a foreign MX."""
+    """A domain, and who sends for it; one that ``sends`` nothing is locked, so that nobody can send as it.
+
+    ``hosts`` None means every host; ``replace_mx`` consents to withdrawing a foreign MX.
+    """
 
     name: DomainName
     dns: Identifier
+    sends: bool = True
     hosts: tuple[DomainName, ...] | None = None
     dkim: Dkim = Dkim()
     spf: Spf = Spf()
     dmarc: Dmarc = Dmarc()
     tls_rpt: TlsRpt = TlsRpt()
-    mx: Mx = Mx.HERE
+    mx: Mx = Field(default_factory=_mx)
     replace_mx: bool = False
     receive: Receive = Receive()
 
@@ -266,27 +279,46 @@ class Stack(Shared):
 
     def host(self, name: str) -> Host:
         """Return the host of that name; KeyError if there is none."""
-        return next(h for h in self.hosts if h.name == name)
+        return self._hosts[name]
 
     def domain(self, name: str) -> Domain:
         """Return the domain of that name; KeyError if there is none."""
-        return next(d for d in self.domains if d.name == name)
+        return self._domains[name]
 
     def hosts_of(self, domain: Domain) -> tuple[Host, ...]:
-        """Return the hosts that send for a domain."""
-        return tuple(h for h in self.hosts if domain.hosts is None or h.name in domain.hosts)
+        """Return the hosts that send for a domain: none for one that does not send."""
+        return tuple(h for h in self.hosts if _sends_for(h, domain))
 
     def domains_of(self, host: Host) -> tuple[Domain, ...]:
         """Return the domains that a host sends for."""
-        return tuple(d for d in self.domains if host in self.hosts_of(d))
+        return tuple(d for d in self.domains if _sends_for(host, d))
 
     def covering(self, name: str) -> Domain | None:
         """Return the declared domain that a name lies at or below, the longest one, or None."""
         labels = name.split(".")
-        above = {".".join(labels[i:]) for i in range(len(labels))}
-        found = [d for d in self.domains if d.name in above]
-        return max(found, key=lambda d: len(d.name), default=None)
+        above = (".".join(labels[i:]) for i in range(len(labels)))
+        return next((self._domains[n] for n in above if n in self._domains), None)
 
     def limited(self, names: frozenset[str]) -> tuple[Host, ...]:
         """Return the hosts of those names; all for an empty set."""
         return tuple(h for h in self.hosts if not names or h.name in names)
+
+    # Ten thousand domains are asked for by name, each of them many times.
+    @cached_property
+    def _hosts(self) -> Mapping[str, Host]:
+        return {h.name: h for h in reversed(self.hosts)}
+
+    @cached_property
+    def _domains(self) -> Mapping[str, Domain]:
+        return {d.name: d for d in reversed(self.domains)}
+
+    def __copy__(self) -> Self:
+        """Return a copy without what was worked out: ``model_copy`` may give it other hosts or domains."""
+        copied = super().__copy__()
+        for name in ("_hosts", "_domains"):
+            vars(copied).pop(name, None)
+        return copied
+
+
+def _sends_for(host: Host, domain: Domain) -> bool:
+    return domain.sends and (domain.hosts is None or host.name in domain.hosts)

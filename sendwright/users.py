@@ -75,7 +75,10 @@ def _declared(text: str, stack: Stack) -> str:
         name = sender(text)
     except ValueError as error:
         raise UsageError(f"“{plain(text)}” is nothing to send as: {error}.") from None
-    known = [domain.name for domain in stack.domains]
-    if name.rpartition("@")[2] not in known:
-        raise UsageError(f"{name} lies in no declared domain.", f"Declared: {', '.join(known)}.")
+    domains = {domain.name: domain for domain in stack.domains}
+    found = domains.get(name.rpartition("@")[2])
+    if found is None:
+        raise UsageError(f"{name} lies in no declared domain.", f"Declared: {', '.join(domains)}.")
+    if not found.sends:
+        raise UsageError(f"{found.name} sends no mail: nobody can send as it.", "Its sends is False in the inventory.")
     return name
