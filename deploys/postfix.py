@@ -90,7 +90,7 @@ _TABLES = ("domains", "addresses", "maildirs", "recipients", "internal", "null_s
 
 
 def _tables(stack: Stack, host: Host, material: Material) -> tuple[File, ...]:
-    mail = receiving(stack, host)
+    mail = receiving(stack, host, material.lingering)
     tables = {
         "domains": ("Domains that this host receives mail for.", dict.fromkeys(mail.domains, "received")),
         "addresses": ("Each address to where its mail goes; @domain is for bounces.", _addresses(mail, host)),

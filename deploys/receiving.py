@@ -5,7 +5,7 @@ Postfix's local delivery agent turns into a Maildir; forwarded addresses are rew
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sendwright.stack import Domain, Host, Mx, Stack
@@ -35,16 +35,21 @@ def probe_mailbox(host: Host) -> str:
     return f"probe@{host.name}"
 
 
-def receiving(stack: Stack, host: Host) -> Receiving:
-    """Return where the mail goes that a host takes on port 25."""
-    here = {d.name: d for d in stack.domains_of(host) if d.mx is Mx.HERE}
+def receiving(stack: Stack, host: Host, lingering: Collection[str] = ()) -> Receiving:
+    """Return where the mail goes that a host takes on port 25.
+
+    ``lingering``: domains that others may still believe to be here: none of their mail is refused. Where that of an
+    undeclared one should go nobody says any more: it is kept.
+    """
+    here = {d.name: d for d in stack.domains_of(host) if d.mx is Mx.HERE or d.name in lingering}
+    undeclared = {*lingering} - {*here}
     written_to = _written_to(stack, here)
     addresses: dict[str, str] = {}
     catch_all: dict[str, str] = {}
-    for name in sorted({*here, host.name}):
+    for name in sorted({*here, *undeclared, host.name}):
         domain = here.get(name)
         # A host's own name is no domain of the inventory: its mail goes where that of the domain above it goes.
-        above = domain or _covering(stack, host, here)
+        above = None if name in undeclared else domain or _covering(stack, host, here)
         forward = above.receive.forward if above else None
         for local in (*_REQUIRED, *written_to[name]):
             addresses[f"{local}@{name}"] = _target(name, local, forward)

@@ -44,7 +44,7 @@ def _add_operations(path: Path) -> None:
     release = bare.release
     if release is None or not bare.root:
         raise _not_fit(target, preflight.problems(target, bare, datetime.now(UTC)))
-    wanted = services(inventory.stack, target, release, Material(certificate, state.keys, state.users))
+    wanted = services(inventory.stack, target, release, Material.of(target, certificate, state))
     observation = look({release: wanted})
     found = preflight.problems(target, observation, datetime.now(UTC))
     if found:

@@ -95,7 +95,7 @@ def proven(keys: Iterable[DkimKey], proofs: Mapping[str, frozenset[str]]) -> tup
 def services(stack: Stack, host: Host, release: Release, state: State) -> tuple[Service, ...]:
     """Return what a host should run, given what is remembered; a certificate that does not exist yet has no content."""
     certificate = state.certificate_of(host.name) or _planned_certificate(host)
-    return sender_services(stack, host, release, Material(certificate, state.keys, state.users))
+    return sender_services(stack, host, release, Material.of(host, certificate, state))
 
 
 def desired(stack: Stack, host: Host, state: State) -> dict[Release, tuple[Service, ...]]:

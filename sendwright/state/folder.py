@@ -134,6 +134,12 @@ class StateFolder:
         ledger = {_value(claim): claim for claim in claims} | {_value(claim): claim for claim in self._claims()}
         self._save_claims(ledger.values())
 
+    def mark(self, claims: Iterable[Claim]) -> None:
+        """Put claims in the place of those on the same values: their clocks started or stopped."""
+        new = {_value(claim): claim for claim in claims}
+        if new:
+            self._save_claims(new.get(_value(claim), claim) for claim in self._claims())
+
     def release(self, claims: Iterable[Claim]) -> None:
         """Strike values from the ledger, after they were withdrawn from DNS."""
         gone = {_value(claim) for claim in claims}
@@ -245,8 +251,8 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _value(claim: Claim) -> tuple[str, str, str, str]:
-    return claim.zone, claim.name, claim.type, claim.value
+def _value(claim: Claim) -> tuple[str, str, str, str, bool]:
+    return claim.zone, claim.name, claim.type, claim.value, claim.mechanism
 
 
 def _take(handle: int, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from sendwright.deploys.submission import Rights, owners
 from sendwright.service import Release, Running, Sealed, Service
 from sendwright.signing import probe_address
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
-from sendwright.state.model import DkimKey, KeyStage
+from sendwright.state.model import Claim, DkimKey, KeyStage, State
 
 MakeStack = Callable[..., Stack]
 MakeMaterial = Callable[..., Material]
@@ -262,6 +263,27 @@ def test_a_sending_domain_takes_postmaster_abuse_and_its_reports(make_stack: Mak
     assert {a.split("@")[0] for a in addresses if a.endswith("@example.com")} == wanted
     assert {a.split("@")[0] for a in addresses if a.endswith("@mx1.example.com")} == {"postmaster", "abuse"}
     assert not [a for a in addresses if a.endswith("@example.net")]
+
+
+def test_mail_is_taken_as_long_as_others_may_believe_that_it_belongs_here(make_stack: MakeStack) -> None:
+    """A withdrawn MX lives on in caches: for a domain that moved away and for one that nobody declares any more."""
+    stack = make_stack()
+
+    mail = receiving(stack, stack.hosts[0], lingering={"example.net", "gone.example"})
+
+    assert {"example.net", "gone.example"} <= {*mail.domains}
+    assert mail.addresses["postmaster@gone.example"] == f"gone.example=postmaster@{KEPT}"
+    assert {"@gone.example", "@example.net"} <= {f"@{d}" for d in mail.catch_all}
+
+
+def test_the_ledger_knows_which_mx_lead_to_a_host(make_material: MakeMaterial, make_stack: MakeStack) -> None:
+    """Those of other hosts are theirs."""
+    host, certificate = make_stack().hosts[0], make_material().certificate
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    here = Claim("a.example", "a.example", "MX", f"10 {host.name}.", since, "main")
+    there = Claim("b.example", "b.example", "MX", "10 mx9.example.org.", since, "main")
+
+    assert Material.of(host, certificate, State(claims=(here, there))).lingering == {"a.example"}
 
 
 LOCALS = st.sampled_from(["a", "b", "c", "postmaster", "bounces"])

@@ -88,7 +88,7 @@ def submission(inventory: Inventory, declared: Host, state: State) -> bool:
     """Whether the host should take submission: it is active, and a domain of its has proven keys there."""
     certificate = state.certificate_of(declared.name)
     assert certificate is not None, f"{declared.name} was never provisioned from here: it has no certificate"
-    return opened(inventory.stack, declared, Material(certificate, state.keys, state.users))
+    return opened(inventory.stack, declared, Material.of(declared, certificate, state))
 
 
 @pytest.fixture(scope="session")

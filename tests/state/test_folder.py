@@ -254,6 +254,20 @@ def test_the_ledger_keeps_the_first_date_and_forgets_what_is_released(tmp_path: 
     assert state.load().claims == (one,)
 
 
+def test_a_clock_is_started_and_stopped_on_the_value_it_belongs_to(tmp_path: Path) -> None:
+    """A term of an SPF record is another value than a record of the same text; what is not in the ledger stays out."""
+    term = Claim("example.com", "example.com", "TXT", "x", NOW, "main", mechanism=True)
+    record = replace(term, mechanism=False)
+    state = folder(tmp_path)
+    state.claim([term, record])
+
+    state.mark([replace(term, left=NOW), replace(term, name="other.example.com", left=NOW)])
+    assert set(state.load().claims) == {replace(term, left=NOW), record}
+    state.mark([term])
+
+    assert set(state.load().claims) == {term, record}
+
+
 def test_what_could_not_be_read_back_is_never_written(tmp_path: Path) -> None:
     """Otherwise one bad value would shut the folder for every later run."""
     state = folder(tmp_path)
