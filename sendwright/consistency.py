@@ -19,14 +19,17 @@ LAB = ip_network("198.18.0.0/15")
 
 @dataclass(frozen=True)
 class Draft:
-    """The parts that could be read, and the names of all that were declared, readable or not."""
+    """The parts that could be read, and the names of all that were declared, readable or not.
+
+    ``servers``: the name server of each provider, or None where there is none that a lab could have.
+    """
 
     hosts: tuple[Host, ...]
     domains: tuple[Domain, ...]
     host_names: tuple[str, ...]
     domain_names: tuple[str, ...]
     providers: tuple[str, ...]
-    servers: tuple[Address, ...] = ()
+    servers: tuple[Address | None, ...] = ()
     rehearsal: bool = False
 
 
@@ -85,7 +88,7 @@ def _unsigned_bounces(draft: Draft) -> Iterator[Problem]:
 def _rehearsed_outside(draft: Draft) -> Iterator[Problem]:
     # Hosts that trust another root believe whoever runs it. A lab is told by its name server: RFC 2544 keeps these
     # addresses for tests of networks, so nobody has a real one there.
-    if draft.rehearsal and any(server not in LAB for server in draft.servers):
+    if draft.rehearsal and any(server is None or server not in LAB for server in draft.servers):
         what = "is for hosts of a lab only: real ones would trust a root that is not the Internet's"
         yield Problem("rehearsal", what, f"leave it out; a lab's name server lies in {LAB}")
 

@@ -12,6 +12,7 @@ from sendwright.errors import InventoryError, Problem
 from sendwright.escape import plain
 from sendwright.mistakes import Place, nearest, place, translate
 from sendwright.names import domain_name
+from sendwright.providers import Rfc2136
 from sendwright.stack import Domain, Host, Shared, Stack
 
 # pyinfra's names for what our Ssh holds; the same data drives the stock command.
@@ -75,7 +76,7 @@ def parse(hosts: Iterable[tuple[str, Mapping[str, Any]]], data: Mapping[str, Any
         host_names=tuple(_normal(name) for name, _ in hosts),
         domain_names=tuple(_normal(name) for name in _keys(data.get("domains"))),
         providers=_keys(data.get("dns")),
-        servers=tuple(provider.server for provider in shared.dns.values()) if shared else (),
+        servers=tuple(p.server if isinstance(p, Rfc2136) else None for p in shared.dns.values()) if shared else (),
         rehearsal=shared is not None and shared.rehearsal is not None,
     )
     reading.problems.extend(consistency.problems(draft))

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel, ValidationError
@@ -83,6 +83,8 @@ def _problem(
     return Problem(place(*shown), quoted + what, allowed)
 
 
+# What tells the models of a union apart.
+_TAGGED = ("mode", "provider")
 _QUOTED = frozenset({"value_error", "literal_error", "enum", "int_parsing", "bool_parsing"})
 
 
@@ -97,8 +99,9 @@ def _sentence(kind: str, details: ErrorDetails, model: type[BaseModel], loc: Pla
         case "value_error":
             return str(context["error"]), ""
         case "union_tag_invalid" | "union_tag_not_found":
-            tags = [str(tag) for m in _models_of(model, loc) for tag in get_args(m.model_fields["mode"].annotation)]
-            return "needs a known mode", f'allowed: {{"mode": …}} with {", ".join(tags)}'
+            tag = context["discriminator"].strip("'")
+            known = [name for m in _models_of(model, loc) for name in _tags(m, tag)]
+            return f"needs a known {tag}", f'allowed: {{"{tag}": …}} with {", ".join(known)}'
         case "greater_than_equal" | "less_than_equal":
             return f"{plain(details['input'])} is out of range", _range(model, loc)
     allowed = _range(model, loc) if kind.startswith("int") else _ALLOWED.get(kind, "")
@@ -131,17 +134,20 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def _models_of(model: type[BaseModel], loc: Place) -> list[type[BaseModel]]:
     """Return the models that may stand at ``loc``: several where a union is not decided by a tag."""
-    found = [model]
-    for part in loc:
+    found, steps = [model], iter(loc)
+    for part in steps:
         if len(found) > 1:  # a union: this step is the tag
-            found = [m for m in found if part in (m.__name__, *_modes(m))]
+            found = [m for m in found if part in (m.__name__, *(tag for name in _TAGGED for tag in _tags(m, name)))]
         elif found and part in found[0].model_fields:
-            found = [*_models(found[0].model_fields[str(part)].annotation)]
+            annotation = found[0].model_fields[str(part)].annotation
+            found = [*_models(annotation)]
+            if get_origin(annotation) is Mapping:
+                next(steps, None)  # the key is a name of the person's choice, and may look like a tag
     return found
 
 
-def _modes(model: type[BaseModel]) -> tuple[Any, ...]:
-    return get_args(model.model_fields["mode"].annotation) if "mode" in model.model_fields else ()
+def _tags(model: type[BaseModel], name: str) -> tuple[str, ...]:
+    return get_args(model.model_fields[name].annotation) if name in model.model_fields else ()
 
 
 def _owner(model: type[BaseModel], loc: Place) -> type[BaseModel] | None:

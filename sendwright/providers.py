@@ -1,10 +1,10 @@
 """The entries of ``dns``: where records are kept, each by its provider."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sendwright.declared import Model, SecretRef
+from sendwright.declared import EnvSecret, Model, SecretRef
 from sendwright.names import HttpUrl, Identifier, IpAddress, TsigName
 
 _MARGIN = Field(900, ge=0, le=86400)
@@ -41,4 +41,15 @@ class PowerDns(Model):
     margin: int = _MARGIN
 
 
-Dns = Rfc2136
+class Cloudflare(Model):
+    """Cloudflare, by its API; the token needs Zone.Zone:Read and Zone.DNS:Edit for the zones of the inventory.
+
+    ``margin``: see ``Rfc2136``.
+    """
+
+    provider: Literal["cloudflare"]
+    token: SecretRef = EnvSecret(env="CLOUDFLARE_API_TOKEN")
+    margin: int = _MARGIN
+
+
+Dns = Annotated[Rfc2136 | Cloudflare, Field(discriminator="provider")]

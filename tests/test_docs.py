@@ -34,6 +34,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     stack.Receive: "What arrives",
     providers.Rfc2136: "DNS providers",
     providers.Tsig: "DNS providers",
+    providers.Cloudflare: "Cloudflare",
     providers.PowerDns: "PowerDNS",
     stack.KeyStore: "Private keys",
     stack.Smtp: "Postfix",

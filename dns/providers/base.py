@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sendwright.providers import Dns
+from sendwright.errors import UsageError
+from sendwright.providers import Cloudflare, Dns, Rfc2136
 
 Key = tuple[str, str]
 """A record set's name (lower case, no final dot) and type."""
@@ -74,6 +75,10 @@ def open_provider(config: Dns, base: Path) -> Provider:
 
     Raises SecretError if its secret has no value.
     """
-    from sendwright.dns.providers.rfc2136 import DynamicUpdate
+    match config:
+        case Rfc2136():
+            from sendwright.dns.providers.rfc2136 import DynamicUpdate
 
-    return DynamicUpdate.of(config, base)
+            return DynamicUpdate.of(config, base)
+        case Cloudflare():
+            raise UsageError("Records at Cloudflare cannot be written yet.", "Name another provider under dns.")
