@@ -1,10 +1,12 @@
 """A host that sends keeps its address until receivers know the new one."""
 
+from dataclasses import replace
+
 import pytest
 
 from sendwright.egress import moves
 from sendwright.observation import Observation, PathState
-from sendwright.service import File, Service
+from sendwright.service import File, Release, Service
 
 MAIN = "/etc/postfix/main.cf"
 OLD = "inet_protocols = ipv4\nsmtp_bind_address = 203.0.113.10\nmyhostname = mx1.example.com\n"
@@ -16,7 +18,8 @@ def _service(text: str) -> tuple[Service, ...]:
 
 def _seen(text: str | None, *, managed: bool = True) -> Observation:
     state = PathState("regular file", "root", "root", 0o644, 0.0, "0" * 64, text)
-    return Observation(paths={MAIN: state}, managed=managed)
+    bare = Observation("Debian 12", Release.BOOKWORM, root=True, systemd=True, clock=0.0, disk_free=1 << 34)
+    return replace(bare, paths={MAIN: state}, managed=managed)
 
 
 @pytest.mark.parametrize(
