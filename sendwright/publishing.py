@@ -1,50 +1,55 @@
-"""The zones of a stack: looked at, published, waited for; one that fails does not stop the others."""
+"""The zones of a stack: what each needs, and its publication; one that fails does not stop the others."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sendwright import looking
 from sendwright.dns.edits import claims_of, edits, line, releases_of
 from sendwright.dns.freshness import Target
-from sendwright.dns.plan import Changes, Create, Delete, Write, diff, wanted
-from sendwright.dns.providers.base import Provider, RecordSet, open_provider
-from sendwright.dns.records import Record, desired, provider_of
-from sendwright.errors import DnsError, ForeignRecord, SendwrightError, ServerUnreachable, WorldMoved
+from sendwright.dns.plan import Changes, Create, Delete, Write, diff
+from sendwright.dns.providers.base import Provider, open_provider
+from sendwright.dns.records import Record, desired
+from sendwright.errors import DnsError, ForeignRecord, SendwrightError, WorldMoved
+from sendwright.looking import Open, Sight
 from sendwright.plan import Stage
-from sendwright.providers import Dns
 from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey
-from sendwright.staying import forsaken, without_withdrawals
+from sendwright.staying import without_withdrawals
 
 _AWAITS = {
     Stage.HOSTS: "until a host that it points at takes mail",
     Stage.SWITCH: "until mail leaves signed from every host of the domain",
 }
 
-Open = Callable[[Dns, Path], Provider]
-
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone as it was looked at: what it should hold, what its record sets are, and what follows from that.
+    """A zone as it was read, and what follows from that.
 
-    ``dns``: the entry of the inventory that keeps it; ``staying``: sentences about records of ours that nobody declares
-    any more and that are left all the same.
+    ``staying``: sentences about records of ours that nobody declares any more and that are left all the same.
     """
 
-    dns: str
-    provider: Provider
-    records: tuple[Record, ...]
-    served: tuple[RecordSet, ...]
+    sight: Sight
     changes: Changes
     staying: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The zone's name."""
-        return self.changes.zone
+        return self.sight.zone
+
+    @property
+    def provider(self) -> Provider:
+        """Who keeps it."""
+        return self.sight.provider
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What it should hold."""
+        return self.sight.records
 
     @property
     def names(self) -> frozenset[str]:
@@ -83,46 +88,16 @@ class Zones:
         Arguments: ``opener`` opens a provider of ``stack.dns``; ``given_up``: what is in the ``errors`` of an earlier
         look: a provider among it is left alone.
         """
-        records, claims = desired(stack, keys), tuple(claims)
-        zones = cls(forsaken=forsaken(records, claims))
-        for name, config in stack.dns.items():
-            mine = [r for r in records if provider_of(stack, r.name) == name]
-            if not mine or f"dns › {name}" in given_up:
-                continue
+        sights = looking.look(stack, desired(stack, keys), claims, base, opener, given_up)
+        zones = cls(errors=sights.errors, forsaken=tuple(sights.forsaken))
+        for sight in sights.found:
+            changes, staying = without_withdrawals(diff(sight.zone, sight.records, sight.served, sight.claims))
+            zones.found[sight.zone] = Zone(sight, changes, staying)
             try:
-                provider = opener(config, base)
-                zones._look(name, provider, mine, claims)
-            except SendwrightError as error:
-                zones.errors[f"dns › {name}"] = error
-        return zones
-
-    def _look(self, dns: str, provider: Provider, records: list[Record], claims: tuple[Claim, ...]) -> None:
-        where = self._where(provider, records)
-        for zone in sorted(set(where.values())):
-            here = tuple(r for r in records if where.get(r.name) == zone)
-            try:
-                served = provider.read(zone, wanted(zone, here, claims))
-                changes, staying = without_withdrawals(diff(zone, here, served, claims))
-                self.found[zone] = Zone(dns, provider, here, served, changes, staying)
                 changes.raise_conflicts()
-            except DnsError as error:
-                self.errors[zone] = error
-
-    def _where(self, provider: Provider, records: list[Record]) -> Mapping[str, str]:
-        names = sorted({r.name for r in records})
-        try:
-            return provider.zones(names)
-        except ServerUnreachable:
-            raise  # name by name it would be as silent, each time until the patience ends
-        except DnsError:
-            # One name that the server does not keep must not take the others with it.
-            where: dict[str, str] = {}
-            for name in names:
-                try:
-                    where.update(provider.zones([name]))
-                except DnsError as error:
-                    self.errors.setdefault(error.zone, error)
-            return where
+            except ForeignRecord as error:
+                zones.errors[sight.zone] = error
+        return zones
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -180,10 +155,10 @@ class Zones:
                 continue
             chosen = zone.changes.at(stage)
             chosen = replace(chosen, writes=tuple(w for w in chosen.writes if allowed(w)))
-            folder.claim(claims_of(chosen, datetime.now(UTC), zone.dns))
+            folder.claim(claims_of(chosen, datetime.now(UTC), zone.sight.dns))
             try:
                 if chosen.writes:
-                    zone.provider.apply(zone.name, edits(chosen, zone.served))
+                    zone.provider.apply(zone.name, edits(chosen, zone.sight.served))
                 folder.release(releases_of(chosen, folder.load().claims))
             except DnsError as error:
                 self.errors[zone.name] = error

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sendwright import awaiting, engine, hostdiff, issuing, planning, preflight, probing, proving
+from sendwright import awaiting, delegation, engine, hostdiff, issuing, planning, preflight, probing, proving
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
 from sendwright.dns.freshness import Target, Timing
@@ -70,7 +70,7 @@ class Run:
             self._take(self._looking.result())
         self._state = replace(self._state, keys=planning.believed(self._state.keys, self._hosts, self.zones.created))
         changes = tuple(zone.changes for zone in self.zones.found.values())
-        needed, chains = (*self._needed(reverses), *self.zones.needed), self._declared_chains()
+        needed, chains = (*self._needed(reverses), *self._needed_in_zones()), self._declared_chains()
         well = {name: self._hosts[name] for name in self.fleet.well}
         seen = Seen(well, changes, needed, chains)
         return planning.make(self.stack, self._state, seen, _now())
@@ -180,6 +180,11 @@ class Run:
         hosts = [self.stack.host(name) for name in self._hosts]
         blocked = [sentence for h in hosts for sentence in preflight.needed(h, outbound.get(h.name))]
         return (*blocked, *reverse.needed(hosts, reverses))
+
+    def _needed_in_zones(self) -> tuple[str, ...]:
+        # A zone that needs nothing is served well enough.
+        changing = [zone.sight for zone in self.zones.found.values() if not zone.changes.empty]
+        return (*self.zones.needed, *delegation.warnings(changing, query, system_resolver()))
 
     def _look_at_zones(self) -> None:
         claims = self.folder.load().claims

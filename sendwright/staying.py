@@ -4,12 +4,9 @@ Pure. Mail that was signed or sent before still lies in queues and mailboxes, an
 then (RFC 6376 section 3.6.1, RFC 7208 section 2.4).
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from sendwright.dns.plan import Changes, Delete, Write
-from sendwright.dns.records import Record
-from sendwright.state.model import Claim
 
 _MOST_NAMES = 5
 
@@ -25,23 +22,6 @@ def without_withdrawals(changes: Changes) -> tuple[Changes, tuple[str, ...]]:
         f"SPF and DKIM (TXT) at {names}. Remove them by hand when no queue can hold such mail any more."
     )
     return replace(changes, writes=tuple(w for w in changes.writes if w not in staying)), (sentence,)
-
-
-def forsaken(records: Iterable[Record], claims: Iterable[Claim]) -> tuple[str, ...]:
-    """Return a sentence for each zone that holds records of ours and nothing that is declared.
-
-    Which provider keeps it is known from the declaration only: such a zone cannot even be looked at.
-    """
-    declared = {r.name for r in records}
-    zones: dict[str, set[str]] = {}
-    for claim in claims:
-        zones.setdefault(claim.zone, set()).add(f"{claim.type} {claim.name}")
-    return tuple(
-        f"zone {zone}: nothing in it is declared any more, so what sendwright wrote there stays: {_few(sorted(ours))}. "
-        "Remove it by hand, or declare the domain again."
-        for zone, ours in sorted(zones.items())
-        if not any(name == zone or name.endswith("." + zone) for name in declared)
-    )
 
 
 def _mail_relies_on(write: Write) -> bool:

@@ -263,14 +263,30 @@ def test_spf_and_dkim_of_an_undeclared_domain_stay_and_the_plan_says_so(
     assert "on its way" in sentence
 
 
-def test_a_zone_in_which_nothing_is_declared_any_more_is_named(folder: StateFolder, look: Look) -> None:
-    """Its provider is no longer known, so nothing is withdrawn there, and nobody is left to believe otherwise."""
+def test_a_zone_in_which_nothing_is_declared_any_more_is_looked_at_all_the_same(
+    folder: StateFolder, look: Look
+) -> None:
+    """The ledger knows by which provider we wrote there: what is ours is withdrawn, not forgotten."""
     _publish_all(look(), folder)
 
-    (sentence,) = look(_stack(domains=(COM,))).needed
+    zone = look(_stack(domains=(COM,))).found[ORG]
 
-    assert sentence.startswith(f"zone {ORG}: nothing in it is declared any more")
+    assert (ORG, "MX") in {(w.name, w.type) for w in zone.changes.at(Stage.CONTRACT).writes}
+
+
+def test_a_zone_that_its_provider_keeps_no_more_is_named_and_left(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """The domain moved away or was given up: nobody is left to believe that its records were withdrawn."""
+    _publish_all(look(), folder)
+    server.keeps = (COM,)
+
+    zones = look(_stack(domains=(COM,)))
+
+    (sentence,) = zones.needed
+    assert sentence.startswith(f"zone {ORG}: nothing in it is declared any more, and it is not kept here: ")
     assert f"MX {ORG}" in sentence
+    assert zones.errors == {}
 
 
 def test_a_world_as_declared_needs_nothing_from_anybody(folder: StateFolder, look: Look) -> None:
