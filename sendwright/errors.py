@@ -19,6 +19,7 @@
     │   ├── NotAllowed               TSIG key or token refused
     │   ├── WorldMoved               the records are no longer as they were read
     │   └── ForeignRecord            a record of somebody else is in the way
+    ├── PlanMoved                    the world is no longer as a saved plan saw it
     ├── LabError                     the lab cannot run or did not come up
     └── ProofFailed                  everything was carried out, and the outcome is not what was promised
 """
@@ -155,6 +156,17 @@ class WorldMoved(DnsError):
 
 class ForeignRecord(DnsError):
     """Report somebody else's record in the way of ours; it stays."""
+
+
+class PlanMoved(SendwrightError):
+    """Report that a plan made now is not the saved one; nothing was changed. ``differences``: a line each, few."""
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        shown = "".join(f"  {line}\n" for line in differences)
+        super().__init__(
+            "the world is not as the saved plan has it, so nothing was changed.",
+            f"{shown}Look at it, and make a new plan with --out.",
+        )
 
 
 class LabError(SendwrightError):

@@ -5,17 +5,19 @@ remembers, so running again finishes the work.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendwright import planning
+from sendwright import planning, saved
 from sendwright.connections import Fleet
 from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan
 from sendwright.report.progress import Progress
+from sendwright.saved import SavedPlan
 from sendwright.state.folder import StateFolder
 
 if TYPE_CHECKING:
@@ -55,24 +57,36 @@ class Outcome:
 Approve = Callable[[Plan], bool]
 
 
-def look_ahead(declared: Inventory, settings: Settings, progress: Progress) -> Outcome:
-    """Return the Plan and what could not be looked at; nothing is touched."""
+def look_ahead(declared: Inventory, settings: Settings, progress: Progress, out: Path | None = None) -> Outcome:
+    """Return the Plan and what could not be looked at; nothing is touched. ``out``: where to save the plan."""
+    if out:
+        saved.check_place(out)
     with _fleet(declared, settings) as fleet:
-        run = _begin(declared, StateFolder.of(declared), fleet, progress)
+        run = _begin(declared, StateFolder.of(declared), fleet, progress, datetime.now(UTC))
         plan = run.plan()
+        if out:
+            saved.write(out, run.snapshot(plan, settings.limit))
         return _outcome(run, Result.UNCHANGED if plan.empty else Result.DONE, plan)
 
 
-def provision(declared: Inventory, settings: Settings, progress: Progress, approve: Approve) -> Outcome:
+def provision(
+    declared: Inventory, settings: Settings, progress: Progress, approve: Approve, approved: SavedPlan | None = None
+) -> Outcome:
     """Look, plan, have the plan approved, and carry it out.
 
-    ``approve`` is shown the plan and answers whether to go on; it is not asked when nothing would change.
+    ``approve`` is shown the plan and answers whether to go on; it is not asked when nothing would change. ``approved``
+    is a saved plan: PlanMoved, with nothing changed, unless it is what a fresh look comes to.
     Errors of single hosts and zones are in the outcome; StateError and InventoryError are raised.
     """
-    folder = StateFolder.of(declared)
+    folder, now = StateFolder.of(declared), datetime.now(UTC)
+    if approved:
+        saved.refuse_other(approved, "provision", declared.stack, now)
+        settings = replace(settings, limit=frozenset(approved.limit))
     with folder.lock(), _fleet(declared, settings) as fleet:
-        run = _begin(declared, folder, fleet, progress)
+        run = _begin(declared, folder, fleet, progress, saved.moment(approved, now))
         plan = run.plan()
+        if approved:
+            saved.refuse_moved(approved, run.snapshot(plan, settings.limit))
         if plan.empty:
             return _outcome(run, Result.UNCHANGED, plan)
         if not approve(plan):
@@ -87,14 +101,14 @@ def provision(declared: Inventory, settings: Settings, progress: Progress, appro
         return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
 
 
-def _begin(declared: Inventory, folder: StateFolder, fleet: Fleet, progress: Progress) -> "Run":
+def _begin(declared: Inventory, folder: StateFolder, fleet: Fleet, progress: Progress, made: datetime) -> "Run":
     state = folder.load()
-    expected = planning.planned(declared.stack, state, datetime.now(UTC))
+    expected = planning.planned(declared.stack, state, made)
     looking = fleet.observing(planning.desired_on(declared.stack, fleet.well, expected))
     # The stages speak DNS and handle certificates: importing that takes about as long as the hosts take to answer.
     from sendwright.run import Run
 
-    return Run(declared, folder, state, fleet, looking, progress)
+    return Run(declared, folder, state, fleet, looking, progress, made)
 
 
 def _fleet(declared: Inventory, settings: Settings) -> Fleet:

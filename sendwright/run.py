@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sendwright import awaiting, delegation, engine, hostdiff, issuing, planning, preflight, probing, proving
+from sendwright import awaiting, delegation, engine, hostdiff, issuing, planning, preflight, probing, proving, saved
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
 from sendwright.dns.freshness import Target, Timing
@@ -30,7 +30,8 @@ from sendwright.state.model import DkimKey, KeyStage, State
 class Run:
     """One look at the world and one way through the stages; what fails is in ``errors``, and stops nothing else.
 
-    ``state``: what ``folder`` remembers; ``looking``: the look at the hosts that has begun with it.
+    ``state``: what ``folder`` remembers; ``looking``: the look at the hosts that has begun with it; ``made``: the time
+    that the plan is derived for, and that what it announces is named by.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Run:
         fleet: Fleet,
         looking: "Future[dict[str, Observation]]",
         progress: Progress,
+        made: datetime,
     ) -> None:
         self.stack = declared.stack
         self.fleet = fleet
@@ -48,6 +50,7 @@ class Run:
         self.zones = Zones()
         self._base = declared.folder
         self._progress = progress
+        self._made = made
         self._state = state
         self._looking = looking
         self._hosts: dict[str, Observation] = {}
@@ -73,7 +76,12 @@ class Run:
         needed, chains = (*self._needed(reverses), *self._needed_in_zones()), self._declared_chains()
         well = {name: self._hosts[name] for name in self.fleet.well}
         seen = Seen(well, changes, needed, chains)
-        return planning.make(self.stack, self._state, seen, _now())
+        return planning.make(self.stack, self._state, seen, self._made)
+
+    def snapshot(self, plan: Plan, limit: Iterable[str]) -> saved.SavedPlan:
+        """Return a plan of this run as it is saved, with digests of what it rests on."""
+        zones = (zone.changes for zone in self.zones.found.values())
+        return saved.of("provision", plan, saved.basis(self.stack, self._state, zones), self._made, limit)
 
     def persist(self) -> None:
         """Stage 1: nothing is published or installed that is not in the state folder."""
@@ -81,7 +89,7 @@ class Run:
             # What a host had proven before it was reinstalled, or before the record went, is forgotten for good.
             self._save_keys(k for k in self._state.keys if k not in self.folder.load().keys)
             known = {key.record_name for key in self._state.keys}
-            issuing.generate_missing(self.stack, self.folder, _now())
+            issuing.generate_missing(self.stack, self.folder, self._made)
             self._renew_certificates()
         self._reload()
         self._new_names = frozenset(key.record_name for key in self._state.keys) - known
@@ -257,7 +265,7 @@ class Run:
 
     def _renew_certificates(self) -> None:
         hosts = [self.stack.host(name) for name in self.fleet.well]
-        for name in planning.certificates_due(hosts, self.folder.load(), self._declared_chains(), _now()):
+        for name in planning.certificates_due(hosts, self.folder.load(), self._declared_chains(), self._made):
             with self.fleet.fate_of(name):
                 issuing.renew_certificate(self.stack.host(name), self.folder, self._base, _now())
 

@@ -1,5 +1,6 @@
 """Options and arguments that several verbs share."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from sendwright.provision import Settings
+    from sendwright.saved import SavedPlan
     from sendwright.stack import Stack
 
 FORM = "sendwright.form"
@@ -39,7 +41,30 @@ output_format = click.option(
     help="For whom to print.",
 )
 detailed_exitcode = click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when changes are pending.")
+out = click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan, to be carried out as it is."
+)
+saved_plan = click.option(
+    "--plan", "plan", type=click.Path(path_type=Path), metavar="FILE", help="Carry out this saved plan, or nothing."
+)
 assume_yes = click.option("--yes", is_flag=True, help="Do not ask before carrying out the plan.")
+
+
+def saved_as(verb: str, out: Path) -> str:
+    """Return the line that says how a plan that was just saved is carried out."""
+    from sendwright.escape import printable
+
+    return printable(f"saved; carry it out with: {verb} --plan {shlex.quote(str(out))}")
+
+
+def approved(plan: Path | None, limit: tuple[str, ...]) -> "SavedPlan | None":
+    """Return the saved plan that ``--plan`` names, if any; UsageError if it cannot be carried out, or not like this."""
+    from sendwright import saved
+    from sendwright.errors import UsageError
+
+    if plan and limit:
+        raise UsageError("--limit and --plan: a saved plan says itself for which hosts it is; nothing was tried.")
+    return saved.read(plan) if plan else None
 
 
 def settings(stack: "Stack", limit: tuple[str, ...], *, trust_new_hosts: bool, wait: bool = True) -> "Settings":

@@ -1,5 +1,6 @@
 """``sendwright plan``."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -13,8 +14,15 @@ from sendwright.cli import options
 @options.trust_new_hosts
 @options.output_format
 @options.detailed_exitcode
+@options.out
 def command(
-    inventory: Path, limit: tuple[str, ...], form: str, *, trust_new_hosts: bool, detailed_exitcode: bool
+    inventory: Path,
+    limit: tuple[str, ...],
+    form: str,
+    out: Path | None,
+    *,
+    trust_new_hosts: bool,
+    detailed_exitcode: bool,
 ) -> int:
     """Show every change to keys, DNS and hosts, as one plan; touch nothing."""
     from sendwright import inventory as inventories
@@ -25,11 +33,13 @@ def command(
 
     declared = inventories.load(inventory)
     settings = options.settings(declared.stack, limit, trust_new_hosts=trust_new_hosts)
-    outcome = look_ahead(declared, settings, Progress())
+    outcome = look_ahead(declared, settings, Progress(), out)
     if form == "json":
         click.echo(plan_document(outcome.plan, outcome.errors))
     else:
         click.echo(plan_lines(outcome.plan, partial=bool(outcome.errors)))
+    if out:
+        click.echo(options.saved_as(f"sendwright provision {shlex.quote(str(inventory))}", out), err=True)
     for error in outcome.errors:
         click.echo(error_lines(error), err=True)
     if outcome.errors:

@@ -18,21 +18,32 @@ if TYPE_CHECKING:
 @options.limit
 @options.trust_new_hosts
 @options.assume_yes
+@options.saved_plan
 @click.option("--wait/--no-wait", default=True, help="Stay until published records may be relied on, or come back.")
 @options.output_format
-def command(inventory: Path, limit: tuple[str, ...], form: str, *, trust_new_hosts: bool, yes: bool, wait: bool) -> int:
+def command(
+    inventory: Path,
+    limit: tuple[str, ...],
+    form: str,
+    plan: Path | None,
+    *,
+    trust_new_hosts: bool,
+    yes: bool,
+    wait: bool,
+) -> int:
     """Show the plan, ask, carry it out, verify. Running it again finishes what was interrupted."""
     from sendwright import inventory as inventories
     from sendwright.provision import provision
     from sendwright.report.progress import Progress
 
     declared = inventories.load(inventory)
+    approved = options.approved(plan, limit)
     settings = options.settings(declared.stack, limit, trust_new_hosts=trust_new_hosts, wait=wait)
 
     def approve(plan: "Plan") -> bool:
-        return _approve(plan, yes=yes, quiet=form == "json")
+        return _approve(plan, yes=yes or approved is not None, quiet=form == "json")
 
-    outcome = provision(declared, settings, Progress(), approve)
+    outcome = provision(declared, settings, Progress(), approve, approved)
     _print(outcome, form)
     return 1 if outcome.result in {"failed", "declined"} else 0
 

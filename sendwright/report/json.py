@@ -31,7 +31,7 @@ def error_document(error: SendwrightError) -> str:
 
 def plan_fields(plan: Plan) -> dict[str, Any]:
     """Return the fields of a plan."""
-    return {"changes": [_change(c) for c in plan.changes], "needed": list(plan.needed)}
+    return {"changes": [change_fields(c) for c in plan.changes], "needed": list(plan.needed)}
 
 
 def error_fields(error: SendwrightError) -> dict[str, str]:
@@ -39,7 +39,8 @@ def error_fields(error: SendwrightError) -> dict[str, str]:
     return {"error": type(error).__name__, "what": error.what, "hint": error.hint}
 
 
-def _change(change: Change) -> dict[str, Any]:
+def change_fields(change: Change) -> dict[str, Any]:
+    """Return the fields of one change."""
     return {
         "stage": change.stage.name.lower(),
         "kind": change.kind.value,
