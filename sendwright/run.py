@@ -4,23 +4,22 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
-from sendwright import awaiting, delegation, engine, hostdiff, issuing, planning, preflight, probing, proving, saved
+from sendwright import awaiting, engine, hostdiff, issuing, planning, preflight, probing, proving, saved
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
-from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.plan import Write
 from sendwright.dns.transport import query, system_resolver
-from sendwright.errors import ForeignRecord, HostError, PassphraseError, PreflightFailed, SendwrightError, StateError
+from sendwright.errors import HostError, PassphraseError, PreflightFailed, SendwrightError, StateError
 from sendwright.fleet import converge_all
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
-from sendwright.plan import Plan, Stage
+from sendwright.plan import Plan
 from sendwright.planning import Seen
-from sendwright.pointing import exchange, may_tighten, points_at_working
-from sendwright.publishing import Zones
+from sendwright.pointing import may_tighten, points_at_working
+from sendwright.publication import Publication
 from sendwright.report.progress import Progress
 from sendwright.service import Service
 from sendwright.state.folder import StateFolder
@@ -47,40 +46,40 @@ class Run:
         self.stack = declared.stack
         self.fleet = fleet
         self.folder = folder
-        self.zones = Zones()
+        self.dns = Publication(declared.stack, folder, declared.folder, progress)
         self._base = declared.folder
         self._progress = progress
         self._made = made
         self._state = state
         self._looking = looking
         self._hosts: dict[str, Observation] = {}
-        self._published = proving.NOTHING
-        self._recent: tuple[Target, ...] = ()
         self._new_names: frozenset[str] = frozenset()
         self._unproven: tuple[HostError, ...] = ()
 
     @property
     def errors(self) -> tuple[SendwrightError, ...]:
         """Why hosts and zones were given up, and what hosts could not prove."""
-        return (*self.fleet.errors.values(), *self.zones.errors.values(), *self._unproven)
+        return (*self.fleet.errors.values(), *self.dns.zones.errors.values(), *self._unproven)
 
     def plan(self) -> Plan:
         """Look at hosts and zones, and derive the plan."""
         with self._step("looked at the hosts and zones"):
             # What a zone should hold does not depend on what the hosts answer.
-            self._look_at_zones()
+            self.dns.look(self._state.keys)
             reverses = reverse.reverses(self.fleet.hosts.values(), query, system_resolver())
             self._take(self._looking.result())
-        self._state = replace(self._state, keys=planning.believed(self._state.keys, self._hosts, self.zones.created))
-        changes = tuple(zone.changes for zone in self.zones.found.values())
-        needed, chains = (*self._needed(reverses), *self._needed_in_zones()), self._declared_chains()
+        self._state = replace(
+            self._state, keys=planning.believed(self._state.keys, self._hosts, self.dns.zones.created)
+        )
+        changes = tuple(zone.changes for zone in self.dns.zones.found.values())
+        needed, chains = (*self._needed(reverses), *self.dns.needed()), self._declared_chains()
         well = {name: self._hosts[name] for name in self.fleet.well}
         seen = Seen(well, changes, needed, chains)
         return planning.make(self.stack, self._state, seen, self._made)
 
     def snapshot(self, plan: Plan, limit: Iterable[str]) -> saved.SavedPlan:
         """Return a plan of this run as it is saved, with digests of what it rests on."""
-        zones = (zone.changes for zone in self.zones.found.values())
+        zones = (zone.changes for zone in self.dns.zones.found.values())
         return saved.of("provision", plan, saved.basis(self.stack, self._state, zones), self._made, limit)
 
     def persist(self) -> None:
@@ -95,14 +94,10 @@ class Run:
         self._new_names = frozenset(key.record_name for key in self._state.keys) - known
 
     def publish(self) -> None:
-        """Stage 2: DNS, additions that mail relies on; what caches may hold of the old is looked at before."""
-        planned = self.zones
-        self._look_at_zones()
-        self.zones.refuse_moved(planned, self._new_names)
-        self._published = self._before_publishing()
-        with self._step("DNS holds what mail relies on"):
-            self._recent = self.zones.publish(self.folder, Stage.EXPAND)
-        published = self.zones.zone_of(self.stack)
+        """Stage 2: DNS, additions that mail relies on."""
+        unproven = {n: planning.unproven(self.stack, self.stack.host(n), self._state.keys) for n in self.fleet.well}
+        self.dns.expand(self._state, unproven, self._new_names)
+        published = self.dns.zones.zone_of(self.stack)
         new = [k for k in self._state.keys if k.stage is KeyStage.GENERATED and k.domain in published]
         self._save_keys(replace(key, stage=KeyStage.PUBLISHED) for key in new)
         self._reload()
@@ -122,53 +117,32 @@ class Run:
 
     def point(self) -> None:
         """Stage 3, when the hosts take mail: MX, which receivers want a sender's domain to have."""
-        self._recent += self.zones.publish(self.folder, Stage.HOSTS, self._points_at_a_working_host)
+        self.dns.point(self._points_at_a_working_host)
 
     def prove(self, *, wait: bool) -> tuple[str, ...]:
         """Stage 4: wait until served and fresh, then probe every key on every host; return what is still waited for."""
-        published = self._written()
+        published = self.dns.awaited(self.fleet.well)
         if not published.known:
             return ()
-        zone_of = self.zones.zone_of(self.stack)
-        with self._progress.step("served by every name server, and fresh"):
-            fresh = proving.until_fresh(published, self._progress.note, stay=wait)
+        zone_of = self.dns.zones.zone_of(self.stack)
+        fresh = self.dns.wait(published, stay=wait)
         self._save_keys(proving.served(zone_of, self._state.keys, published, fresh))
         self._reload()
         late = {waiting.target.zone for waiting in fresh.waiting}
         names = {target.name for target in published.known if target.zone not in late}
-        hosts = [name for name in self.fleet.well if awaiting.stands(self.zones, name, late)]
+        hosts = [name for name in self.fleet.well if awaiting.stands(self.dns.zones, name, late)]
         self._probe(hosts, [key for key in self._state.keys if key.record_name in names])
-        if wait:
-            awaiting.not_served(self.zones, fresh)
         return tuple(map(str, fresh.waiting))
 
     def switch(self, *, wait: bool) -> tuple[str, ...]:
         """Stage 5: proven keys sign and submission opens, then policies tighten; return what is not served yet."""
         self._observe(self._state)
         self.converge()
-        self._look_at_zones()
-        written = {*self._recent, *self.zones.publish(self.folder, Stage.SWITCH, self._is_live)}
-        written -= self._published.known.keys()
-        if not written:
-            return ()
-        world = awaiting.world(self.zones, {t.zone for t in written}, query, system_resolver())
-        # Served is enough for what no new key rests on: what caches hold is what the mail until now was sent with.
-        known = {t: Timing() for t in written if t.zone in world.servers}
-        with self._progress.step("everything written is served"):
-            published = proving.Published(world, known, {}, timedelta())
-            served = proving.until_fresh(published, self._progress.note, stay=wait)
-        if wait:
-            awaiting.not_served(self.zones, served)
-        return tuple(map(str, served.waiting))
+        return self.dns.switch(self._state.keys, self._is_live, stay=wait)
 
     def withdraw(self) -> tuple[str, ...]:
-        """Stage 6: withdraw what is ours and no longer declared; return what zones still lack, and what it waits for.
-
-        A zone that lacks something keeps what is to go: nothing is withdrawn before its successor stands.
-        """
-        self._look_at_zones()
-        self.zones.settled().publish(self.folder, Stage.CONTRACT)
-        return self.zones.lacking()
+        """Stage 6: withdraw what is ours and no longer declared; return what is still waited for, and for what."""
+        return self.dns.withdraw(self._state.keys)
 
     def _observe(self, state: State) -> None:
         self._take(self.fleet.observe(planning.desired_on(self.stack, self.fleet.well, state)))
@@ -188,33 +162,6 @@ class Run:
         hosts = [self.stack.host(name) for name in self._hosts]
         blocked = [sentence for h in hosts for sentence in preflight.needed(h, outbound.get(h.name))]
         return (*blocked, *reverse.needed(hosts, reverses))
-
-    def _needed_in_zones(self) -> tuple[str, ...]:
-        # A zone that needs nothing is served well enough.
-        changing = [zone.sight for zone in self.zones.found.values() if not zone.changes.empty]
-        return (*self.zones.needed, *delegation.warnings(changing, query, system_resolver()))
-
-    def _look_at_zones(self) -> None:
-        claims = self.folder.load().claims
-        fresh = Zones.look(self.stack, self._state.keys, claims, self._base, given_up=self.zones.errors)
-        self.zones = self.zones.again(fresh)
-
-    def _before_publishing(self) -> proving.Published:
-        found = {n: planning.unproven(self.stack, self.stack.host(n), self._state.keys) for n in self.fleet.well}
-        keys = {key for unproven in found.values() for key in unproven}
-        hosts = {name for name, unproven in found.items() if unproven}
-        awaited = awaiting.awaited(self.zones, keys, hosts, self._state.claims)
-        world = awaiting.world(self.zones, {t.zone for t in awaited}, query, system_resolver())
-        known = awaiting.timings(self.zones, world, awaited)
-        since = {target: at for target, at in awaited.items() if at is not None and target in known}
-        return proving.Published(world, known, since, awaiting.margin(self.zones))
-
-    def _written(self) -> proving.Published:
-        """What is to be waited for, without what could not be written: it would never be served."""
-        failed = {name for name, error in self.zones.errors.items() if not isinstance(error, ForeignRecord)}
-        return self._published.without(
-            lambda t: t.zone in failed or (t.type == "MX" and exchange(t.value) not in self.fleet.well)
-        )
 
     def _probe(self, hosts: Iterable[str], keys: Iterable[DkimKey]) -> None:
         keys = tuple(keys)

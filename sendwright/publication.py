@@ -1,0 +1,111 @@
+"""The DNS side of a run: its zones, looked at before each stage, what is written in it, and what that waits for."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from sendwright import awaiting, delegation, proving
+from sendwright.dns.freshness import Progress as Freshness
+from sendwright.dns.freshness import Target, Timing
+from sendwright.dns.plan import Write
+from sendwright.dns.transport import query, system_resolver
+from sendwright.errors import ForeignRecord
+from sendwright.plan import Stage
+from sendwright.pointing import exchange
+from sendwright.publishing import Zones
+from sendwright.report.progress import Progress
+from sendwright.stack import Stack
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import DkimKey, State
+
+
+class Publication:
+    """One way through the stages of DNS. ``zones``: as they were last looked at, with the errors of the whole run."""
+
+    def __init__(self, stack: Stack, folder: StateFolder, base: Path, progress: Progress) -> None:
+        self.zones = Zones()
+        self._stack = stack
+        self._folder = folder
+        self._base = base
+        self._progress = progress
+        self._published = proving.NOTHING
+        self._recent: tuple[Target, ...] = ()
+
+    def look(self, keys: Iterable[DkimKey]) -> None:
+        """Look at every zone afresh; what was given up stays given up."""
+        claims = self._folder.load().claims
+        fresh = Zones.look(self._stack, keys, claims, self._base, given_up=self.zones.errors)
+        self.zones = self.zones.again(fresh)
+
+    def needed(self) -> tuple[str, ...]:
+        """Return what only a person can do about the zones."""
+        # A zone that needs nothing is served well enough.
+        changing = [zone.sight for zone in self.zones.found.values() if not zone.changes.empty]
+        return (*self.zones.needed, *delegation.warnings(changing, query, system_resolver()))
+
+    def expand(self, state: State, unproven: Mapping[str, Collection[DkimKey]], new_names: Collection[str]) -> None:
+        """Stage 2: write what mail relies on, after a look at what caches may hold of the old.
+
+        Arguments: ``unproven``: the keys that each host has to prove; ``new_names``: of records that were only
+        announced when the plan was made.
+        """
+        planned = self.zones
+        self.look(state.keys)
+        self.zones.refuse_moved(planned, new_names)
+        keys = {key for found in unproven.values() for key in found}
+        hosts = {name for name, found in unproven.items() if found}
+        awaited = awaiting.awaited(self.zones, keys, hosts, state.claims)
+        world = awaiting.world(self.zones, {t.zone for t in awaited}, query, system_resolver())
+        known = awaiting.timings(self.zones, world, awaited)
+        since = {target: at for target, at in awaited.items() if at is not None and target in known}
+        self._published = proving.Published(world, known, since, awaiting.margin(self.zones))
+        with self._progress.step("DNS holds what mail relies on", lambda: len(self.zones.errors)):
+            self._recent = self.zones.publish(self._folder, Stage.EXPAND)
+
+    def point(self, allowed: Callable[[Write], bool]) -> None:
+        """Stage 3: write what points at hosts."""
+        self._recent += self.zones.publish(self._folder, Stage.HOSTS, allowed)
+
+    def awaited(self, working: Collection[str]) -> proving.Published:
+        """Return what mail waits for, without what could not be written: it would never be served.
+
+        ``working``: the hosts that an MX may point at.
+        """
+        failed = {name for name, error in self.zones.errors.items() if not isinstance(error, ForeignRecord)}
+        return self._published.without(
+            lambda t: t.zone in failed or (t.type == "MX" and exchange(t.value) not in working)
+        )
+
+    def wait(self, awaited: proving.Published, *, stay: bool) -> Freshness:
+        """Stage 4: wait until that is served and fresh; a zone that some server does not serve in time is given up."""
+        with self._progress.step("served by every name server, and fresh"):
+            fresh = proving.until_fresh(awaited, self._progress.note, stay=stay)
+        if stay:
+            awaiting.not_served(self.zones, fresh)
+        return fresh
+
+    def switch(self, keys: Iterable[DkimKey], allowed: Callable[[Write], bool], *, stay: bool) -> tuple[str, ...]:
+        """Stage 5: write what only holds once mail leaves signed; return what of all that was written is not served."""
+        self.look(keys)
+        written = {*self._recent, *self.zones.publish(self._folder, Stage.SWITCH, allowed)}
+        written -= self._published.known.keys()
+        if not written:
+            return ()
+        world = awaiting.world(self.zones, {t.zone for t in written}, query, system_resolver())
+        # Served is enough for what no new key rests on: what caches hold is what the mail until now was sent with.
+        known = {t: Timing() for t in written if t.zone in world.servers}
+        with self._progress.step("everything written is served"):
+            published = proving.Published(world, known, {}, timedelta())
+            served = proving.until_fresh(published, self._progress.note, stay=stay)
+        if stay:
+            awaiting.not_served(self.zones, served)
+        return tuple(map(str, served.waiting))
+
+    def withdraw(self, keys: Iterable[DkimKey]) -> tuple[str, ...]:
+        """Stage 6: withdraw what is ours and no longer declared; return what zones still lack, and what it waits for.
+
+        A zone that lacks something keeps what is to go: nothing is withdrawn before its successor stands.
+        """
+        self.look(keys)
+        self.zones.settled().publish(self._folder, Stage.CONTRACT)
+        return self.zones.lacking()
