@@ -155,11 +155,16 @@ class Zones:
                 continue
             chosen = zone.changes.at(stage)
             chosen = replace(chosen, writes=tuple(w for w in chosen.writes if allowed(w)))
-            folder.claim(claims_of(chosen, datetime.now(UTC), zone.sight.dns))
+            now, dns = datetime.now(UTC), zone.sight.dns
+            entered = folder.claim(claims_of(chosen, now, dns))
+            struck = releases_of(chosen, folder.load().claims)
             try:
                 if chosen.writes:
-                    zone.provider.apply(zone.name, edits(chosen, zone.sight.served))
-                folder.release(releases_of(chosen, folder.load().claims))
+                    sent = edits(chosen, zone.sight.served)
+                    apply = folder.journal.begin(zone.name, dns, sent, now, entered=entered, struck=struck)
+                    with folder.journal.watching(apply):
+                        zone.provider.apply(zone.name, sent)
+                folder.release(struck)
             except DnsError as error:
                 self.errors[zone.name] = error
                 continue

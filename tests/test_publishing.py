@@ -136,6 +136,34 @@ def test_claims_are_in_the_ledger_before_anything_is_applied(server: Server53, f
     assert claimed == {value for value in soon if value[0].endswith(COM)}
 
 
+def test_every_apply_is_in_the_journal_before_it_is_sent(server: Server53, folder: StateFolder, look: Look) -> None:
+    """With what stood there and what the ledger gained; a run that is killed cannot say what came of it."""
+    server.put(ORG, ORG, "TXT", '"somebody" "else"')
+    server.fails[ORG] = Killed()
+    with pytest.raises(Killed):
+        look().publish(folder, Stage.EXPAND)
+
+    done, sent = folder.journal.applies()
+
+    assert [(a.zone, a.dns, a.outcome) for a in (done, sent)] == [(COM, "main", "applied"), (ORG, "main", "sent")]
+    (own,) = (e for e in sent.edits if (e.name, e.type) == (ORG, "TXT"))
+    assert own.before is not None
+    assert own.before.values == ('"somebody" "else"',)
+    assert own.after is not None
+    assert own.after.values[0] == '"somebody" "else"'
+    assert {c.zone for c in sent.entered} == {ORG}
+
+
+def test_nothing_written_is_nothing_remembered(folder: StateFolder, look: Look) -> None:
+    """A zone that is as it should be adds no line to the journal."""
+    _publish_all(look(), folder)
+    before = folder.journal.applies()
+
+    _publish_all(look(), folder)
+
+    assert folder.journal.applies() == before
+
+
 def test_what_a_killed_run_wrote_is_its_own_for_the_next_one(server: Server53, folder: StateFolder, look: Look) -> None:
     """The next look finds the rest to do, nobody else's records, and nothing in the way."""
     server.fails[ORG] = Killed()

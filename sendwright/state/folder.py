@@ -8,6 +8,7 @@
     tls/ca.json .pem .key        the internal authority, once there is one
     users.json                   logins, with hashes of their passwords
     claims.json                  the ledger of the records that we wrote
+    applies/ZONE/TIME.json       what was written to a zone, and what stood there before
 
 All of it is for the owner alone. The passphrase is asked for only when a private key is opened or saved.
 """
@@ -27,6 +28,7 @@ from sendwright.errors import StateError
 from sendwright.service import Sealed
 from sendwright.stack import KeyStore
 from sendwright.state import files, seal, stories
+from sendwright.state.journal import Journal
 from sendwright.state.model import Certificate, Claim, DkimKey, KeyStage, State, User
 from sendwright.state.vault import Vault
 
@@ -54,6 +56,7 @@ class StateFolder:
         self, path: Path, key_store: KeyStore, base: Path | None = None, environ: Mapping[str, str] = os.environ
     ) -> None:
         self.path = path
+        self.journal = Journal(path / "applies")
         self._vault = Vault(path, key_store, path.parent if base is None else base, environ)
 
     @classmethod
@@ -129,10 +132,15 @@ class StateFolder:
         ordered = tuple(sorted(users, key=lambda user: user.login))
         files.write(self.path / "users.json", stories.dump(stories.USERS, ordered))
 
-    def claim(self, claims: Iterable[Claim]) -> None:
-        """Enter values in the ledger, before they are written to DNS; one that is there keeps its date."""
-        ledger = {_value(claim): claim for claim in claims} | {_value(claim): claim for claim in self._claims()}
-        self._save_claims(ledger.values())
+    def claim(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
+        """Enter values in the ledger, before they are written to DNS; one that is there keeps its date.
+
+        Return those that were not there.
+        """
+        before = {_value(claim): claim for claim in self._claims()}
+        new = {value: claim for claim in claims if (value := _value(claim)) not in before}
+        self._save_claims((before | new).values())
+        return tuple(new.values())
 
     def mark(self, claims: Iterable[Claim]) -> None:
         """Put claims in the place of those on the same values: their clocks started or stopped."""
