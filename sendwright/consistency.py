@@ -43,6 +43,7 @@ def problems(draft: Draft) -> tuple[Problem, ...]:
         *_unsigned_bounces(draft),
         *_rehearsed_outside(draft),
         *(problem for domain in draft.domains for problem in _of_domain(domain, draft)),
+        *_loops(draft),
     )
 
 
@@ -113,7 +114,6 @@ def _of_domain(domain: Domain, draft: Draft) -> Iterator[Problem]:
         yield from _received_elsewhere(domain)
     elif domain.mx is Mx.NONE:
         yield Problem(place(*at, "mx"), "a domain that sends has to take its bounces", "here or elsewhere")
-    yield from _loops(domain, draft)
 
 
 def _received_elsewhere(domain: Domain) -> Iterator[Problem]:
@@ -135,6 +135,7 @@ def _of_locked(domain: Domain) -> Iterator[Problem]:
         "receive": domain.receive != Receive(),
         "tls_rpt": domain.tls_rpt != TlsRpt() and domain.mx is Mx.NONE,
         "replace_mx": domain.replace_mx and domain.mx is not Mx.NONE,
+        "submission_srv": domain.submission_srv,
     }
     for setting, declared in without_effect.items():
         if declared:
@@ -148,17 +149,18 @@ def _of_locked(domain: Domain) -> Iterator[Problem]:
             yield Problem(place(*at, "dmarc", setting), what, "leave it out; rua and ruf may stand")
 
 
-def _loops(domain: Domain, draft: Draft) -> Iterator[Problem]:
+def _loops(draft: Draft) -> Iterator[Problem]:
     here = {d.name for d in draft.domains if d.mx is Mx.HERE} | set(draft.host_names)
-    targets: list[tuple[tuple[str, ...], str | None]] = [(("forward",), domain.receive.forward)]
-    targets += [(("aliases", local), address) for local, address in domain.receive.aliases.items()]
-    for where, address in targets:
-        if address is not None and address.rpartition("@")[2] in here:
-            yield Problem(
-                place("domains", domain.name, "receive", *where),
-                f"{address} lies in a domain that this stack receives itself: the mail would go round in circles",
-                "an address elsewhere, or nothing to keep it in a local Maildir",
-            )
+    for domain in draft.domains:
+        targets: list[tuple[tuple[str, ...], str | None]] = [(("forward",), domain.receive.forward)]
+        targets += [(("aliases", local), address) for local, address in domain.receive.aliases.items()]
+        for where, address in targets:
+            if address is not None and address.rpartition("@")[2] in here:
+                yield Problem(
+                    place("domains", domain.name, "receive", *where),
+                    f"{address} lies in a domain that this stack receives itself: the mail would go round in circles",
+                    "an address elsewhere, or nothing to keep it in a local Maildir",
+                )
 
 
 def _within(name: str, domain: str) -> bool:

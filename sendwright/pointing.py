@@ -1,4 +1,4 @@
-"""When a zone may say what only holds once hosts work: MX, and a DMARC policy that asks for signatures. Pure.
+"""When a zone may say what only holds once hosts work: MX, SRV, and a DMARC policy that asks for signatures. Pure.
 
 An MX that points at nothing makes others' queues wait; a policy that comes first has mail refused.
 """
@@ -9,7 +9,7 @@ from dataclasses import replace
 from sendwright import signing
 from sendwright.dns.plan import Changes, Delete, Write
 from sendwright.plan import Stage
-from sendwright.stack import Domain, HostState, Stack
+from sendwright.stack import Domain, Host, HostState, Stack
 from sendwright.state.model import DkimKey
 
 
@@ -26,17 +26,27 @@ def points_at_working(stack: Stack, write: Write, working: Container[str]) -> bo
 
 
 def may_tighten(stack: Stack, write: Write, keys: Iterable[DkimKey], failed: Container[str]) -> bool:
-    """Return whether every host of the domain above a name signs its mail, and none of them failed in this run."""
+    """Return whether every host of the domain above a name signs its mail, and none of them failed in this run.
+
+    An SRV record for submission says nothing of any host but the one that it points at.
+    """
     domain = stack.covering(write.name)
-    if domain is None or any(host.name in failed for host in stack.hosts_of(domain)):
+    hosts = stack.hosts_of(domain) if domain else ()
+    if write.type == "SRV" and not isinstance(write, Delete):
+        hosts = tuple(host for host in hosts if host.name == exchange(write.value))
+    if domain is None or any(host.name in failed for host in hosts):
         return False
-    return live_everywhere(stack, domain, keys)
+    return _live(stack, domain, hosts, keys)
 
 
 def live_everywhere(stack: Stack, domain: Domain, keys: Iterable[DkimKey]) -> bool:
     """Return whether a domain's mail leaves signed from every host that sends for it."""
+    return _live(stack, domain, stack.hosts_of(domain), keys)
+
+
+def _live(stack: Stack, domain: Domain, hosts: Iterable[Host], keys: Iterable[DkimKey]) -> bool:
     keys = tuple(keys)
-    return all(domain in signing.live(stack, host, keys) for host in stack.hosts_of(domain))
+    return all(domain in signing.live(stack, host, keys) for host in hosts)
 
 
 def possible(stack: Stack, changes: Changes, working: Container[str]) -> Changes:
@@ -46,5 +56,5 @@ def possible(stack: Stack, changes: Changes, working: Container[str]) -> Changes
 
 
 def exchange(value: str) -> str:
-    """Return the host that an MX record's data points at (RFC 1035 section 3.3.9)."""
-    return value.split()[1].rstrip(".")
+    """Return the host that the data of an MX or SRV record points at (RFC 1035 section 3.3.9, RFC 2782)."""
+    return value.rsplit(maxsplit=1)[-1].rstrip(".")

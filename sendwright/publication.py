@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sendwright import awaiting, delegation, proving
+from sendwright.dns import consents
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.plan import Write
@@ -41,7 +42,9 @@ class Publication:
         """Return what only a person can do about the zones."""
         # A zone that needs nothing is served well enough.
         changing = [zone.sight for zone in self.zones.found.values() if not zone.changes.empty]
-        return (*self.zones.needed, *delegation.warnings(changing, query, system_resolver()))
+        warnings = delegation.warnings(changing, query, system_resolver())
+        lacking = consents.missing(consents.strangers(self._stack), query, system_resolver())
+        return (*self.zones.needed, *warnings, *consents.needed(lacking))
 
     def expand(self, state: State, unproven: Mapping[str, Collection[DkimKey]], new_names: Collection[str]) -> None:
         """Stage 2: write what mail relies on, after a look at what caches may hold of the old.

@@ -12,24 +12,43 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from sendwright.declared import SECRET, EnvSecret, Model, NamedCommand, NamedFile, SecretRef
+from sendwright.domain import Address, Dkim, DkimAlgorithm, Dmarc, Domain, Mx, Receive, Spf, TlsRpt
 from sendwright.names import (
     DomainName,
     Fingerprint,
     Identifier,
-    IpAddress,
-    LocalPart,
-    MailAddress,
-    MailtoUri,
     MasterFileText,
     PlainPath,
     PublicAddress,
-    SpfDomain,
     SshHost,
     UnixUser,
 )
 from sendwright.providers import Dns
 
-Address = IpAddress
+__all__ = [
+    "Address",
+    "CertificateFile",
+    "Dkim",
+    "DkimAlgorithm",
+    "Dmarc",
+    "Domain",
+    "Egress",
+    "Host",
+    "HostState",
+    "InternalCa",
+    "KeyStore",
+    "Mx",
+    "Receive",
+    "Rehearsal",
+    "SelfSigned",
+    "Shared",
+    "Smtp",
+    "Spf",
+    "Ssh",
+    "Stack",
+    "Tls",
+    "TlsRpt",
+]
 
 
 class Egress(Model):
@@ -123,118 +142,6 @@ class Host(Model):
     def ipv6(self) -> bool:
         """Whether the host sends over v6; undeclared, it must not (mail would leak from an unlisted address)."""
         return any(e.public.version == 6 for e in self.egress)
-
-
-class DkimAlgorithm(StrEnum):
-    """Key types: RSA for everybody (RFC 8301), Ed25519 besides it (RFC 8463), never alone."""
-
-    RSA = "rsa"
-    ED25519 = "ed25519"
-
-
-class Dkim(Model):
-    """Signing. Switch Ed25519 off for relay services that refuse two DKIM-Signature fields."""
-
-    algorithms: tuple[DkimAlgorithm, ...] = (DkimAlgorithm.RSA, DkimAlgorithm.ED25519)
-    rsa_bits: Literal[2048, 3072, 4096] = 2048
-
-    @field_validator("algorithms")
-    @classmethod
-    def _rsa_is_there(cls, algorithms: tuple[DkimAlgorithm, ...]) -> tuple[DkimAlgorithm, ...]:
-        if DkimAlgorithm.RSA not in algorithms or len(set(algorithms)) != len(algorithms):
-            raise ValueError("rsa must be among them, each once: many receivers verify nothing else")
-        return algorithms
-
-
-class Spf(Model):
-    """Who else may send (RFC 7208); the stack's own egress addresses are always listed.
-
-    ``~all`` by default: with DMARC it is as strict as ``-all``, and forwarded mail survives (RFC 9989 section 8).
-    """
-
-    include: tuple[SpfDomain, ...] = ()
-    addresses: tuple[Address, ...] = ()
-    all: Literal["-all", "~all", "?all"] = "~all"
-
-
-class Dmarc(Model):
-    """The DMARC policy (RFC 9989: no ``pct``, ``rf`` or ``ri``). A new domain starts at ``none`` and looks first.
-
-    ``rua`` None means ``dmarc@`` the domain when the domain receives here.
-    """
-
-    policy: Literal["none", "quarantine", "reject"] = "none"
-    subdomains: Literal["none", "quarantine", "reject"] | None = None
-    nonexistent: Literal["none", "quarantine", "reject"] | None = None
-    alignment: Literal["relaxed", "strict"] = "relaxed"
-    rua: tuple[MailtoUri, ...] | None = None
-    ruf: tuple[MailtoUri, ...] = ()
-
-
-class TlsRpt(Model):
-    """Where reports on TLS failures go (RFC 8460); None means ``tls-reports@`` the domain when it receives here."""
-
-    rua: tuple[MailtoUri, ...] | None = None
-
-
-class Receive(Model):
-    """What happens to the little mail that a sender must take: kept in a local Maildir, or forwarded.
-
-    ``forward``: where postmaster, abuse, reports and bounces go; ``aliases``: further local parts, each to an address
-    or None for the local Maildir.
-    """
-
-    forward: MailAddress | None = None
-    aliases: Mapping[LocalPart, MailAddress | None] = Field(default_factory=dict)
-
-
-class Mx(StrEnum):
-    """Where a domain's mail goes: ``here`` (this stack's hosts), or ``elsewhere`` (its MX is never touched).
-
-    ``none``: nowhere (RFC 7505), and only for a domain that sends nothing: bounces have to come to one that does.
-    """
-
-    HERE = "here"
-    ELSEWHERE = "elsewhere"
-    NONE = "none"
-
-
-def _mx(settings: Mapping[str, Any]) -> Mx:
-    return Mx.HERE if settings.get("sends", True) else Mx.ELSEWHERE
-
-
-class Domain(Model):
-    """A domain, and who sends for it; one that ``sends`` nothing is locked, so that nobody can send as it.
-
-    ``hosts`` None means every host; ``replace_mx`` consents to withdrawing a foreign MX.
-    """
-
-    name: DomainName
-    dns: Identifier
-    sends: bool = True
-    hosts: tuple[DomainName, ...] | None = None
-    dkim: Dkim = Dkim()
-    spf: Spf = Spf()
-    dmarc: Dmarc = Dmarc()
-    tls_rpt: TlsRpt = TlsRpt()
-    mx: Mx = Field(default_factory=_mx)
-    replace_mx: bool = False
-    receive: Receive = Receive()
-
-    @property
-    def dmarc_rua(self) -> tuple[str, ...]:
-        """The addresses for aggregate reports, with the default worked out."""
-        return self._reports(self.dmarc.rua, "dmarc")
-
-    @property
-    def tls_rpt_rua(self) -> tuple[str, ...]:
-        """The addresses for TLS reports, with the default worked out."""
-        return self._reports(self.tls_rpt.rua, "tls-reports")
-
-    def _reports(self, declared: tuple[str, ...] | None, local: str) -> tuple[str, ...]:
-        if declared is not None:
-            return declared
-        return (f"mailto:{local}@{self.name}",) if self.mx is Mx.HERE else ()
 
 
 class KeyStore(Model):

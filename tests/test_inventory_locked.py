@@ -66,6 +66,7 @@ def test_the_mx_of_a_locked_domain_is_left_alone_unless_it_is_said_to_take_no_ma
         ({"spf": {"include": ["_spf.example.net"]}}, "spf"),
         ({"receive": {"aliases": {"info": None}}}, "receive"),
         ({"replace_mx": True}, "replace_mx"),
+        ({"submission_srv": True}, "submission_srv"),
         ({"mx": "here"}, "mx"),
         ({"mx": "none", "tls_rpt": {"rua": ["mailto:tls@example.com"]}}, "tls_rpt"),
         ({"dmarc": {"policy": "none"}}, "dmarc › policy"),

@@ -12,6 +12,7 @@ MX1, MX2 = "mx1.example.com", "mx2.example.com"
 OURS = Create("example.com", "MX", 3600, f"10 {MX1}.", "why", Stage.HOSTS)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DMARC = Create("_dmarc.example.com", "TXT", 3600, '"v=DMARC1; p=reject"', "why", Stage.SWITCH)
+SRV = Create("_submissions._tcp.example.com", "SRV", 3600, f"0 1 465 {MX1}.", "why", Stage.SWITCH)
 FOREIGN = Delete("example.com", "MX", "replace_mx", Stage.HOSTS, "5 mail.elsewhere.example.")
 
 
@@ -72,3 +73,17 @@ def test_hosts_of_other_domains_have_no_say() -> None:
     own = Domain.model_validate({"name": "example.com", "dns": "main", "hosts": [MX1]})
 
     assert may_tighten(Stack(hosts=STACK.hosts, domains=(own,)), DMARC, _keys(MX1), {MX2})
+
+
+def test_a_submission_record_waits_for_the_host_that_it_points_at_and_no_other() -> None:
+    """Submission opens host by host; a draining one, or one in trouble, keeps nobody from the others."""
+    assert may_tighten(STACK, SRV, _keys(MX1), {MX2})
+    assert not may_tighten(STACK, SRV, _keys(MX2), ())
+    assert not may_tighten(STACK, SRV, _keys(MX1, MX2), {MX1})
+
+
+def test_the_records_of_a_domain_that_sends_nothing_wait_for_no_host() -> None:
+    """No host sends for it."""
+    locked = Domain.model_validate({"name": "example.com", "dns": "main", "sends": False})
+
+    assert may_tighten(Stack(hosts=STACK.hosts, domains=(locked,)), DMARC, (), {MX1, MX2})

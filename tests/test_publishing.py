@@ -85,7 +85,9 @@ def _stack(
 ) -> Stack:
     tsig = {"name": "k", "secret": {"env": "UNSET"}}
     config = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": tsig}
-    declared = tuple(Domain.model_validate({"name": d, "dns": "main", **more}) for d in domains)
+    declared = tuple(
+        Domain.model_validate({"name": d, "dns": "main", "submission_srv": False, **more}) for d in domains
+    )
     return Stack(hosts=hosts, domains=declared, dns={"main": Rfc2136.model_validate(config)})
 
 

@@ -139,18 +139,6 @@ def test_tls_reports_are_asked_for_where_somebody_reads_them() -> None:
     assert _texts(elsewhere, "_smtp._tls.example.com", "TXT") == []
 
 
-def test_a_declared_domain_consents_to_reports_about_another() -> None:
-    """Reports to another organisation need its consent record (RFC 9990); a stranger's we cannot write."""
-    rua = ["mailto:x@example.net", "mailto:x@stranger.example", "mailto:x@sub.example.com"]
-    domains = ({"name": "example.com", "dmarc": {"rua": rua}}, {"name": "example.net"})
-
-    records = desired(_stack([MX1], *domains), ())
-
-    consents = [r for r in records if "_report._dmarc" in r.name]
-    assert [r.name for r in consents] == ["example.com._report._dmarc.example.net"]
-    assert joined(consents[0].value) == b"v=DMARC1"
-
-
 def test_the_order_of_the_inventory_makes_no_difference() -> None:
     """Otherwise moving a line would change records."""
     domains = ({"name": "example.com"}, {"name": "example.net"})

@@ -18,6 +18,7 @@ domains = {
         # "mx": "elsewhere",                            # its mail is received by somebody else
         # "dmarc": {"policy": "quarantine"},            # once the reports look right
     },
+    # "old.example": {"dns": "main", "sends": False},   # sends no mail: locked, so that nobody can send as it
 }
 
 # Private keys rest in state/, encrypted with a passphrase from this variable (the default):
