@@ -8,6 +8,7 @@ from sendwright.dns.authority import discover
 from sendwright.dns.freshness import Progress, Target, Timing
 from sendwright.dns.plan import Delete
 from sendwright.dns.propagation import World
+from sendwright.dns.records import Record
 from sendwright.dns.transport import Ask
 from sendwright.errors import DnsError, ServerUnreachable
 from sendwright.plan import Stage
@@ -16,19 +17,24 @@ from sendwright.state.model import Claim, DkimKey, KeyStage
 
 
 def awaited(
-    zones: Zones, keys: Collection[DkimKey], hosts: Collection[str], claims: Iterable[Claim]
+    zones: Zones,
+    keys: Collection[DkimKey],
+    hosts: Collection[str],
+    claims: Iterable[Claim],
+    moving: Collection[str] = (),
 ) -> dict[Target, datetime | None]:
     """Return what has to be served and fresh before mail may leave with unproven keys, and since when it is.
 
     That is: their own records, whatever this run is about to write in their zones and at the names of their
     ``hosts``, and the SPF of domains that send already: it was widened for the new host, maybe by a run that died
-    since, and the ledger knows when.
+    since, and the ledger knows when. ``moving``: the names that hosts speak for which are to send from another address:
+    what is written there is waited for in the same way.
     """
     written = {(c.name, c.type, c.value): c.since for c in claims}
     own = {k.record_name: k.served_since for k in keys}
     sending = {k.domain for k in keys if k.stage is KeyStage.SIGNING}
     found: dict[Target, datetime | None] = {}
-    for zone in zones.found.values() if own else ():
+    for zone in zones.found.values() if own or moving else ():
         if zone.name in zones.errors:
             continue
         soon = zone.changes.at(Stage.EXPAND, Stage.HOSTS).writes
@@ -39,11 +45,15 @@ def awaited(
             value = (record.name, record.type, record.value)
             if record.name in own and (value in new or value in there or value in written):
                 found[Target.of(zone.name, record)] = own[record.name]
-            elif value in new and (concerned or record.name in hosts):
+            elif value in new and (concerned or record.name in hosts or record.name in moving):
                 found[Target.of(zone.name, record)] = None
-            elif concerned and value in written and record.name in sending and record.type == "TXT":
+            elif value in written and (record.name in moving or (concerned and _spf_of(record, sending))):
                 found[Target.of(zone.name, record)] = written[value]
     return found
+
+
+def _spf_of(record: Record, domains: Collection[str]) -> bool:
+    return record.type == "TXT" and record.name in domains
 
 
 def stands(zones: Zones, name: str, late: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sendwright import hostdiff, signing
+from sendwright import egress, hostdiff, signing
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import key_path
 from sendwright.deploys.sender import services as sender_services
@@ -178,10 +178,21 @@ def _record(stack: Stack, key: DkimKey) -> Change:
     return Change(Stage.EXPAND, Kind.DNS, Action.CREATE, domain.name, summary, "DKIM: the key that signs")
 
 
+def moves(stack: Stack, host: Host, observation: Observation, state: State) -> bool:
+    """Return whether a host that sends already would send from another address once it is converged."""
+    if observation.release is None or not any(host.name in key.proven_on for key in state.keys):
+        return False
+    return egress.moves(services(stack, host, observation.release, state), observation)
+
+
 def _host(stack: Stack, host: Host, observation: Observation, state: State) -> list[Change]:
     if observation.release is None:
         return []
     changes = list(hostdiff.diff(host.name, services(stack, host, observation.release, state), observation))
+    if moves(stack, host, observation, state):
+        changes = [replace(change, stage=Stage.SWITCH) for change in changes]
+        text = "wait until the SPF records with its new address are served and fresh"
+        changes.append(Change(Stage.WAIT, Kind.WAIT, Action.RUN, host.name, text, "until then it sends from the old"))
     waiting = unproven(stack, host, state.keys)
     if waiting:
         names = sorted({k.domain for k in waiting})

@@ -97,6 +97,7 @@ def provision(
         run.point()
         waiting = run.prove(wait=settings.wait)
         waiting += run.switch(wait=settings.wait)
+        waiting += run.still()
         waiting += run.withdraw()
         return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
 

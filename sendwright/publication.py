@@ -46,18 +46,24 @@ class Publication:
         lacking = consents.missing(consents.strangers(self._stack), query, system_resolver())
         return (*self.zones.needed, *warnings, *consents.needed(lacking))
 
-    def expand(self, state: State, unproven: Mapping[str, Collection[DkimKey]], new_names: Collection[str]) -> None:
+    def expand(
+        self,
+        state: State,
+        unproven: Mapping[str, Collection[DkimKey]],
+        new_names: Collection[str],
+        moving: Collection[str] = (),
+    ) -> None:
         """Stage 2: write what mail relies on, after a look at what caches may hold of the old.
 
         Arguments: ``unproven``: the keys that each host has to prove; ``new_names``: of records that were only
-        announced when the plan was made.
+        announced when the plan was made; ``moving``: names for which hosts are to send from another address.
         """
         planned = self.zones
         self.look(state.keys)
         self.zones.refuse_moved(planned, new_names)
         keys = {key for found in unproven.values() for key in found}
         hosts = {name for name, found in unproven.items() if found}
-        awaited = awaiting.awaited(self.zones, keys, hosts, state.claims)
+        awaited = awaiting.awaited(self.zones, keys, hosts, state.claims, moving)
         world = awaiting.world(self.zones, {t.zone for t in awaited}, query, system_resolver())
         known = awaiting.timings(self.zones, world, awaited)
         since = {target: at for target, at in awaited.items() if at is not None and target in known}

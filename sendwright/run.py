@@ -1,6 +1,6 @@
 """One provision's stages: what is remembered, what was last seen, and the steps between them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -54,6 +54,7 @@ class Run:
         self._looking = looking
         self._hosts: dict[str, Observation] = {}
         self._new_names: frozenset[str] = frozenset()
+        self._moving: frozenset[str] = frozenset()
         self._unproven: tuple[HostError, ...] = ()
 
     @property
@@ -74,6 +75,8 @@ class Run:
         changes = tuple(zone.changes for zone in self.dns.zones.found.values())
         needed, chains = (*self._needed(reverses), *self.dns.needed()), self._declared_chains()
         well = {name: self._hosts[name] for name in self.fleet.well}
+        moving = (n for n, seen in well.items() if planning.moves(self.stack, self.stack.host(n), seen, self._state))
+        self._moving = frozenset(moving)
         seen = Seen(well, changes, needed, chains)
         return planning.make(self.stack, self._state, seen, self._made)
 
@@ -96,16 +99,22 @@ class Run:
     def publish(self) -> None:
         """Stage 2: DNS, additions that mail relies on."""
         unproven = {n: planning.unproven(self.stack, self.stack.host(n), self._state.keys) for n in self.fleet.well}
-        self.dns.expand(self._state, unproven, self._new_names)
+        moving = {spoken for name in self._moving for spoken in self._speaks_for(name)}
+        self.dns.expand(self._state, unproven, self._new_names, moving)
         published = self.dns.zones.zone_of(self.stack)
         new = [k for k in self._state.keys if k.stage is KeyStage.GENERATED and k.domain in published]
         self._save_keys(replace(key, stage=KeyStage.PUBLISHED) for key in new)
         self._reload()
 
     def converge(self) -> None:
-        """Stages 3 and 5: bring every host that differs to what it should run, given what is proven by now."""
+        """Stages 3 and 5: bring every host that differs to what it should run, given what is proven by now.
+
+        A host that is to send from another address is left until receivers know that one.
+        """
         jobs = {}
         for name in self.fleet.well:
+            if name in self._moving:
+                continue
             observation = self._hosts[name]
             wanted = self._services(name, observation)
             if hostdiff.differing(wanted, observation):
@@ -130,7 +139,9 @@ class Run:
         self._reload()
         late = {waiting.target.zone for waiting in fresh.waiting}
         names = {target.name for target in published.known if target.zone not in late}
-        hosts = [name for name in self.fleet.well if awaiting.stands(self.dns.zones, name, late)]
+        self._moving -= self._may_move(zone_of, {waiting.target.name for waiting in fresh.waiting})
+        well = (name for name in self.fleet.well if name not in self._moving)
+        hosts = [name for name in well if awaiting.stands(self.dns.zones, name, late)]
         self._probe(hosts, [key for key in self._state.keys if key.record_name in names])
         return tuple(map(str, fresh.waiting))
 
@@ -140,9 +151,28 @@ class Run:
         self.converge()
         return self.dns.switch(self._state.keys, self._is_live, stay=wait)
 
+    def still(self) -> tuple[str, ...]:
+        """Return which hosts were left with their old address, and until when."""
+        return tuple(
+            f"{name} goes on sending from its old address until SPF with the new one is served and fresh"
+            for name in sorted(self._moving)
+        )
+
     def withdraw(self) -> tuple[str, ...]:
         """Stage 6: withdraw what is ours and no longer declared; return what is still waited for, and for what."""
         return self.dns.withdraw(self._state.keys)
+
+    def _speaks_for(self, host: str) -> frozenset[str]:
+        """The names that receivers judge a host's mail by: its own, and those of its domains."""
+        return frozenset({host, *(d.name for d in self.stack.domains_of(self.stack.host(host)))})
+
+    def _may_move(self, zone_of: Container[str], late: Collection[str]) -> frozenset[str]:
+        """Which hosts may send from their new address: every name that they speak for is served and fresh."""
+        return frozenset(
+            name
+            for name in self._moving
+            if self._speaks_for(name).isdisjoint(late) and all(d in zone_of for d in self._speaks_for(name) - {name})
+        )
 
     def _observe(self, state: State) -> None:
         self._take(self.fleet.observe(planning.desired_on(self.stack, self.fleet.well, state)))

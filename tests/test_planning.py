@@ -135,6 +135,29 @@ def test_a_key_that_is_yet_to_be_generated_is_known_later_and_never_an_empty_one
     assert not any("p=" in text for c in plan.changes for text in (c.summary, c.diff) if "_domainkey" in text)
 
 
+def test_a_host_that_sends_moves_to_a_new_address_only_when_receivers_know_it() -> None:
+    """It is converged at the switch, after a wait for SPF; a host that has not proven anything sends nothing yet."""
+    state, moved = _remembered(STACK, proven=True), STACK.model_copy(update={"hosts": (_host(MX1, 99),)})
+    seen = _converged(planning.services(STACK, STACK.host(MX1), Release.BOOKWORM, state))
+    main = next(
+        f
+        for s in planning.services(STACK, STACK.host(MX1), Release.BOOKWORM, state)
+        for f in s.files
+        if f.path == "/etc/postfix/main.cf"
+    )
+    seen = replace(seen, paths={**seen.paths, main.path: replace(seen.paths[main.path], content=str(main.content))})
+
+    plan = _plan(moved, state, {MX1: seen})
+    new = _plan(moved, replace(state, keys=tuple(replace(k, proven_on=()) for k in state.keys)), {MX1: seen})
+
+    main_cf = [c for c in plan.changes if "main.cf" in c.summary]
+    assert [c.stage for c in main_cf] == [Stage.SWITCH]
+    assert [c.summary for c in plan.changes if c.stage is Stage.WAIT] == [
+        "wait until the SPF records with its new address are served and fresh"
+    ]
+    assert [c.stage for c in new.changes if "main.cf" in c.summary] == [Stage.HOSTS]
+
+
 def test_the_hosts_that_were_not_seen_are_left_alone() -> None:
     """``--limit``, or a host that does not answer: no certificate, no MX and no change is planned for it."""
     mx = tuple(Create("example.com", "MX", 3600, f"10 {name}.", "why", Stage.HOSTS) for name in (MX1, MX2))

@@ -405,6 +405,25 @@ def test_nothing_is_waited_for_without_unproven_keys(look: Look) -> None:
     assert awaiting.awaited(look(), (), (), ()) == {}
 
 
+def test_a_host_that_moves_waits_for_whatever_is_written_at_the_names_it_speaks_for(
+    folder: StateFolder, look: Look
+) -> None:
+    """Its SPF and its own address: what this run writes has no date yet, what a killed run wrote has the ledger's."""
+    _publish_all(look(_stack()), folder)
+    claims = folder.load().claims
+    moved = look(_stack(hosts=(_host(MX1, 99),)))
+
+    soon = awaiting.awaited(moved, (), (), claims, moving={MX1, COM})
+    later = awaiting.awaited(look(), (), (), claims, moving={MX1, COM})
+
+    assert {(t.type, t.name): at for t, at in soon.items() if "203.0.113.99" in t.value} == {
+        ("TXT", COM): None,
+        ("TXT", MX1): None,
+        ("A", MX1): None,
+    }
+    assert {("TXT", COM), ("A", MX1)} <= {(t.type, t.name) for t, at in later.items() if at is not None}
+
+
 def test_a_key_whose_record_is_there_but_unclaimed_is_waited_for_all_the_same(server: Server53, look: Look) -> None:
     """The ledger was lost: the record is adopted, and the key proven in this run, not in the next one."""
     server.put(COM, KEYS[0].record_name, "TXT", '"v=DKIM1; k=rsa; h=sha256; p=AAAA"')
