@@ -178,6 +178,27 @@ def test_every_key_in_a_table_lies_on_the_host_and_is_readable_by_the_signer_onl
             assert isinstance(key.content, Sealed)
 
 
+@pytest.mark.parametrize("algorithm", DkimAlgorithm)
+def test_a_signer_reads_no_configuration_of_a_resolver(
+    algorithm: DkimAlgorithm, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """OpenDKIM would have it parsed for every message by what is made for one thread, and fail when two are signed."""
+    found = rendered(make_stack(), make_material(live=("example.com",)))
+
+    assert "ResolverConfiguration" not in table(found, f"/etc/opendkim/{algorithm}.conf")
+
+
+@pytest.mark.parametrize("unit", ["sendwright-opendkim@", "sendwright-guard"])
+def test_a_milter_comes_back_however_often_it_ends(
+    unit: str, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """Mail waits for it meanwhile; systemd's own limit would leave it down for good."""
+    found = rendered(make_stack(), make_material(live=("example.com",)))
+
+    lines = text(found, f"/etc/systemd/system/{unit}.service").splitlines()
+    assert {"StartLimitIntervalSec=0", "Restart=always"} <= set(lines)
+
+
 def test_without_ed25519_its_signer_is_down_and_not_asked(make_stack: MakeStack, make_material: MakeMaterial) -> None:
     """A domain that declares RSA only gets one signature, and no milter that is not there."""
     found = rendered(make_stack(algorithms=("rsa",)), make_material(live=("example.com",)))
