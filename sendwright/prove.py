@@ -33,7 +33,7 @@ from sendwright.stack import Domain, Host, Mx
 from sendwright.state.folder import StateFolder
 from sendwright.submission import Credential, deliver, message, submit
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 def prove(lab: Lab, declared: Inventory, progress: Progress) -> tuple[tuple[Finding, ...], dict[str, float]]:

@@ -2,7 +2,6 @@
 
 import smtplib
 import ssl
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +14,9 @@ from sendwright.errors import LabError
 from sendwright.lab.inbox import Received
 from sendwright.lab.lab import Lab
 from sendwright.lab.netns import inside
+from sendwright.lab.waiting import SECONDS, until
 from sendwright.submission import Credential
 
-_SECONDS = 20
 _MAILDIRS = "var/mail/sendwright"
 
 
@@ -46,9 +45,9 @@ class Clients:
         address = next(a for a in self.lab.host(host).addresses if (":" in a) == (family == 6))
         with inside(place or self.lab.namespace):
             client = (
-                smtplib.SMTP_SSL(address, port, helo, timeout=_SECONDS, context=self.context(host))
+                smtplib.SMTP_SSL(address, port, helo, timeout=SECONDS, context=self.context(host))
                 if port == 465
-                else smtplib.SMTP(address, port, helo, timeout=_SECONDS)
+                else smtplib.SMTP(address, port, helo, timeout=SECONDS)
             )
         with client:
             yield client
@@ -69,31 +68,41 @@ class Clients:
         return submission.message(self.logins[login].address, recipient, uuid.uuid4().hex, datetime.now(UTC))
 
     def arrival(self, mail: EmailMessage) -> Received:
-        """Wait for a message that was written here to reach the inbox; LabError if it does not."""
-        return self.lab.inbox.wait_for(lambda each: each.message["Subject"] == mail["Subject"])
+        """Wait for a message that was written here to reach the inbox, however a host has to try; LabError."""
+        return self.lab.inbox.wait_for(lambda each: each.message["Subject"] == mail["Subject"], nudge=self.flush)
 
     def kept(self, host: str, mailbox: str, mark: str) -> bytes:
         """Wait for a message with a mark in it in a host's Maildir ``domain/local part``; LabError if none comes."""
         folder = self.lab.host(host).root / _MAILDIRS / mailbox / "new"
-        found: list[bytes] = []
+        return until(
+            lambda: next((raw for file in folder.glob("*") if mark.encode() in (raw := file.read_bytes())), None),
+            lambda: LabError(f"{mailbox} of {host} holds no message with {mark}.", f"Its queue:\n{self.queue(host)}"),
+        )
 
-        def look() -> bool:
-            found.extend(content for file in folder.glob("*") if mark.encode() in (content := file.read_bytes()))
-            return bool(found)
+    def queue(self, host: str) -> str:
+        """Return what waits in a host's queue, and why: a JSON object a line, nothing if the queue is empty."""
+        return self.lab.host(host).run(["postqueue", "-j"]).stdout.strip()
 
-        wait(look, f"{mailbox} of {host} holds no message with {mark}")
-        return found[0]
+    def flush(self) -> None:
+        """Have every host try at once what it would try again in some minutes."""
+        for host in self.lab.hosts:
+            host.run(["postqueue", "-f"])
+
+    def discard(self) -> None:
+        """Delete all that waits on any host."""
+        for host in self.lab.hosts:
+            host.run(["postsuper", "-d", "ALL", "maildrop", "hold", "incoming", "active", "deferred"])
 
     def settled(self, host: str) -> None:
-        """Wait until nothing is in a host's queue: all that it took was delivered or bounced."""
-        queue = ["postqueue", "-j"]
-        wait(lambda: not self.lab.host(host).run(queue).stdout.strip(), f"the queue of {host} does not become empty")
+        """Wait until nothing is in a host's queue, however often it has to try: all was delivered or bounced."""
+        until(
+            # Twice: what moves between queues, and a bounce that takes the place of its message, may be missed once.
+            lambda: not self.queue(host) and not self.queue(host),
+            lambda: LabError(f"the queue of {host} does not become empty.", f"In it:\n{self.queue(host)}"),
+            nudge=self.flush,
+        )
 
 
-def wait(condition: Callable[[], bool], otherwise: str, *, timeout: float = _SECONDS) -> None:
+def wait(condition: Callable[[], bool], otherwise: str, *, timeout: float = SECONDS) -> None:
     """Wait until something is true, ``timeout`` in seconds; LabError with a sentence if it does not become so."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise LabError(f"{otherwise}, not within {timeout:.0f} s.")
-        time.sleep(0.05)
+    until(condition, lambda: LabError(f"{otherwise}, not within {timeout:.0f} s."), timeout=timeout)

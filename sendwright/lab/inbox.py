@@ -5,7 +5,6 @@ import email
 import email.policy
 import hashlib
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -20,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from sendwright.errors import LabError
 from sendwright.lab.machine import File, Machine, enable, write
 from sendwright.lab.spec import RESOLVER
+from sendwright.lab.waiting import SECONDS, until
 from sendwright.lab.world import render
 
 _FOLDER = "var/mail/inbox/received/new"
@@ -62,22 +62,25 @@ class Inbox:
         files = sorted((self.machine.root / _FOLDER).glob("*"), key=lambda file: file.stat().st_mtime_ns)
         return tuple(_received(file.read_bytes()) for file in files)
 
-    def wait_for(self, wanted: Callable[[Received], bool], *, timeout: float = 20) -> Received:
+    def wait_for(
+        self,
+        wanted: Callable[[Received], bool],
+        *,
+        timeout: float = SECONDS,
+        nudge: Callable[[], object] = lambda: None,
+    ) -> Received:
         """Return the first received message that is wanted, waiting for it for ``timeout`` seconds.
 
-        Raises LabError with what the server logged meanwhile, if none comes.
+        ``nudge`` is called every few seconds meanwhile. Raises LabError with what the server logged, if none comes.
         """
-        deadline = time.monotonic() + timeout
-        while True:
-            for message in self.messages():
-                if wanted(message):
-                    return message
-            if time.monotonic() > deadline:
-                raise LabError(
-                    f"no such message came to {self.domain} within {timeout:.0f} s.",
-                    f"Its log:\n{self.log()}",
-                )
-            time.sleep(0.05)
+        return until(
+            lambda: next((message for message in self.messages() if wanted(message)), None),
+            lambda: LabError(
+                f"no such message came to {self.domain} within {timeout:.0f} s.", f"Its log:\n{self.log()}"
+            ),
+            timeout=timeout,
+            nudge=nudge,
+        )
 
     def log(self, *, lines: int = 20) -> str:
         """Return the last lines that the server's mail daemons logged."""

@@ -94,7 +94,7 @@ class Machine:
                 check=True,
             )
 
-    def wait(self, port: int = 22, greeting: bytes = b"SSH-", *, timeout: float = 30) -> None:
+    def wait(self, port: int = 22, greeting: bytes = b"SSH-", *, timeout: float = 60) -> None:
         """Wait until the machine greets on a port, by default SSH's; ``timeout`` is in seconds.
 
         Raises LabError with the end of its console if it stops or stays silent.

@@ -127,7 +127,7 @@ _METADATA = {
 }
 
 
-def _await(condition: Callable[[], object], what: str, *, timeout: float = 20) -> None:
+def _await(condition: Callable[[], object], what: str, *, timeout: float = 60) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:

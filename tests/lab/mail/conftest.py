@@ -8,12 +8,14 @@ from sendwright.state.folder import StateFolder
 from sendwright.submission import Credential
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def clients(world: World, logins: dict[str, Credential]) -> Clients:
-    """Mail programs with the world's credentials, and strangers without."""
+    """Mail programs with the world's credentials, and strangers without; nothing waits from the module before."""
     declared = world.declared
     certificates = StateFolder.of(declared).load().certificates
-    return Clients(world.lab, {c.host: c.chain for c in certificates}, logins)
+    clients = Clients(world.lab, {c.host: c.chain for c in certificates}, logins)
+    clients.discard()
+    return clients
 
 
 @pytest.fixture(params=["mx1.example.com", "mx2.example.com"])

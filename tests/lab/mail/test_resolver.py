@@ -36,6 +36,8 @@ def test_mail_leaves_by_verified_dane(clients: Clients, host: str) -> None:
         client.send_message(mail)
     clients.arrival(mail)
 
+    # The journal may be behind the mail.
+    clients.lab.host(host).run(["journalctl", "--sync"])
     log = clients.lab.host(host).run(["journalctl", "--output=cat", "--identifier=postfix/smtp"]).stdout
 
     assert "Verified TLS connection established to mx.inbox.example" in log
