@@ -6,6 +6,9 @@ import smtplib
 import ssl
 import time
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import dkim
 import dns.query
@@ -17,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from sendwright.lab import Lab, Received, netns
+from sendwright.lab.clients import wait
 
 pytestmark = pytest.mark.lab
 
@@ -33,7 +37,7 @@ def deliver(lab: Lab, raw: bytes, *, to: str = "b@inbox.example", helo: str = "m
     """Deliver a message from the first host's own address, as its mail server would."""
     with (
         netns.inside(lab.host("mx1.example.com").namespace),
-        smtplib.SMTP("198.18.0.25", 25, helo, timeout=20, source_address=("203.0.113.10", 0)) as client,
+        smtplib.SMTP("198.18.0.25", 25, helo, timeout=60, source_address=("203.0.113.10", 0)) as client,
     ):
         client.starttls()
         client.sendmail("a@example.com", [to], raw)
@@ -69,9 +73,9 @@ def test_mail_of_a_well_behaved_client_is_judged_in_all_three_ways(lab: Lab) -> 
     assert "dmarc=pass" in results
 
 
-def test_both_kinds_of_signature_are_verified_and_reported(lab: Lab) -> None:
-    """A message with an RSA and an Ed25519 signature shows the result of each."""
-    subject = uuid.uuid4().hex
+@pytest.fixture(scope="module")
+def sign(lab: Lab) -> Callable[[bytes], bytes]:
+    """Return what signs a message with a key of each kind, r1 and e1, that are published."""
     rsa_key, ed_key = rsa.generate_private_key(65537, 2048), ed25519.Ed25519PrivateKey.generate()
     rsa_public = rsa_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     ed_public = ed_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -79,16 +83,44 @@ def test_both_kinds_of_signature_are_verified_and_reported(lab: Lab) -> None:
     publish(lab, "e1", f"v=DKIM1; k=ed25519; p={base64.b64encode(ed_public).decode()}")
     pem = rsa_key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     seed = base64.b64encode(ed_key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
-    raw = message(subject)
-    signatures = dkim.sign(raw, b"r1", b"example.com", pem)
-    signatures += dkim.sign(raw, b"e1", b"example.com", seed, signature_algorithm=b"ed25519-sha256")
 
-    deliver(lab, signatures + raw)
+    def signed(raw: bytes) -> bytes:
+        first: bytes = dkim.sign(raw, b"r1", b"example.com", pem)
+        second: bytes = dkim.sign(raw, b"e1", b"example.com", seed, signature_algorithm=b"ed25519-sha256")
+        return first + second + raw
+
+    return signed
+
+
+def test_both_kinds_of_signature_are_verified_and_reported(lab: Lab, sign: Callable[[bytes], bytes]) -> None:
+    """A message with an RSA and an Ed25519 signature shows the result of each."""
+    subject = uuid.uuid4().hex
+
+    deliver(lab, sign(message(subject)))
     (results,) = [each for each in received(lab, subject).authentication_results if "dkim=" in each]
 
     assert results.count("dkim=pass") == 2
     assert "header.s=r1" in results
     assert "header.s=e1" in results
+
+
+def test_messages_at_the_same_time_are_all_judged(lab: Lab, sign: Callable[[bytes], bytes]) -> None:
+    """Senders do not take turns: the verifier outlives many messages at once, and each has its results."""
+    subjects = {uuid.uuid4().hex for _ in range(240)}
+    mails = [sign(message(subject)) for subject in subjects]
+    verifier = ["systemctl", "show", "--property=MainPID", "opendkim.service"]
+    before = lab.inbox.machine.run(verifier).stdout
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(partial(deliver, lab), mails))
+
+    def judged() -> list[str]:
+        ours = [each for each in lab.inbox.messages() if each.message["Subject"] in subjects]
+        return [" ".join(each.authentication_results) for each in ours]
+
+    wait(lambda: len(judged()) == len(subjects), "not every message arrives")
+    assert {each.count("dkim=pass") for each in judged()} == {2}
+    assert lab.inbox.machine.run(verifier).stdout == before
 
 
 def test_a_forged_signature_is_reported_as_such(lab: Lab) -> None:
