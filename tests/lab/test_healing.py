@@ -47,7 +47,8 @@ HARMS = {
         ),
     ),
     "Postfix was stopped": Harm(
-        "systemctl stop postfix",
+        # Both by name: of what goes with it, systemctl does not await the end.
+        "systemctl stop postfix {postfix}",
         ("start {postfix}",),
         only={"mx1.example.com": "start postfix.service"},
     ),
