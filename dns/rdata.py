@@ -15,12 +15,16 @@ import dns.tokenizer
 from dns.rdtypes.ANY.TXT import TXT
 
 _STRING = 255
+# RFC 1035 section 5.1: a backslash before what means something, and three digits for what is not printable.
+_ESCAPES = {octet: f"\\{octet:03d}" for octet in (*range(0x20), *range(0x7F, 0x100))} | {
+    ord(character): f"\\{character}" for character in '"\\'
+}
 
 
 def txt(value: str | bytes) -> str:
     """Return TXT data as the one quoted string that stands for it in records, claims and plans."""
     octets = value.encode() if isinstance(value, str) else value
-    return '"' + "".join(_escaped(octet) for octet in octets) + '"'
+    return f'"{octets.decode("latin-1").translate(_ESCAPES)}"'
 
 
 @lru_cache(maxsize=65536)
@@ -63,9 +67,3 @@ def plain_name(name: str) -> str:
 
 def _octets(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
-
-
-def _escaped(octet: int) -> str:
-    if octet in b'"\\':
-        return "\\" + chr(octet)
-    return chr(octet) if 0x20 <= octet < 0x7F else f"\\{octet:03d}"
