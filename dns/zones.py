@@ -1,13 +1,16 @@
 """Which zone a name lies in: by asking the server that keeps it, never by guessing from the name's form."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import dns.message
 
 from sendwright.dns.answers import authoritative, rcode, record_set, soa
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all
-from sendwright.errors import DnsError, NotAllowed, ServerUnreachable
+from sendwright.errors import NotAllowed, ServerUnreachable
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -48,35 +51,72 @@ def read_zone(name: str, message: dns.message.Message) -> InZone | AskFor | NotH
 def locate(names: Iterable[str], ask: Ask, server: str, title: str) -> dict[str, str]:
     """Return the zone of every name, asking one server all at once; ``title`` is how errors call it.
 
-    Raises ServerUnreachable, or NotAllowed if the server does not keep a name's zone.
+    Raises ServerUnreachable, or one NotAllowed about all names whose zone the server does not keep.
     """
     names = sorted(set(names))
     questions = {name: name for name in names}
     zones: dict[str, str] = {}
-    failures: dict[str, DnsError] = {}
+    failures: dict[str, str] = {}
     while questions:
         asked = list(questions.items())
         answers = ask_all(ask, [Question(server, subject, "SOA") for _, subject in asked])
         questions = {}
         for (name, subject), answer in zip(asked, answers, strict=True):
             if isinstance(answer, NoAnswer):
-                raise ServerUnreachable(
-                    subject, f"{title} does not answer: {answer}.", "Is it up, and reachable from here?"
-                )
+                what = f"{title} does not answer: {answer}."
+                raise ServerUnreachable(common_parent(names), what, "Is it up, and reachable from here?")
             match read_zone(subject, answer):
                 case InZone(zone):
                     zones[name] = zone
                 case AskFor(other):
                     questions[name] = other
                 case NotHere(why):
-                    failures[name] = NotAllowed(
-                        name,
-                        f"{title} does not keep the zone of {name}: {why}.",
-                        "Name the server that is primary for it under dns, or delegate the name to it.",
-                    )
+                    failures[name] = why
     if failures:
-        raise next(failures[name] for name in names if name in failures)
+        raise not_kept(failures, title)
     return zones
+
+
+def not_kept(failures: Mapping[str, str], title: str) -> NotAllowed:
+    """Return the one error about all names whose zone a provider does not keep, each with the reason in a phrase.
+
+    It is about what the names have in common, and speaks of the uppermost of them: who declares a domain that is kept
+    elsewhere reads the domain's name once, and not that of each of its records.
+    """
+    tops = [
+        name for name in sorted(failures) if not any(above in failures for above in islice(ancestry(name), 1, None))
+    ]
+    shown = ", ".join(tops[:_SHOWN]) + (f" and {len(tops) - _SHOWN} more" if len(tops) > _SHOWN else "")
+    below = len(failures) - len(tops)
+    names = shown + (f", nor of {below} {'name' if below == 1 else 'names'} below" if below else "")
+    reasons = list(dict.fromkeys(failures[name] for name in tops))
+    why = reasons[0] if len(reasons) == 1 else f"of {tops[0]}, {reasons[0]}"
+    return NotAllowed(
+        common_parent(failures),
+        f"{title} does not keep the zone of {names}: {why}.",
+        "Name the server that is primary for it under dns, or delegate the name to it.",
+    )
+
+
+def common_parent(names: Collection[str]) -> str:
+    """Return the longest name that all of these are or lie below; the first of them if that would be a whole TLD."""
+    first, *others = sorted(names)
+    for name in ancestry(first):
+        if "." in name and all(other == name or other.endswith("." + name) for other in others):
+            return name
+    return first
+
+
+def delegation_above(name: str, zone: str, delegated: Collection[str]) -> str | None:
+    """Return which of the delegated names of a zone a name is or lies below, or None (RFC 1034 section 4.2.1)."""
+    return next((n for n in ancestry(name) if n in delegated and n != zone), None)
+
+
+def ancestry(name: str) -> Iterator[str]:
+    """Yield a name and all names that it lies below, from the longest to the top-level domain."""
+    while name:
+        yield name
+        name = name.partition(".")[2]
 
 
 def wildcards_above(name: str, zone: str) -> list[str]:

@@ -1,8 +1,10 @@
 """The entries of ``dns``: where records are kept, each by its provider."""
 
+from ipaddress import ip_address
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sendwright.declared import EnvSecret, Model, SecretRef
 from sendwright.names import HttpUrl, Identifier, IpAddress, TsigName
@@ -31,11 +33,27 @@ class Rfc2136(Model):
     margin: int = _MARGIN
 
 
+def _guarded(url: str) -> str:
+    """Return the URL of an API that takes a key; ValueError if others could read the key on its way."""
+    parts = urlsplit(url)
+    if not parts.port and parts.port is not None:
+        raise ValueError("there is no port 0")
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return url
+    try:
+        private = ip_address(parts.hostname or "").is_private
+    except ValueError:
+        private = False
+    if not private:
+        raise ValueError("everybody on the way could read the key: write https, or a loopback or private address")
+    return url
+
+
 class PowerDns(Model):
     """A PowerDNS server, by its HTTP API. ``server_id`` is its own name for itself; ``margin``: see ``Rfc2136``."""
 
     provider: Literal["powerdns"]
-    url: HttpUrl
+    url: Annotated[HttpUrl, AfterValidator(_guarded)]
     key: SecretRef
     server_id: Identifier = "localhost"
     margin: int = _MARGIN
@@ -52,4 +70,4 @@ class Cloudflare(Model):
     margin: int = _MARGIN
 
 
-Dns = Annotated[Rfc2136 | Cloudflare, Field(discriminator="provider")]
+Dns = Annotated[Rfc2136 | Cloudflare | PowerDns, Field(discriminator="provider")]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sendwright.errors import UsageError
-from sendwright.providers import Cloudflare, Dns, Rfc2136
+from sendwright.providers import Cloudflare, Dns, PowerDns, Rfc2136
 
 Key = tuple[str, str]
 """A record set's name (lower case, no final dot) and type."""
@@ -80,5 +80,9 @@ def open_provider(config: Dns, base: Path) -> Provider:
             from sendwright.dns.providers.rfc2136 import DynamicUpdate
 
             return DynamicUpdate.of(config, base)
+        case PowerDns():
+            from sendwright.dns.providers.powerdns import PowerDnsServer
+
+            return PowerDnsServer.of(config, base)
         case Cloudflare():
             raise UsageError("Records at Cloudflare cannot be written yet.", "Name another provider under dns.")

@@ -7,6 +7,7 @@ lost race is refused by the server, not silently overwritten.
 import binascii
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,10 @@ import dns.rcode
 import dns.tsig
 import dns.update
 
-from sendwright.dns.answers import authoritative, rcode, record_set
+from sendwright.dns.answers import authoritative, rcode, record_set, soa
 from sendwright.dns.providers.base import Edit, Key, RecordSet
+from sendwright.dns.providers.parts import apply_parts
+from sendwright.dns.providers.transfer import NotTransferred, transfer
 from sendwright.dns.providers.update import absolute, require, round_trip, write
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all, query
 from sendwright.dns.zones import locate, wildcards_above
@@ -27,7 +30,8 @@ from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachab
 from sendwright.providers import Rfc2136
 from sendwright.secrets import resolve
 
-_SECONDS = 20.0
+# So few questions go out at the same time and are answered in one round trip, before a transfer has begun.
+_FEW = 3
 _MOVED = {dns.rcode.YXDOMAIN, dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}
 # PowerDNS answers REFUSED whatever is wrong with a key; Knot says NOTAUTH, and in the TSIG record what it is.
 _NOT_ALLOWED = {dns.rcode.REFUSED, dns.rcode.NOTAUTH, dns.rcode.BADSIG, dns.rcode.BADKEY, dns.rcode.BADTIME}
@@ -41,13 +45,17 @@ _WHY = {
 
 @dataclass(frozen=True)
 class DynamicUpdate:
-    """A server that takes updates. ``key`` never shows in a repr; ``ask`` puts the questions by which it is read."""
+    """A server that takes updates. ``key`` never shows in a repr; ``ask`` puts the questions by which it is read.
+
+    ``patience``: seconds in which an update has to be answered.
+    """
 
     server: str
     port: int
     margin: int
     key: dns.tsig.Key = field(repr=False)
     ask: Ask = field(repr=False)
+    patience: float = 20.0
 
     @classmethod
     def of(cls, config: Rfc2136, base: Path) -> "DynamicUpdate":
@@ -56,12 +64,13 @@ class DynamicUpdate:
         secret = resolve(config.tsig.secret, base, f"the secret of the TSIG key {name}")
         server = str(config.server)
         try:
-            key = dns.tsig.Key(name, secret.strip(), config.tsig.algorithm)
-        except binascii.Error:
+            octets = binascii.a2b_base64(secret.strip(), strict_mode=True)
+        except ValueError:  # what is not even ASCII is one without being a binascii.Error
             raise SecretError(
                 f"The secret of the TSIG key {name} is not base64.",
                 "Take the text between the quotes of the key's file.",
             ) from None
+        key = dns.tsig.Key(name, octets, config.tsig.algorithm)
         return cls(server, config.port, config.margin, key, partial(query, port=config.port))
 
     @property
@@ -74,7 +83,18 @@ class DynamicUpdate:
         return locate(names, self.ask, self.server, self.title)
 
     def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
-        """Return those of the wanted record sets that exist (see ``Provider``)."""
+        """Return those of the wanted record sets that exist (see ``Provider``).
+
+        By one transfer of the zone, where the server allows it to the key; else by questions.
+        """
+        if len(wanted) > _FEW:
+            keep = {*wanted, *((name, "CNAME") for name, _ in wanted)}
+            with suppress(NotTransferred):
+                found = transfer(self.server, self.port, zone, self.key, keep.__contains__)
+                return tuple(records for _, records in sorted(found.items()))
+        return self._asked(zone, wanted)
+
+    def _asked(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         found = self._answers(zone, wanted)
         # The server answers below a wildcard as if the name existed. Where both say the same, only an update's
         # prerequisite can tell: it speaks of what stands in the zone.
@@ -92,17 +112,7 @@ class DynamicUpdate:
         Raises WorldMoved, NotAllowed, ServerUnreachable, or DnsError with what the server said.
         """
         ordered = sorted(edits, key=lambda e: (e.name, e.type))
-        applied = 0
-        for chunk in self._chunks(zone, ordered):
-            try:
-                self._send(zone, chunk)
-            except DnsError as error:
-                if applied:
-                    error.hint += (
-                        f" The first {applied} of {len(ordered)} record sets were changed; running again is safe."
-                    )
-                raise
-            applied += len(chunk)
+        apply_parts(self._chunks(zone, ordered), len(ordered), lambda part: self._send(zone, part))
 
     def _answers(self, zone: str, wanted: Collection[Key]) -> dict[Key, RecordSet]:
         keys = sorted(wanted)
@@ -114,9 +124,11 @@ class DynamicUpdate:
             if not authoritative(answer) and not record_set(answer, name, "CNAME"):
                 what = f"{self.title} does not speak for {name}: it answers {rcode(answer)}."
                 raise NotAllowed(zone, what, "Name the server that is primary for the zone under dns.")
-            for kind in {rdtype, "CNAME"}:
-                if records := record_set(answer, name, kind):
-                    found[records.key] = records
+            here = [records for kind in {rdtype, "CNAME"} if (records := record_set(answer, name, kind))]
+            if not here and (owner := soa(answer)) and owner.zone != zone:
+                what = f"{self.title} has {name} in the zone {owner.zone or 'of the root'}, not in this one."
+                raise NotAllowed(zone, what, "Name the server that is primary for the zone under dns.")
+            found |= {records.key: records for records in here}
         return found
 
     def _stands(self, zone: str, records: RecordSet) -> bool:
@@ -176,13 +188,13 @@ class DynamicUpdate:
 
     def _answer(self, zone: str, message: dns.update.UpdateMessage) -> dns.message.Message:
         try:
-            connection = socket.create_connection((self.server, self.port), _SECONDS)
+            connection = socket.create_connection((self.server, self.port), self.patience)
         except OSError as error:
             what = f"{self.title} takes no connection over TCP: {_reason(error)}."
             raise ServerUnreachable(zone, what, _REACH) from error
         try:
             with connection:
-                answer = round_trip(connection, message)
+                answer = round_trip(connection, message, self.patience)
         except dns.tsig.PeerError as error:
             raise self._refused(zone, type(error).__name__.removeprefix("Peer").upper()) from None
         except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey, dns.message.UnknownTSIGKey):

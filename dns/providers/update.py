@@ -1,6 +1,7 @@
 """The message of a dynamic update, and its way to the server and back (RFC 2136 sections 2.4, 2.5 and 3)."""
 
 import socket
+import time
 
 import dns.exception
 import dns.message
@@ -46,20 +47,44 @@ def write(message: dns.update.UpdateMessage, edit: Edit) -> None:
             message.add(name, after.ttl, rdata(edit.type, text))
 
 
-def round_trip(connection: socket.socket, message: dns.update.UpdateMessage) -> dns.message.Message:
+def round_trip(connection: socket.socket, message: dns.update.UpdateMessage, seconds: float) -> dns.message.Message:
     """Send a message over TCP and return the answer, whose signature is verified if it has one (``had_tsig``).
 
-    Raises OSError or EOFError if there is none, DNSException if it is not well-formed or wrongly signed.
+    Arguments: ``seconds``: how long that may take. Raises OSError or EOFError if there is no answer, DNSException if it
+    is not well-formed or wrongly signed.
     """
-    wire = message.to_wire()
-    connection.sendall(len(wire).to_bytes(2, "big") + wire)
-    with connection.makefile("rb") as stream:
-        length = int.from_bytes(stream.read(2), "big")
-        answer = stream.read(length)
-    if not answer or len(answer) < length:
-        raise EOFError("it closed the connection")
+    send(connection, message)
+    answer = received(connection, time.monotonic() + seconds, seconds)
     try:
         return dns.message.from_wire(answer, keyring=message.keyring, request_mac=message.mac)
     except dns.exception.FormError:
         # PowerDNS refuses a wrong key without a signature, for which dnspython calls the answer malformed.
         return dns.message.from_wire(answer)
+
+
+def send(connection: socket.socket, message: dns.message.Message) -> None:
+    """Send a message over TCP (RFC 1035 section 4.2.2); OSError if that fails."""
+    wire = message.to_wire()
+    connection.sendall(len(wire).to_bytes(2, "big") + wire)
+
+
+def received(connection: socket.socket, deadline: float, silence: float) -> bytes:
+    """Return the next message of a TCP connection, unread.
+
+    Arguments: ``deadline``: until when it has to be whole, by the monotonic clock; ``silence``: how many seconds the
+    server may say nothing meanwhile. Raises OSError or EOFError.
+    """
+    return _octets(connection, int.from_bytes(_octets(connection, 2, deadline, silence), "big"), deadline, silence)
+
+
+def _octets(connection: socket.socket, count: int, deadline: float, silence: float) -> bytes:
+    octets = bytearray()
+    while len(octets) < count:
+        # A server that sends an octet now and then would never be silent.
+        if (left := deadline - time.monotonic()) <= 0:
+            raise TimeoutError("no whole answer in time")
+        connection.settimeout(min(silence, left))
+        if not (part := connection.recv(count - len(octets))):
+            raise EOFError("it closed the connection")
+        octets += part
+    return bytes(octets)

@@ -1,7 +1,15 @@
-"""A small DNS for the tests of SPF: zone data in, the lookup that SPF asks out."""
+"""What tests of DNS share: a small DNS for SPF, and servers on the loopback interface that say what they are told to."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import dns.message
+import dns.tsig
 import pytest
 
 from sendwright.dns.spf_lookup import Answer, Lookup
@@ -22,3 +30,86 @@ def world() -> Callable[[Zone], Lookup]:
         return lookup
 
     return made
+
+
+KEY = dns.tsig.Key("updater", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "hmac-sha256")
+Reply = Callable[[dns.message.Message], Iterable[bytes]]
+
+
+@dataclass
+class NameServer:
+    """A server that takes one message a connection; ``got`` are those that came, ``key`` is the one that it knows."""
+
+    port: int
+    key: dns.tsig.Key
+    got: list[dns.message.Message] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def _serving(reply: Reply) -> Iterator[NameServer]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = NameServer(listener.getsockname()[1], KEY)
+
+        def serve() -> None:
+            while True:
+                connection, _ = listener.accept()
+                # A client that has enough hangs up.
+                with contextlib.suppress(ConnectionError), connection, connection.makefile("rb") as stream:
+                    wire = stream.read(int.from_bytes(stream.read(2), "big"))
+                    server.got.append(dns.message.from_wire(wire, keyring={KEY.name: KEY}))
+                    for part in reply(server.got[-1]):
+                        connection.sendall(part)
+
+        def until_closed() -> None:
+            with contextlib.suppress(OSError):
+                serve()
+
+        threading.Thread(target=until_closed, daemon=True).start()
+        yield server
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def serving() -> Callable[[Reply], AbstractContextManager[NameServer]]:
+    """Return what serves, over TCP, the octets that a function makes of each message."""
+    return _serving
+
+
+API_KEY = "correct-horse"
+Respond = Callable[[str, str, bytes], tuple[int, bytes]]
+
+
+@contextlib.contextmanager
+def _http_serving(respond: Respond) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            right = self.headers["X-API-Key"] == API_KEY
+            status, answer = respond(self.command, self.path, body) if right else (401, b"Unauthorized")
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            if 300 <= status < 400:
+                self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+            # A client that has waited enough hangs up.
+            with contextlib.suppress(ConnectionError):
+                self.end_headers()
+                self.wfile.write(answer)
+
+        do_GET = do_PATCH = _answer  # noqa: N815 - the library's names
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def http_serving() -> Callable[[Respond], AbstractContextManager[str]]:
+    """Return what serves, by HTTP, what a function answers to method, path and body, and yields its URL.
+
+    Who comes without the key ``correct-horse`` of PowerDNS' API is refused.
+    """
+    return _http_serving
