@@ -1,4 +1,4 @@
-"""What tests of DNS share: a small DNS for SPF, and servers on the loopback interface that say what they are told to."""
+"""What tests of DNS share: a small DNS for SPF, and servers on the loopback that say what they are told to."""
 
 import contextlib
 import socket

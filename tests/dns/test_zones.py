@@ -5,7 +5,16 @@ import dns.rrset
 import pytest
 
 from sendwright.dns.transport import NoAnswer, Question
-from sendwright.dns.zones import AskFor, InZone, NotHere, locate, read_zone, wildcards_above
+from sendwright.dns.zones import (
+    AskFor,
+    InZone,
+    NotHere,
+    delegation_above,
+    locate,
+    not_kept,
+    read_zone,
+    wildcards_above,
+)
 from sendwright.errors import NotAllowed, ServerUnreachable
 
 _SOA = "ns1.example.com. h.example.com. 1 3600 600 86400 300"
@@ -90,3 +99,24 @@ def test_the_wildcards_that_may_answer_for_a_name() -> None:
     """Every one above it in the zone (RFC 4592 section 3.3); none above the apex."""
     assert wildcards_above("a.b.example.com", "example.com") == ["*.b.example.com", "*.example.com"]
     assert wildcards_above("example.com", "example.com") == []
+
+
+def test_names_that_a_server_does_not_keep_are_one_error_about_what_they_share() -> None:
+    """The uppermost of them are named, and no more than a handful: there may be thousands."""
+    below = not_kept(dict.fromkeys(("example.com", "a.example.com", "b.a.example.com"), "it answers REFUSED"), "X")
+    apart = not_kept({f"d{i}.example": "it answers REFUSED" for i in range(5)}, "X")
+    beside = not_kept({f"{name}.example.com": "it answers REFUSED" for name in ("a", "b")}, "X")
+
+    assert (below.zone, apart.zone, beside.zone) == ("example.com", "d0.example", "example.com")
+    assert below.what.endswith("X does not keep the zone of example.com, nor of 2 names below: it answers REFUSED.")
+    assert "of d0.example, d1.example, d2.example and 2 more: it" in apart.what
+    assert "of a.example.com, b.example.com: it" in beside.what
+
+
+def test_a_name_is_delegated_by_itself_or_by_what_it_lies_below() -> None:
+    """The zone's own name servers delegate nothing (RFC 1034 section 4.2.1)."""
+    cuts = {"example.com", "cut.example.com"}
+
+    assert delegation_above("a.b.cut.example.com", "example.com", cuts) == "cut.example.com"
+    assert delegation_above("cut.example.com", "example.com", cuts) == "cut.example.com"
+    assert delegation_above("b.example.com", "example.com", cuts) is None
