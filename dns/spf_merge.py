@@ -82,8 +82,19 @@ def added(seen: str | None, merged_text: str, wanted: Sequence[str]) -> tuple[st
     """Return the terms that a merge put in, ``all`` included, in the ledger's spelling: these are to be claimed."""
     before = Counter(terms_of(seen) if seen is not None else ())
     ours = {spelling(parse_term(text)) for text in wanted}
-    after = [spelling(t) for t in parse(merged_text).terms if spelling(t) in ours or _is_all(t)]
+    after = [spelling(term) for term in parse(merged_text).terms if spelling(term) in ours or _is_all(term)]
     return tuple(key for key in dict.fromkeys(after) if after.count(key) > before[key])
+
+
+def removed(seen: str, merged_text: str, owned: Collection[str]) -> tuple[str, ...]:
+    """Return the terms of ours that a merge took out, in the ledger's spelling: their claims end.
+
+    A term may go and its like from somebody else stay.
+    """
+    after = Counter(terms_of(merged_text))
+    before = Counter(terms_of(seen))
+    ours = dict.fromkeys(spelling(parse_term(text)) for text in owned)
+    return tuple(key for key in ours if before[key] > after[key])
 
 
 def too_long(text: str) -> str | None:
@@ -161,7 +172,8 @@ def _stands(wanted: Term, words: Sequence[_Word]) -> bool:
         term = word.term
         if not isinstance(term, Directive):
             continue
-        if _covers(term, wanted) and (term.qualifier == "+" or word.key == spelling(wanted)):
+        # A network of ours may go any day, so it stands in for no other term of ours.
+        if word.key == spelling(wanted) or (not word.ours and term.qualifier == "+" and _covers(term, wanted)):
             return True
         if _answers_otherwise(term, wanted):
             return False
@@ -170,7 +182,7 @@ def _stands(wanted: Term, words: Sequence[_Word]) -> bool:
 
 def _covers(term: Directive, wanted: Term) -> bool:
     if not isinstance(wanted, Directive) or wanted.network is None:
-        return spelling(term) == spelling(wanted)
+        return False
     if term.mechanism == "all":
         return True
     return term.mechanism == wanted.mechanism and wanted.network.subnet_of(term.network)  # type: ignore[arg-type]
