@@ -3,13 +3,13 @@
 An MX that points at nothing makes others' queues wait; a policy that comes first has mail refused.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Mapping
 from dataclasses import replace
 
 from sendwright import signing
 from sendwright.dns.plan import Changes, Delete, Write
 from sendwright.plan import Stage
-from sendwright.stack import Domain, Host, HostState, Stack
+from sendwright.stack import HostState, Stack
 from sendwright.state.model import DkimKey
 
 
@@ -25,10 +25,11 @@ def points_at_working(stack: Stack, write: Write, working: Container[str]) -> bo
     return any(h.name in working for h in hosts if h.state is HostState.ACTIVE)
 
 
-def may_tighten(stack: Stack, write: Write, keys: Iterable[DkimKey], failed: Container[str]) -> bool:
+def may_tighten(stack: Stack, write: Write, keys: Mapping[str, Collection[DkimKey]], failed: Container[str]) -> bool:
     """Return whether every host of the domain above a name signs its mail, and none of them failed in this run.
 
-    An SRV record for submission says nothing of any host but the one that it points at.
+    An SRV record for submission says nothing of any host but the one that it points at. Arguments: ``keys``: by domain,
+    because there may be one such write for each of thousands.
     """
     domain = stack.covering(write.name)
     hosts = stack.hosts_of(domain) if domain else ()
@@ -36,17 +37,7 @@ def may_tighten(stack: Stack, write: Write, keys: Iterable[DkimKey], failed: Con
         hosts = tuple(host for host in hosts if host.name == exchange(write.value))
     if domain is None or any(host.name in failed for host in hosts):
         return False
-    return _live(stack, domain, hosts, keys)
-
-
-def live_everywhere(stack: Stack, domain: Domain, keys: Iterable[DkimKey]) -> bool:
-    """Return whether a domain's mail leaves signed from every host that sends for it."""
-    return _live(stack, domain, stack.hosts_of(domain), keys)
-
-
-def _live(stack: Stack, domain: Domain, hosts: Iterable[Host], keys: Iterable[DkimKey]) -> bool:
-    keys = tuple(keys)
-    return all(domain in signing.live(stack, host, keys) for host in hosts)
+    return all(signing.signs(domain, host, keys[domain.name]) for host in hosts)
 
 
 def possible(stack: Stack, changes: Changes, working: Container[str]) -> Changes:

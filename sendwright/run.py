@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from sendwright import awaiting, engine, hostdiff, issuing, planning, preflight, probing, proving, saved
+from sendwright import awaiting, engine, hostdiff, issuing, planning, preflight, probing, proving, saved, signing
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
 from sendwright.dns.plan import Write
@@ -149,7 +149,9 @@ class Run:
         """Stage 5: proven keys sign and submission opens, then policies tighten; return what is not served yet."""
         self._observe(self._state)
         self.converge()
-        return self.dns.switch(self._state.keys, self._is_live, stay=wait)
+        keys = signing.by_domain(self._state.keys)
+        tightens = partial(may_tighten, self.stack, keys=keys, failed=self.fleet.errors)
+        return self.dns.switch(self._state.keys, tightens, stay=wait)
 
     def still(self) -> tuple[str, ...]:
         """Return which hosts were left with their old address, and until when."""
@@ -228,9 +230,6 @@ class Run:
 
     def _points_at_a_working_host(self, write: Write) -> bool:
         return points_at_working(self.stack, write, self.fleet.well)
-
-    def _is_live(self, write: Write) -> bool:
-        return may_tighten(self.stack, write, self._state.keys, self.fleet.errors)
 
     def _declared_chains(self) -> dict[str, str]:
         found = {}

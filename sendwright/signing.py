@@ -36,7 +36,12 @@ def signing(domain: Domain, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKe
 def live(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[Domain, ...]:
     """Return the domains whose mail may leave a host: each declared algorithm has a proven key that signs there."""
     of = by_domain(keys)
-    return tuple(d for d in stack.domains_of(host) if len(signing(d, host, of[d.name])) == len(d.dkim.algorithms))
+    return tuple(d for d in stack.domains_of(host) if signs(d, host, of[d.name]))
+
+
+def signs(domain: Domain, host: Host, keys: Iterable[DkimKey]) -> bool:
+    """Return whether a domain's mail would leave a host with a signature of each declared algorithm."""
+    return len(signing(domain, host, keys)) == len(domain.dkim.algorithms)
 
 
 def probe_address(key: DkimKey) -> str:

@@ -1,10 +1,12 @@
 """What zones say of hosts holds: MX points at hosts that work, and DMARC is strict once all of them sign."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sendwright.dns.plan import Changes, Create, Delete
 from sendwright.plan import Stage
 from sendwright.pointing import may_tighten, points_at_working, possible
+from sendwright.signing import by_domain
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage
 
@@ -49,18 +51,17 @@ def test_other_records_are_planned_whatever_the_hosts() -> None:
     assert possible(STACK, Changes("example.com", (spf, OURS)), ()).writes == (spf,)
 
 
-def _keys(*proven_on: str) -> list[DkimKey]:
-    return [
-        DkimKey("example.com", f"{a}1", a, "AAAA", "0" * 64, NOW, KeyStage.SIGNING, None, proven_on)
-        for a in DkimAlgorithm
-    ]
+def _keys(*proven_on: str, algorithms: Iterable[DkimAlgorithm] = DkimAlgorithm) -> Mapping[str, tuple[DkimKey, ...]]:
+    return by_domain(
+        DkimKey("example.com", f"{a}1", a, "AAAA", "0" * 64, NOW, KeyStage.SIGNING, None, proven_on) for a in algorithms
+    )
 
 
 def test_dmarc_is_tightened_only_once_the_domain_is_live_on_every_host() -> None:
     """While one host of the domain could still send without a signature, strictness would cost its mail."""
     assert may_tighten(STACK, DMARC, _keys(MX1, MX2), ())
     assert not may_tighten(STACK, DMARC, _keys(MX1), ())
-    assert not may_tighten(STACK, DMARC, _keys(MX1, MX2)[:1], ())
+    assert not may_tighten(STACK, DMARC, _keys(MX1, MX2, algorithms=[DkimAlgorithm.RSA]), ())
 
 
 def test_dmarc_is_not_tightened_while_a_host_of_the_domain_is_in_trouble() -> None:
@@ -86,4 +87,4 @@ def test_the_records_of_a_domain_that_sends_nothing_wait_for_no_host() -> None:
     """No host sends for it."""
     locked = Domain.model_validate({"name": "example.com", "dns": "main", "sends": False})
 
-    assert may_tighten(Stack(hosts=STACK.hosts, domains=(locked,)), DMARC, (), {MX1, MX2})
+    assert may_tighten(Stack(hosts=STACK.hosts, domains=(locked,)), DMARC, _keys(), {MX1, MX2})
