@@ -40,6 +40,13 @@ def test_no_host_has_anything_to_do_with_a_locked_domain() -> None:
     assert "example.org" not in receiving(stack, host).domains
 
 
+def test_reports_about_a_locked_domain_find_their_mailbox() -> None:
+    """Its DMARC record asks for them at a domain that receives here."""
+    stack = parsed(dmarc={"rua": ["mailto:forged@example.com"]})
+
+    assert "forged@example.com" in receiving(stack, stack.hosts[0]).addresses
+
+
 def test_nobody_may_send_as_a_locked_domain() -> None:
     """Neither as all of it nor as one address there; the sentence says what it is."""
     for sender in ("example.org", "shop@example.org"):
