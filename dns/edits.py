@@ -1,19 +1,21 @@
 """From changes to what a provider applies, to what the ledger remembers, and to what a person reads. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
-from sendwright.dns.plan import Changes, Create, Delete, Update, Write
+from sendwright.dns.guards import check
+from sendwright.dns.plan import Changes, Create, Delete, Held, Update, Write
 from sendwright.dns.providers.base import Edit, RecordSet
-from sendwright.dns.rdata import canonical
-from sendwright.dns.slots import revokes, slot
-from sendwright.errors import DnsError, WorldMoved
+from sendwright.dns.rdata import canonical, short
+from sendwright.dns.slots import slot
+from sendwright.errors import WorldMoved
 from sendwright.plan import Action, Change, Kind, Stage
 from sendwright.state.model import Claim
 
-_WIDTH = 72
+_LEAVING = "nothing that is declared needs it; it goes when no mail on its way is judged by it any more"
+_RETURNED = "it is declared again"
 
 
 def edits(changes: Changes, served: Iterable[RecordSet]) -> tuple[Edit, ...]:
@@ -23,7 +25,7 @@ def edits(changes: Changes, served: Iterable[RecordSet]) -> tuple[Edit, ...]:
     record where there may be one, or an empty DKIM key outside revocation.
     """
     have = {s.key: s for s in served}
-    ordered = sorted(changes.writes, key=lambda w: (w.name, w.type))
+    ordered = sorted(changes.writes, key=lambda w: (w.name, w.type, w.stage))
     groups = ((key, tuple(group)) for key, group in groupby(ordered, key=lambda w: (w.name, w.type)))
     return tuple(_edit(changes.zone, have.get(key), writes) for key, writes in groups)
 
@@ -33,24 +35,60 @@ def claims_of(changes: Changes, now: datetime, dns: str) -> tuple[Claim, ...]:
 
     ``dns``: the entry of the inventory's ``dns`` that keeps the zone.
     """
-    values = [(w.name, w.type, w.value) for w in changes.writes if not isinstance(w, Delete)]
-    values += [(r.name, r.type, r.value) for r in changes.adopted]
-    return tuple(Claim(changes.zone, *value, now, dns) for value in values)
+    writes = [w for w in changes.writes if not isinstance(w, Delete)]
+    terms = [Claim(changes.zone, w.name, w.type, term, now, dns, mechanism=True) for w in writes for term in w.adds]
+    values = [Claim(changes.zone, w.name, w.type, w.value, now, dns) for w in writes if not _is_spf(w)]
+    return (*values, *terms)
 
 
 def releases_of(changes: Changes, ledger: Iterable[Claim]) -> tuple[Claim, ...]:
-    """Return the claims to take out of the ledger *after* the writes were applied."""
-    left = {(w.name, w.type, canonical(w.type, w.seen)) for w in changes.writes if not isinstance(w, Create)}
-    left -= {(w.name, w.type, w.value) for w in changes.writes if not isinstance(w, Delete)}
-    ours = (c for c in ledger if c.zone == changes.zone)
-    return (*changes.gone, *(c for c in ours if (c.name, c.type, canonical(c.type, c.value)) in left))
+    """Return the claims to take out of the ledger *after* the writes were applied.
+
+    That of a withdrawn MX stays until caches have forgotten it (``lefts_of``): mail still comes by it.
+    """
+    dropped = {(w.name, term) for w in changes.writes if not isinstance(w, Create) for term in w.drops}
+    values = {_seen(w) for w in changes.writes if not isinstance(w, Create) and not _is_spf(w) and w.type != "MX"}
+    values -= {(w.name, w.type, w.value) for w in changes.writes if not isinstance(w, Delete)}
+    return (
+        *changes.gone,
+        *(
+            c
+            for c in ledger
+            if c.zone == changes.zone and ((c.name, c.value) in dropped if c.mechanism else _key(c) in values)
+        ),
+    )
+
+
+def lefts_of(changes: Changes, ledger: Iterable[Claim], now: datetime) -> tuple[Claim, ...]:
+    """Return the claims whose clock of withdrawal starts or stops, as they are to stand *after* the writes.
+
+    It starts for what nothing needs any more and for a withdrawn MX, and stops for what is declared again.
+    """
+    exchanges = {_seen(w) for w in changes.writes if isinstance(w, Delete) and w.type == "MX"}
+    withdrawn = [c for c in ledger if c.zone == changes.zone and not c.mechanism and _key(c) in exchanges]
+    started = (replace(c, left=now) for c in (*changes.leaving, *withdrawn))
+    return (*started, *(replace(c, left=None) for c in changes.returned))
+
+
+def adoptions(changes: Changes, now: datetime, dns: str) -> tuple[Claim, ...]:
+    """Return the claims by which what stands as declared, or in the place of what is, becomes ours to change."""
+    return tuple(Claim(changes.zone, o.name, o.type, o.value, now, dns, o.mechanism) for o in changes.offers)
 
 
 def as_plan(changes: Changes) -> tuple[Change, ...]:
-    """Return the writes as changes of the one plan that people see."""
+    """Return the writes, and the clocks that start and stop, as changes of the one plan that people see."""
     actions = {Create: Action.CREATE, Update: Action.UPDATE, Delete: Action.DELETE}
-    return tuple(
+    writes = (
         Change(w.stage, Kind.DNS, actions[type(w)], changes.zone, line(w), w.why, _diff(w)) for w in changes.writes
+    )
+    clocks = (("start", _LEAVING, Stage.CONTRACT, changes.leaving), ("stop", _RETURNED, Stage.EXPAND, changes.returned))
+    return (
+        *writes,
+        *(
+            Change(stage, Kind.WAIT, Action.RUN, changes.zone, f"{verb} the clock of {_claimed(claim)}", why)
+            for verb, why, stage, claims in clocks
+            for claim in claims
+        ),
     )
 
 
@@ -59,13 +97,31 @@ def line(write: Write) -> str:
     place = f"{write.type} {write.name}"
     match write:
         case Create():
-            return f"{place} {_short(write.value)}"
+            return f"{place} {short(write.value)}"
         case Delete():
-            return f"{place} {_short(canonical(write.type, write.seen))}"
+            return f"{place} {short(canonical(write.type, write.seen))}"
         case Update() if canonical(write.type, write.seen) == write.value:
-            return f"{place} {_short(write.value)} TTL {write.seen_ttl} -> {write.ttl}"
+            return f"{place} {short(write.value)} TTL {write.seen_ttl} -> {write.ttl}"
+        case Update() if write.adds or write.drops:
+            parts = (("with", write.adds), ("without", write.drops))
+            return f"{place} SPF " + ", ".join(f"{word} {short(' '.join(terms))}" for word, terms in parts if terms)
         case Update():
-            return f"{place} {_short(write.value)}"
+            return f"{place} {short(write.value)}"
+
+
+def held_line(held: Held) -> str:
+    """Return one line for people about what stays although it is no longer declared."""
+    claim = held.claim
+    place = f"{_claimed(claim)} stays"
+    if claim.type == "MX":
+        return f"{place} until another MX is there"
+    if held.until is None:
+        return f"{place} (mail that is on its way is judged by it; the clock starts when nothing uses it any more)"
+    return f"{place} until {held.until.date()} (mail that is on its way is judged by it)"
+
+
+def _claimed(claim: Claim) -> str:
+    return f"{claim.type} {claim.name} {short(claim.value)}"
 
 
 def _edit(zone: str, before: RecordSet | None, writes: tuple[Write, ...]) -> Edit:
@@ -76,38 +132,29 @@ def _edit(zone: str, before: RecordSet | None, writes: tuple[Write, ...]) -> Edi
         if isinstance(write, Create):
             values.append(write.value)
         elif write.seen not in values:
-            raise WorldMoved(zone, f"{rdtype} {write.seen} is no longer at {name}.", "Plan again and look at it.")
+            raise WorldMoved(
+                zone, f"{rdtype} {short(write.seen)} is no longer at {name}.", "Plan again and look at it."
+            )
         elif isinstance(write, Delete):
             values.remove(write.seen)
         elif canonical(rdtype, write.seen) != write.value:
             values[values.index(write.seen)] = write.value
         ttl = ttl if isinstance(write, Delete) else write.ttl
     after = RecordSet(name, rdtype, ttl, tuple(values)) if values else None
-    _guard(zone, before, after, writes)
+    check(zone, before, after, writes)
     return Edit(name, rdtype, before, after)
 
 
-def _guard(zone: str, before: RecordSet | None, after: RecordSet | None, writes: tuple[Write, ...]) -> None:
-    old, new = _slots(before), _slots(after)
-    for title, count in new.items():
-        if count > max(1, old[title]):
-            what = f"refused to write a second {title} record at {writes[0].name}; nothing was applied."
-            raise DnsError(zone, what, "Plan again; if it says the same, report it as a mistake of sendwright.")
-    for write in writes:
-        written = write.value if not isinstance(write, Delete) else ""
-        if written and write.stage is not Stage.CONTRACT and revokes(write.name, write.type, written):
-            what = f"refused to write an empty DKIM key at {write.name} outside revocation; nothing was applied."
-            raise DnsError(zone, what, "The key's public part is missing in the state folder: restore it from git.")
+def _is_spf(write: Write) -> bool:
+    return slot(write.name, write.type, write.seen if isinstance(write, Delete) else write.value) == "SPF"
 
 
-def _slots(found: RecordSet | None) -> Counter[str]:
-    if found is None:
-        return Counter()
-    return Counter(title for value in found.values if (title := slot(found.name, found.type, value)))
+def _seen(write: Update | Delete) -> tuple[str, str, str]:
+    return write.name, write.type, canonical(write.type, write.seen)
 
 
-def _short(value: str) -> str:
-    return value if len(value) <= _WIDTH else value[: _WIDTH - 2] + "…" + value[-1]
+def _key(claim: Claim) -> tuple[str, str, str]:
+    return claim.name, claim.type, canonical(claim.type, claim.value)
 
 
 def _diff(write: Write) -> str:

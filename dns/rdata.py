@@ -15,6 +15,7 @@ import dns.tokenizer
 from dns.rdtypes.ANY.TXT import TXT
 
 _STRING = 255
+_WIDTH = 72
 # RFC 1035 section 5.1: a backslash before what means something, and three digits for what is not printable.
 _ESCAPES = {octet: f"\\{octet:03d}" for octet in (*range(0x20), *range(0x7F, 0x100))} | {
     ord(character): f"\\{character}" for character in '"\\'
@@ -58,6 +59,12 @@ def canonical(rdtype: str, text: str) -> str:
         return dns.rdata.from_wire(parsed.rdclass, parsed.rdtype, wire, 0, len(wire)).to_text()
     except dns.exception.DNSException as error:
         raise ValueError(f"not the data of a {rdtype} record: {text!r}") from error
+
+
+def short(value: str) -> str:
+    """Return a value as it fits into a line for people: printable, and cut in the middle if it is long."""
+    plain = "".join(c if " " <= c <= "~" else "?" for c in value[:_WIDTH] + value[_WIDTH:][-1:])
+    return plain if len(value) <= _WIDTH else plain[: _WIDTH - 2] + "…" + plain[-1]
 
 
 def plain_name(name: str) -> str:

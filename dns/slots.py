@@ -2,21 +2,24 @@
 
 A slot is a place for one value: two SPF records are an error for every receiver (RFC 7208 section 3.2), two DMARC
 records are none (RFC 9989 section 4.10), and so are two TLS-RPT records (RFC 8460 section 3) or two keys of one
-selector.
+selector. Somebody else's SPF record is merged with ours, and their DMARC or TLS-RPT record stays in the place of ours.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 
-from sendwright.dns.rdata import joined
+from sendwright.dns.rdata import joined, short
 from sendwright.dns.records import Record
 
 _VERSIONS = {
-    "SPF": re.compile(rb"v=spf1(\s|$)", re.IGNORECASE),
+    "SPF": re.compile(rb"v=spf1( |\Z)", re.IGNORECASE),
     "DMARC": re.compile(rb"v\s*=\s*dmarc1\s*(;|$)", re.IGNORECASE),
     "TLS-RPT": re.compile(rb"v\s*=\s*tlsrptv1\s*(;|$)", re.IGNORECASE),
 }
 _EMPTY_KEY = re.compile(rb"(^|;)\s*p\s*=\s*(;|$)")
+# The slots in which somebody else's value is kept in the place of ours.
+YIELDING = frozenset({"DMARC", "TLS-RPT"})
 
 
 def slot(name: str, rdtype: str, value: str) -> str | None:
@@ -35,23 +38,27 @@ def revokes(name: str, rdtype: str, value: str) -> bool:
 
 
 def in_the_way(
-    name: str, rdtype: str, desired: Collection[Record], foreign: Mapping[str, str], *, host: bool
+    name: str, rdtype: str, desired: Collection[Record], foreign: Collection[str], seen: Iterable[str], *, host: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield what is in the way at one record set, and what to do about it, each as a phrase and a sentence.
 
-    Arguments: ``foreign``: canonical value to what was read, without what the inventory consents to replace; ``host``:
-    whether the name is a host's.
+    Arguments: ``foreign``: canonical values, without what the inventory consents to replace; ``seen``: every value that
+    is there; ``host``: whether the name is a host's.
     """
     taken = {slot(name, rdtype, r.value) for r in desired} - {None}
-    for value, seen in sorted(foreign.items()):
+    living = Counter(slot(name, rdtype, value) for value in seen)
+    for value in sorted(foreign):
         place = slot(name, rdtype, value)
-        what = f"{name} has {rdtype} {seen}, which is somebody else's"
+        what = f"{name} has {rdtype} {short(value)}, which is somebody else's"
         if host:
             yield what, _HOST_HINT.format(type=rdtype)
         elif rdtype == "MX" and desired:
             yield what, _MX_HINT.format(name=name)
-        elif place is not None and place in taken:
-            yield what, _SLOT_HINTS[place].format(name=name)
+        elif place == "DKIM" and place in taken:
+            yield what, f"Only one key may be at {name}: remove that record if nothing signs with it."
+        elif place in YIELDING and place in taken and living[place] > 1:
+            what = f"{name} has {living[place]} {place} records, and receivers then act as if it had none"
+            yield what, f"Only one {place} record may be at {name}: remove all but the one that is meant."
 
 
 _HOST_HINT = (
@@ -61,9 +68,3 @@ _HOST_HINT = (
 _MX_HINT = (
     "To move mail for {name} here set replace_mx to True for the domain; to leave it where it is set mx to 'elsewhere'."
 )
-_SLOT_HINTS = {
-    "SPF": "Only one SPF record may be at {name}: declare what it allows in the inventory (spf), then remove it.",
-    "DMARC": "Only one DMARC record may be at {name}: declare its policy in the inventory (dmarc), then remove it.",
-    "TLS-RPT": "Only one TLS-RPT record may be at {name}: declare its rua in the inventory (tls_rpt), then remove it.",
-    "DKIM": "Only one key may be at {name}: remove that record if nothing signs with it.",
-}

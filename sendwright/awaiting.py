@@ -30,7 +30,9 @@ def awaited(
     since, and the ledger knows when. ``moving``: the names that hosts speak for which are to send from another address:
     what is written there is waited for in the same way.
     """
-    written = {(c.name, c.type, c.value): c.since for c in claims}
+    claims = tuple(claims)
+    written = {(c.name, c.type, c.value): c.since for c in claims if not c.mechanism}
+    terms = {c.name: c.since for c in sorted(claims, key=lambda c: c.since) if c.mechanism}
     own = {k.record_name: k.served_since for k in keys}
     sending = {k.domain for k in keys if k.stage is KeyStage.SIGNING}
     found: dict[Target, datetime | None] = {}
@@ -39,16 +41,18 @@ def awaited(
             continue
         soon = zone.changes.at(Stage.EXPAND, Stage.HOSTS).writes
         new = {(w.name, w.type, w.value) for w in soon if not isinstance(w, Delete)}
-        there = {(r.name, r.type, r.value) for r in zone.changes.adopted}
+        there = {(r.name, r.type, r.value) for r in zone.changes.standing}
         concerned = not zone.names.isdisjoint(own)
-        for record in zone.records:
+        for record in zone.changes.expected:
             value = (record.name, record.type, record.value)
             if record.name in own and (value in new or value in there or value in written):
                 found[Target.of(zone.name, record)] = own[record.name]
             elif value in new and (concerned or record.name in hosts or record.name in moving):
                 found[Target.of(zone.name, record)] = None
-            elif value in written and (record.name in moving or (concerned and _spf_of(record, sending))):
+            elif value in written and record.name in moving:
                 found[Target.of(zone.name, record)] = written[value]
+            elif _spf_of(record, terms) and (record.name in moving or (concerned and record.name in sending)):
+                found[Target.of(zone.name, record)] = terms[record.name]
     return found
 
 

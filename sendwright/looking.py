@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from sendwright.dns.plan import wanted
+from sendwright.dns.diff import wanted
 from sendwright.dns.providers.base import Provider, RecordSet
 from sendwright.dns.records import Record, provider_of
 from sendwright.errors import DnsError, SendwrightError, ServerUnreachable

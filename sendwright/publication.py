@@ -1,7 +1,7 @@
 """The DNS side of a run: its zones, looked at before each stage, what is written in it, and what that waits for."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sendwright import awaiting, delegation, proving
@@ -35,7 +35,7 @@ class Publication:
     def look(self, keys: Iterable[DkimKey]) -> None:
         """Look at every zone afresh; what was given up stays given up."""
         claims = self._folder.load().claims
-        fresh = Zones.look(self._stack, keys, claims, self._base, given_up=self.zones.errors)
+        fresh = Zones.look(self._stack, keys, claims, self._base, given_up=self.zones.errors, now=datetime.now(UTC))
         self.zones = self.zones.again(fresh)
 
     def needed(self) -> tuple[str, ...]:

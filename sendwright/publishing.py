@@ -6,18 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sendwright import looking
-from sendwright.dns.edits import claims_of, edits, line, releases_of
+from sendwright.dns.diff import diff
+from sendwright.dns.edits import claims_of, edits, held_line, lefts_of, line, releases_of
 from sendwright.dns.freshness import Target
-from sendwright.dns.plan import Changes, Create, Delete, Write, diff
+from sendwright.dns.plan import Changes, Create, Delete, Write
 from sendwright.dns.providers.base import Provider, open_provider
 from sendwright.dns.records import Record, desired
+from sendwright.dns.retention import retention
 from sendwright.errors import DnsError, ForeignRecord, SendwrightError, WorldMoved
 from sendwright.looking import Open, Sight
 from sendwright.plan import Stage
 from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey
-from sendwright.staying import without_withdrawals
 
 _AWAITS = {
     Stage.HOSTS: "until a host that it points at takes mail",
@@ -27,14 +28,10 @@ _AWAITS = {
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone as it was read, and what follows from that.
-
-    ``staying``: sentences about records of ours that nobody declares any more and that are left all the same.
-    """
+    """A zone as it was read, and what follows from that."""
 
     sight: Sight
     changes: Changes
-    staying: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -82,17 +79,21 @@ class Zones:
         base: Path,
         opener: Open = open_provider,
         given_up: Collection[str] = (),
+        *,
+        now: datetime,
     ) -> "Zones":
         """Look at every zone that holds a desired record.
 
         Arguments: ``opener`` opens a provider of ``stack.dns``; ``given_up``: what is in the ``errors`` of an earlier
-        look: a provider among it is left alone.
+        look: a provider among it is left alone; ``now``: what clocks of withdrawal are compared with.
         """
+        claims = tuple(claims)
+        keep = retention(stack, claims)
         sights = looking.look(stack, desired(stack, keys), claims, base, opener, given_up)
         zones = cls(errors=sights.errors, forsaken=tuple(sights.forsaken))
         for sight in sights.found:
-            changes, staying = without_withdrawals(diff(sight.zone, sight.records, sight.served, sight.claims))
-            zones.found[sight.zone] = Zone(sight, changes, staying)
+            changes = diff(sight.zone, sight.records, sight.served, sight.claims, now=now, retention=keep)
+            zones.found[sight.zone] = Zone(sight, changes)
             try:
                 changes.raise_conflicts()
             except ForeignRecord as error:
@@ -101,8 +102,10 @@ class Zones:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """What only a person can do: decide about records of ours that are left although nobody declares them."""
-        return (*self.forsaken, *(sentence for zone in self.found.values() for sentence in zone.staying))
+        """What a person should know, and what only a person can decide: what is not ours, and what of ours stays."""
+        zones = self.found.values()
+        said = ((z.name, (*z.changes.notes, *map(held_line, z.changes.held))) for z in zones)
+        return (*self.forsaken, *(f"zone {name}: {sentence}" for name, found in said for sentence in found))
 
     @property
     def created(self) -> frozenset[str]:
@@ -165,6 +168,7 @@ class Zones:
                     with folder.journal.watching(apply):
                         zone.provider.apply(zone.name, sent)
                 folder.release(struck)
+                folder.mark(lefts_of(chosen, folder.load().claims, now))
             except DnsError as error:
                 self.errors[zone.name] = error
                 continue

@@ -115,8 +115,8 @@ def server() -> Server53:
 def look(server: Server53, folder: StateFolder, tmp_path: Path) -> Look:
     """Look at the zones of a stack, by the server in memory and the ledger of the folder."""
 
-    def look(stack: Stack | None = None, keys: Iterable[DkimKey] = KEYS) -> Zones:
-        return Zones.look(stack or _stack(), keys, folder.load().claims, tmp_path, lambda *_: server)
+    def look(stack: Stack | None = None, keys: Iterable[DkimKey] = KEYS, now: datetime = NOW) -> Zones:
+        return Zones.look(stack or _stack(), keys, folder.load().claims, tmp_path, lambda *_: server, now=now)
 
     return look
 
@@ -133,9 +133,14 @@ def test_claims_are_in_the_ledger_before_anything_is_applied(server: Server53, f
     with pytest.raises(Killed):
         look().publish(folder, Stage.EXPAND)
 
-    claimed = {(c.name, c.type, c.value) for c in folder.load().claims}
+    claims = folder.load().claims
     soon = {(r.name, r.type, r.value) for r in desired(_stack(), KEYS) if r.stage is Stage.EXPAND}
-    assert claimed == {value for value in soon if value[0].endswith(COM)}
+    whole = {value for value in soon if value[0].endswith(COM) and "v=spf1" not in value[2]}
+    assert {(c.name, c.type, c.value) for c in claims if not c.mechanism} == whole
+    assert {(c.name, c.value) for c in claims if c.mechanism} == {
+        *((name, "ip4:203.0.113.10") for name in (COM, MX1)),
+        *((COM, "~all"), (MX1, "-all")),
+    }
 
 
 def test_every_apply_is_in_the_journal_before_it_is_sent(server: Server53, folder: StateFolder, look: Look) -> None:
@@ -221,7 +226,7 @@ def test_a_provider_that_cannot_be_opened_is_named_by_its_place(tmp_path: Path) 
     def opener(*_: object) -> Server53:
         raise SecretError("UNSET is not set.")
 
-    zones = Zones.look(_stack(), KEYS, (), tmp_path, opener)
+    zones = Zones.look(_stack(), KEYS, (), tmp_path, opener, now=NOW)
 
     assert zones.found == {}
     assert list(zones.errors) == ["dns › main"]
@@ -287,10 +292,50 @@ def test_spf_and_dkim_of_an_undeclared_domain_stay_and_the_plan_says_so(
 
     assert server.values(COM, f"news.{COM}", "TXT")
     assert server.values(COM, keys[1].record_name, "TXT")
-    assert server.values(COM, f"news.{COM}", "MX") == ()
-    (sentence,) = after.needed
-    assert f"news.{COM}, r202611._domainkey.news.{COM}" in sentence
-    assert "on its way" in sentence
+    assert server.values(COM, f"_smtp._tls.news.{COM}", "TXT") == ()
+    for held in (f"TXT news.{COM} ip4:203.0.113.10 stays", f"TXT {keys[1].record_name} "):
+        (sentence,) = (s for s in after.needed if held in s)
+        assert "mail that is on its way" in sentence
+
+
+def test_what_is_no_longer_declared_goes_when_its_clock_has_run_out(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """The clock starts once, with the first run that finds nothing in need of it, and stops when that changes."""
+    both, one = _stack(domains=(COM, f"news.{COM}")), _stack(domains=(COM,))
+    _publish_all(look(both), folder)
+    look(one).publish(folder, Stage.CONTRACT)
+    later = datetime.now(UTC) + timedelta(days=10, hours=2)
+
+    look(both, now=later).publish(folder, Stage.EXPAND)
+    look(one, now=later).publish(folder, Stage.CONTRACT)
+    assert server.values(COM, f"news.{COM}", "TXT")
+    look(one, now=later).publish(folder, Stage.CONTRACT)
+
+    assert server.values(COM, f"news.{COM}", "TXT") == ()
+    assert server.values(COM, f"_dmarc.news.{COM}", "TXT") == ()
+
+
+def test_the_last_mx_of_a_domain_stays_until_there_is_another(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """Without any, its mail would have nowhere to go; the ledger then remembers it until caches forgot it."""
+    _publish_all(look(), folder)
+    away = _stack(mx="elsewhere")
+
+    look(away).publish(folder, Stage.CONTRACT)
+    assert server.values(COM, COM, "MX") == (f"10 {MX1}.",)
+    assert any("MX example.com" in sentence and "nowhere to go" in sentence for sentence in look(away).needed)
+    server.put(COM, COM, "MX", f"10 {MX1}.", "5 mx.example.net.")
+    look(away).publish(folder, Stage.CONTRACT)
+
+    assert server.values(COM, COM, "MX") == ("5 mx.example.net.",)
+    (claim,) = (c for c in folder.load().claims if (c.name, c.type) == (COM, "MX"))
+    assert claim.left
+    look(away, now=claim.left + timedelta(minutes=119)).publish(folder, Stage.CONTRACT)
+    assert claim in folder.load().claims
+    look(away, now=claim.left + timedelta(minutes=121)).publish(folder, Stage.CONTRACT)
+    assert claim not in folder.load().claims
 
 
 def test_a_zone_in_which_nothing_is_declared_any_more_is_looked_at_all_the_same(
@@ -301,7 +346,7 @@ def test_a_zone_in_which_nothing_is_declared_any_more_is_looked_at_all_the_same(
 
     zone = look(_stack(domains=(COM,))).found[ORG]
 
-    assert (ORG, "MX") in {(w.name, w.type) for w in zone.changes.at(Stage.CONTRACT).writes}
+    assert (f"_smtp._tls.{ORG}", "TXT") in {(w.name, w.type) for w in zone.changes.at(Stage.CONTRACT).writes}
 
 
 def test_a_zone_that_its_provider_keeps_no_more_is_named_and_left(
@@ -370,14 +415,14 @@ def test_what_a_zone_lacks_is_said_with_what_it_waits_for(folder: StateFolder, l
 def test_a_foreign_record_stops_its_record_set_only_and_no_mail_relies_on_that_zone(
     server: Server53, folder: StateFolder, look: Look
 ) -> None:
-    """Somebody else's SPF stays; the rest is written; the domain is not waited for, so its keys do not sign."""
-    server.put(COM, COM, "TXT", '"v=spf1 include:elsewhere.example.net -all"')
+    """A second SPF stays; the rest is written; the domain is not waited for, so its keys do not sign."""
+    server.put(COM, COM, "TXT", '"v=spf1 include:elsewhere.example.net -all"', '"v=spf1 mx"')
     zones = look()
 
     _publish_all(zones, folder)
 
     assert isinstance(zones.errors[COM], ForeignRecord)
-    assert server.values(COM, COM, "TXT") == ('"v=spf1 include:elsewhere.example.net -all"',)
+    assert server.values(COM, COM, "TXT") == ('"v=spf1 include:elsewhere.example.net -all"', '"v=spf1 mx"')
     assert server.values(COM, KEYS[0].record_name, "TXT") != ()
     assert {t.zone for t in awaiting.awaited(zones, KEYS, {MX1}, ())} == {ORG}
 

@@ -4,13 +4,14 @@ import base64
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sendwright.dns.diff import diff, wanted
 from sendwright.dns.edits import claims_of, edits
 from sendwright.dns.freshness import Progress, Target, Timing, fresh_at
-from sendwright.dns.plan import diff, wanted
 from sendwright.dns.propagation import World, timings, wait
 from sendwright.dns.providers.base import Edit, Provider, RecordSet, open_provider
 from sendwright.dns.rdata import txt
@@ -183,15 +184,16 @@ def test_planning_again_after_applying_is_empty_and_others_values_stay(provider:
     ]
     assert set(provider.zones({r.name for r in desired}).values()) == {ZONE}
     served = provider.read(ZONE, wanted(ZONE, desired, []))
-    changes = diff(ZONE, desired, served, [])
+    plan = partial(diff, ZONE, now=datetime.now(UTC), retention=lambda _: timedelta())
+    changes = plan(desired, served, [])
     claims = claims_of(changes, datetime.now(UTC), "main")
 
     provider.apply(ZONE, edits(changes, served))
     again = provider.read(ZONE, wanted(ZONE, desired, claims))
 
-    assert diff(ZONE, desired, again, claims).empty
+    assert plan(desired, again, claims).empty
     assert {v for s in served for v in s.values} <= {v for s in again for v in s.values}
-    withdrawal = diff(ZONE, [], again, claims)
+    withdrawal = plan([], again, claims)
     provider.apply(ZONE, edits(withdrawal, again))
     assert provider.read(ZONE, wanted(ZONE, desired, claims)) == served
 

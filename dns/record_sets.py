@@ -1,0 +1,163 @@
+"""What one record set needs, value by value; the SPF record in it is a subject of its own (``spf_slot``). Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sendwright.dns import dmarc
+from sendwright.dns.plan import Changes, Conflict, Create, Delete, Held, Offer, Update, Write
+from sendwright.dns.rdata import short
+from sendwright.dns.records import Record
+from sendwright.dns.retention import Clock
+from sendwright.dns.slots import YIELDING, in_the_way, slot
+from sendwright.plan import Stage
+from sendwright.state.model import Claim
+
+WITHDRAWN = "written by sendwright and no longer declared"
+_CONSENT = "the inventory consents to its replacement (replace_mx)"
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of one record set as they should be and as they are, by canonical text.
+
+    ``seen`` maps to the text exactly as read, with ``seen_ttl``; ``ttl``: the one that the set is to have; ``host``:
+    whether these are the addresses of a host.
+    """
+
+    zone: str
+    name: str
+    type: str
+    desired: Mapping[str, Record]
+    seen: Mapping[str, str]
+    seen_ttl: int
+    ttl: int
+    claimed: Mapping[str, Claim]
+    host: bool
+
+    @cached_property
+    def leaving(self) -> tuple[str, ...]:
+        """Ours that is there and not declared."""
+        return tuple(sorted(v for v in self.seen if v in self.claimed and v not in self.desired))
+
+    @cached_property
+    def foreign(self) -> tuple[str, ...]:
+        """What is there and neither ours nor declared."""
+        return tuple(sorted(v for v in self.seen if v not in self.claimed and v not in self.desired))
+
+    @cached_property
+    def replaces(self) -> bool:
+        """Whether what is foreign goes by consent."""
+        return any(r.replaces for r in self.desired.values())
+
+    @cached_property
+    def predecessors(self) -> Mapping[str, str]:
+        """The values of ours that declared ones take the slot of."""
+        found: dict[str, str] = {}
+        for value in sorted(self.desired):
+            place = slot(self.name, self.type, value)
+            ours = (v for v in self.leaving if place and slot(self.name, self.type, v) == place)
+            old = next((v for v in ours if v not in found.values()), None)
+            if old is not None and value not in self.seen:
+                found[value] = old
+        return found
+
+    def theirs(self, value: str) -> str | None:
+        """Return somebody else's value in the slot of a declared one, where theirs is kept."""
+        place = slot(self.name, self.type, value)
+        if place not in YIELDING or value in self.seen:
+            return None
+        return next((v for v in self.foreign if slot(self.name, self.type, v) == place), None)
+
+
+def changes(found: Values, clock: Clock) -> Changes:
+    """Return what the values need; if anything is in the way, that."""
+    foreign = () if found.replaces else found.foreign
+    conflicts = tuple(
+        Conflict(found.name, found.type, what, hint)
+        for what, hint in in_the_way(
+            found.name, found.type, found.desired.values(), foreign, found.seen, host=found.host
+        )
+    )
+    undeclared = [_undeclared(found, v, clock) for v in sorted(found.claimed) if v not in found.desired]
+    if conflicts:
+        return Changes(found.zone, conflicts=conflicts, gone=tuple(c for part in undeclared for c in part.gone))
+    declared = [_declared(found, value) for value in sorted(found.desired)]
+    consented = Changes(found.zone, tuple(_consented(found)))
+    return Changes.combined(found.zone, [*declared, *undeclared, consented])
+
+
+def _declared(found: Values, value: str) -> Changes:
+    record, claim = found.desired[value], found.claimed.get(value)
+    theirs = found.theirs(value)
+    if theirs is not None:
+        return _yielding(found, record, theirs)
+    known = Changes(found.zone, expected=(record,), returned=(claim,) if claim and claim.left else ())
+    if value in found.seen:
+        if claim is None:
+            offer = Offer(found.name, found.type, value)
+            return replace(known, standing=(record,), offers=(offer,))
+        differs = found.seen_ttl != found.ttl
+        return replace(known, writes=(_update(found, record, value),) if differs else ())
+    old = found.predecessors.get(value)
+    if old is not None:
+        # In one step: with both, or with neither, receivers would find no valid record for a while.
+        return replace(known, writes=(_update(found, record, old),))
+    return replace(known, writes=(Create(found.name, found.type, found.ttl, value, record.why, record.stage),))
+
+
+def _yielding(found: Values, record: Record, theirs: str) -> Changes:
+    claim = found.claimed.get(record.value)
+    place = slot(found.name, found.type, theirs)
+    stands, alike = replace(record, value=theirs), dmarc.same(theirs, record.value)
+    note = (
+        f"TXT {found.name}: somebody else's {place} record stays as it is: {short(theirs)}. "
+        f"Declared is {short(record.value)}: sendwright dns adopt makes that record ours to change."
+    )
+    return Changes(
+        found.zone,
+        standing=(stands,) if alike else (),
+        gone=(claim,) if claim else (),
+        notes=() if alike else (note,),
+        expected=(stands,),
+        offers=(Offer(found.name, found.type, theirs),),
+    )
+
+
+def _update(found: Values, record: Record, old: str) -> Update:
+    stage = record.stage
+    if old != record.value and slot(found.name, found.type, old) == "DMARC":
+        # Loosening comes first, tightening last, whatever the policy was before.
+        stage = Stage.SWITCH if dmarc.stricter(record.value, old) else Stage.EXPAND
+    return Update(found.name, found.type, found.ttl, record.value, record.why, stage, found.seen[old], found.seen_ttl)
+
+
+def _undeclared(found: Values, value: str, clock: Clock) -> Changes:
+    claim = found.claimed[value]
+    if value not in found.seen:
+        if clock.forgotten(claim):
+            return Changes(found.zone, gone=(claim,))
+        return Changes(found.zone, leaving=() if claim.left else (claim,))
+    if value in found.predecessors.values():
+        return Changes(found.zone)
+    if found.type == "MX" and not _another_exchange(found):
+        note = (
+            f"MX {found.name} {short(value)} stays although it is no longer declared: there is no other, and mail for "
+            f"{found.name} would have nowhere to go. It is withdrawn once another MX is there; or remove it by hand."
+        )
+        return Changes(found.zone, held=(Held(claim, None),), notes=(note,))
+    if clock.due(claim):
+        gone = Delete(found.name, found.type, WITHDRAWN, Stage.CONTRACT, found.seen[value])
+        return Changes(found.zone, (gone,))
+    return Changes(found.zone, leaving=() if claim.left else (claim,), held=(clock.held(claim),))
+
+
+def _another_exchange(found: Values) -> bool:
+    return bool(found.desired or found.foreign)
+
+
+def _consented(found: Values) -> Iterator[Write]:
+    if found.replaces:
+        stage = min(r.stage for r in found.desired.values())
+        for value in found.foreign:
+            yield Delete(found.name, found.type, _CONSENT, stage, found.seen[value])

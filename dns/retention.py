@@ -1,0 +1,68 @@
+"""How long what is ours stays after nothing that is declared needs it any more. Pure.
+
+Mail that was signed or sent before lies in queues, ours and others', and is judged by SPF and DKIM as they are then
+(RFC 6376 section 3.6.1, RFC 7208 section 2.4).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sendwright.dns.plan import Held
+from sendwright.dns.records import TTL
+from sendwright.dns.slots import revokes, slot
+from sendwright.stack import Stack
+from sendwright.state.model import Claim
+
+# Smarthosts and forwarders keep mail in queues of their own, up to five days (RFC 5321 section 4.5.4.1) and some more.
+_OTHERS_QUEUES = timedelta(days=7)
+_TTL = timedelta(seconds=TTL)
+# Caches may have asked a secondary that was a whole TTL behind.
+_FORGOTTEN = 2 * _TTL
+_ADDRESSES = ("A", "AAAA")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time, and how long each claim stays once its clock of withdrawal has started."""
+
+    now: datetime
+    retention: Callable[[Claim], timedelta]
+
+    def due(self, claim: Claim) -> bool:
+        """Whether what is no longer declared may be withdrawn."""
+        keep = self.retention(claim)
+        return not keep or (claim.left is not None and claim.left + keep <= self.now)
+
+    def held(self, claim: Claim) -> Held:
+        """Return until when it stays."""
+        return Held(claim, claim.left + self.retention(claim) if claim.left else None)
+
+    def forgotten(self, claim: Claim) -> bool:
+        """Whether the claim on a value that was withdrawn may be struck.
+
+        Mail follows a withdrawn MX until caches have forgotten it, and the ledger is what hosts take it by.
+        """
+        return claim.type != "MX" or (claim.left is not None and claim.left + _FORGOTTEN <= self.now)
+
+
+def retention(stack: Stack, claims: Iterable[Claim]) -> Callable[[Claim], timedelta]:
+    """Return how long each claim of a ledger outlives its declaration; zero: it goes as soon as nothing needs it."""
+    # A name that is no longer declared says no more what it was: a host has addresses, a domain has a policy.
+    names = {(c.name, c.type) for c in claims}
+    hosts = {name for name, rdtype in names if rdtype in _ADDRESSES and (f"_dmarc.{name}", "TXT") not in names}
+    declared, locked = {h.name for h in stack.hosts}, {d.name for d in stack.domains if not d.sends}
+    known = {d.name for d in stack.domains if d.sends} | ((declared | hosts) - locked)
+    queues = timedelta(days=stack.smtp.queue_days + stack.smtp.bounce_days)
+
+    def keep(claim: Claim) -> timedelta:
+        if claim.type in _ADDRESSES:
+            return timedelta() if claim.name in declared else queues
+        if claim.mechanism:
+            return queues if claim.name in known else queues + _OTHERS_QUEUES + _TTL
+        judging = slot(claim.name, claim.type, claim.value) in {"DKIM", "DMARC"}
+        if not judging or "._report._dmarc." in claim.name or revokes(claim.name, claim.type, claim.value):
+            return timedelta()
+        return queues + _OTHERS_QUEUES + _TTL
+
+    return keep

@@ -1,0 +1,68 @@
+"""How long what is ours outlives its declaration."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sendwright.dns.retention import retention
+from sendwright.stack import Stack
+from sendwright.state.model import Claim
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+HOST = {"name": "mx1.example.com", "ssh": {"hostname": "mx1"}, "egress": [{"public": "203.0.113.10"}]}
+NONE, QUEUES = timedelta(), timedelta(days=4 + 2)
+OTHERS = QUEUES + timedelta(days=7, hours=1)
+LOCKED = {"name": "locked.example", "dns": "main", "sends": False}
+
+
+def _stack(**more: Any) -> Stack:
+    domains = [{"name": "example.com", "dns": "main"}, LOCKED]
+    return Stack.model_validate(
+        {"hosts": [HOST], "domains": domains, "smtp": {"queue_days": 4, "bounce_days": 2}, **more}
+    )
+
+
+def _claim(name: str, rdtype: str, value: str, *, mechanism: bool = False) -> Claim:
+    return Claim("example.com", name, rdtype, value, NOW, "main", mechanism)
+
+
+def _term(name: str) -> Claim:
+    return _claim(name, "TXT", "ip4:203.0.113.9", mechanism=True)
+
+
+GONE_HOST = (_claim("mx9.example.com", "A", "203.0.113.9"), _term("mx9.example.com"))
+
+
+@pytest.mark.parametrize(
+    ("claim", "kept"),
+    [
+        (_claim("example.com", "MX", "10 mx9.example.com."), NONE),
+        (_claim("_submission._tcp.example.com", "SRV", "0 1 587 mx9.example.com."), NONE),
+        (_claim("example.com", "CAA", '0 issue "ca.example"'), NONE),
+        (_claim("_smtp._tls.example.com", "TXT", '"v=TLSRPTv1; rua=mailto:a@b.example"'), NONE),
+        (_claim("gone.example._report._dmarc.example.com", "TXT", '"v=DMARC1"'), NONE),
+        (_claim("mx1.example.com", "A", "203.0.113.9"), NONE),
+        (_claim("mx9.example.com", "A", "203.0.113.9"), QUEUES),
+        (_term("mx9.example.com"), QUEUES),
+        (_term("mx1.example.com"), QUEUES),
+        (_term("example.com"), QUEUES),
+        (_term("locked.example"), OTHERS),
+        (_term("gone.example"), OTHERS),
+        (_claim("_dmarc.gone.example", "TXT", '"v=DMARC1; p=none"'), OTHERS),
+        (_claim("r1._domainkey.gone.example", "TXT", '"v=DKIM1; p=YQ=="'), OTHERS),
+        (_claim("r1._domainkey.example.com", "TXT", '"v=DKIM1; p=YQ=="'), OTHERS),
+        (_claim("r1._domainkey.example.com", "TXT", '"v=DKIM1; p="'), NONE),
+        (_claim("*._domainkey.example.com", "TXT", '"v=DKIM1; p="'), NONE),
+    ],
+)
+def test_what_mail_is_judged_by_outlives_the_queues_that_may_hold_it(claim: Claim, kept: timedelta) -> None:
+    """Ours for a domain that goes on, others' as well for one that does not; all else goes at once."""
+    assert retention(_stack(), GONE_HOST)(claim) == kept
+
+
+def test_a_host_that_bore_the_name_of_a_domain_is_judged_as_the_domain() -> None:
+    """Its SPF record served both."""
+    claims = (*GONE_HOST, _claim("_dmarc.mx9.example.com", "TXT", '"v=DMARC1; p=none"'))
+
+    assert retention(_stack(), claims)(_term("mx9.example.com")) == OTHERS
