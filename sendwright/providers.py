@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from sendwright.declared import EnvSecret, Model, SecretRef
-from sendwright.names import HttpUrl, Identifier, IpAddress, TsigName
+from sendwright.names import HttpUrl, Identifier, IpAddress, PlainPath, TsigName
 
 _MARGIN = Field(900, ge=0, le=86400)
 
@@ -70,4 +70,15 @@ class Cloudflare(Model):
     margin: int = _MARGIN
 
 
-Dns = Annotated[Rfc2136 | Cloudflare | PowerDns, Field(discriminator="provider")]
+class Zonefile(Model):
+    """Master files (RFC 1035 section 5), one a zone, named ``ZONE.zone``; what serves them is somebody else's job.
+
+    ``folder``: relative paths start at the inventory folder; ``margin``: see ``Rfc2136``.
+    """
+
+    provider: Literal["zonefile"]
+    folder: PlainPath
+    margin: int = _MARGIN
+
+
+Dns = Annotated[Rfc2136 | Cloudflare | PowerDns | Zonefile, Field(discriminator="provider")]

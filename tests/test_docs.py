@@ -36,6 +36,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     providers.Tsig: "DNS providers",
     providers.Cloudflare: "Cloudflare",
     providers.PowerDns: "PowerDNS",
+    providers.Zonefile: "Zone files",
     stack.KeyStore: "Private keys",
     stack.Smtp: "Postfix",
     stack.Shared: "Other settings",

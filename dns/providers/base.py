@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sendwright.errors import UsageError
-from sendwright.providers import Cloudflare, Dns, PowerDns, Rfc2136
+from sendwright.providers import Cloudflare, Dns, PowerDns, Rfc2136, Zonefile
 
 Key = tuple[str, str]
 """A record set's name (lower case, no final dot) and type."""
@@ -86,3 +86,7 @@ def open_provider(config: Dns, base: Path) -> Provider:
             return PowerDnsServer.of(config, base)
         case Cloudflare():
             raise UsageError("Records at Cloudflare cannot be written yet.", "Name another provider under dns.")
+        case Zonefile():
+            from sendwright.dns.providers.zonefile import MasterFiles
+
+            return MasterFiles.of(config, base)

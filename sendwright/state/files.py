@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -18,21 +19,32 @@ def write(path: Path, content: bytes) -> None:
     """
     try:
         make_folder(path.parent)
-        # mkstemp creates with 0600 whatever the umask, so that there is no moment in which others can read.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-        _sync_folder(path.parent)
+        replace(path, content)
     except OSError as error:
         raise StateError(f"{path} cannot be written: {error.strerror}.", "Mend the folder, then run again.") from None
+
+
+def replace(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
+    """Replace a file durably, whole or not at all; OSError when it cannot be.
+
+    ``like``: the file whose owner and mode it gets; None: it is private.
+    """
+    # mkstemp creates with 0600 whatever the umask, so that there is no moment in which others can read.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            if like is not None:
+                os.fchown(file.fileno(), like.st_uid, like.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+    _sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:
