@@ -14,7 +14,8 @@ def test_a_run_that_changes_nothing_imports_nothing_that_changes_hosts() -> None
     """Pyinfra and what comes with it are for hosts that differ; providers' kits for those who use them."""
     path = (
         "sendwright.cli.provision, sendwright.inventory, sendwright.provision, sendwright.run, sendwright.certs, "
-        "sendwright.dns.providers.rfc2136, sendwright.report.progress, sendwright.report.text, sendwright.report.json"
+        "sendwright.dns.providers.rfc2136, sendwright.dns.providers.cloudflare, "
+        "sendwright.report.progress, sendwright.report.text, sendwright.report.json"
     )
     unwanted = ("pyinfra", "gevent", "cloudflare", "rich", "dkim", "spf", "argon2", "acme", "httpx", "dns.resolver")
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sendwright.errors import UsageError
 from sendwright.providers import Cloudflare, Dns, PowerDns, Rfc2136, Zonefile
 
 Key = tuple[str, str]
@@ -85,7 +84,9 @@ def open_provider(config: Dns, base: Path) -> Provider:
 
             return PowerDnsServer.of(config, base)
         case Cloudflare():
-            raise UsageError("Records at Cloudflare cannot be written yet.", "Name another provider under dns.")
+            from sendwright.dns.providers.cloudflare import CloudflareDns
+
+            return CloudflareDns.of(config, base)
         case Zonefile():
             from sendwright.dns.providers.zonefile import MasterFiles
 
