@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from sendwright.dns.spf import SpfSyntaxError
@@ -155,3 +158,13 @@ def test_the_length_of_a_record_is_warned_of_and_bounded() -> None:
     assert "450 octets" in (too_long("v=spf1 " + "x" * 443) or "")
     with pytest.raises(SpfTooLong):
         merged(None, many, [], "-all")
+
+
+def test_the_examples_for_users_are_true() -> None:
+    """The table of docs/spf.md."""
+    text = (Path(__file__).parents[2] / "docs" / "spf.md").read_text()
+    rows = re.findall(r"^\| (?:none|`(v=spf1[^`]*)`) \| (?:the same|`([^`]*)`) \|$", text, re.MULTILINE)
+
+    assert len(rows) == 5
+    for before, after in rows:
+        assert merged(before or None, [V4], [], "~all") == (after or before)

@@ -158,7 +158,7 @@ PIECES += ["-x", "1x", "%_", "%{d}", "%{l1r-}", "%", "_"]
 
 
 @settings(max_examples=800, derandomize=True, deadline=None)
-@given(term=st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join))
+@given(term=st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join).filter(lambda t: "%%" not in t))
 @example(term="a:%{d}/24//64")
 def test_pyspf_takes_the_same_terms_for_valid(term: str, world: Callable[..., Lookup]) -> None:
     """A fault anywhere is an error, also behind the match."""

@@ -1,0 +1,253 @@
+"""What an SPF record costs its receivers at worst: the terms that ask the DNS, and the void answers (RFC 7208, 4.6.4).
+
+At worst for any sender: whoever is matched late. Included records and redirects are followed; what can never be reached
+costs nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sendwright.dns.spf import QUERYING, Directive, Modifier, SpfRecord, SpfSyntaxError, parse
+from sendwright.dns.spf_lookup import Answer, Lookup, records_of, valid_name
+from sendwright.dns.spf_macros import MacroString, expand, truncated
+from sendwright.dns.spf_session import LOOKUPS, NAMES, VOIDS
+
+# Records of others are followed within bounds: both are far behind the limit of ten.
+_DEEPEST = 20
+_MOST_QUESTIONS = 500
+_FAMILIES = ("A", "AAAA")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One term of the record, as written, and how many terms that ask the DNS it stands for."""
+
+    term: str
+    lookups: int
+
+    def __str__(self) -> str:
+        return f"{self.term} {self.lookups}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The worst case of a record: what each term of its own costs, the void lookups, and what is wrong behind it."""
+
+    items: tuple[Item, ...]
+    voids: int
+    problems: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """The terms that ask the DNS."""
+        return sum(item.lookups for item in self.items)
+
+    @property
+    def over(self) -> bool:
+        """Whether some sender gets a permerror for more than ten terms that ask the DNS."""
+        return self.total > LOOKUPS
+
+    @property
+    def voids_over(self) -> bool:
+        """Whether some sender gets a permerror for more than two void lookups."""
+        return self.voids > VOIDS
+
+    def __str__(self) -> str:
+        return f"{', '.join(map(str, self.items))} = {self.total} of {LOOKUPS}" if self.items else f"0 of {LOOKUPS}"
+
+
+def cost(domain: str, record: SpfRecord, lookup: Lookup) -> Cost:
+    """Count what a record at a domain costs at worst, over senders of both families; never raises for what it finds.
+
+    A name that depends on the sender counts as one lookup, and as void if that can be; a record behind such a name
+    cannot be followed, which is one of the ``problems``.
+    """
+    asked = _Asked(lookup)
+    counts = [_Count(asked, domain, family) for family in _FAMILIES]
+    paths = [list(_ends(count.steps(record, domain, (domain.lower(),)))) for count in counts]
+    worst = max((end for ends in paths for end in ends), key=lambda end: end.worst.lookups)
+    voids = max(end.worst.voids for ends in paths for end in ends)
+    problems = dict.fromkeys(problem for count in counts for problem in count.problems)
+    return Cost(worst.items, voids, tuple(problems))
+
+
+@dataclass(frozen=True)
+class _Worst:
+    """The most lookups, and the most void ones, on any way to one place."""
+
+    lookups: int = 0
+    voids: int = 0
+
+    def __add__(self, other: "_Worst") -> "_Worst":
+        return _Worst(self.lookups + other.lookups, self.voids + other.voids)
+
+    def __or__(self, other: "_Worst | None") -> "_Worst":
+        return _Worst(max(self.lookups, other.lookups), max(self.voids, other.voids)) if other else self
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One term: what it costs where the evaluation ends at it with a pass, with another result, or goes on behind it.
+
+    None where that cannot be.
+    """
+
+    term: str
+    passes: _Worst | None
+    denies: _Worst | None
+    goes_on: _Worst | None
+
+
+@dataclass(frozen=True)
+class _End:
+    """One way through a record."""
+
+    passes: bool
+    worst: _Worst
+    items: tuple[Item, ...]
+
+
+def _ends(steps: Iterator[_Step]) -> Iterator[_End]:
+    so_far, items = _Worst(), tuple[Item, ...]()
+    for step in steps:
+        for passes, worst in ((True, step.passes), (False, step.denies)):
+            if worst is not None:
+                yield _End(passes, so_far + worst, items + _item(step, worst))
+        if step.goes_on is None:
+            return
+        so_far, items = so_far + step.goes_on, items + _item(step, step.goes_on)
+
+
+def _item(step: _Step, worst: _Worst) -> tuple[Item, ...]:
+    return (Item(step.term, worst.lookups),) if worst.lookups else ()
+
+
+class _Unknown(Exception):
+    """Report a name that depends on the sender."""
+
+
+@dataclass
+class _Asked:
+    """The questions so far: each is asked once, and not without end."""
+
+    lookup: Lookup
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+    def __call__(self, name: str, rdtype: str) -> Answer:
+        key = (name.removesuffix(".").lower(), rdtype)
+        if key not in self.answers:
+            if len(self.answers) >= _MOST_QUESTIONS:
+                return Answer(failure=f"not asked: it takes more than {_MOST_QUESTIONS} questions to count this record")
+            self.answers[key] = self.lookup(*key) if valid_name(name) else Answer()
+        return self.answers[key]
+
+
+@dataclass
+class _Count:
+    """The count for senders of one family; records that were followed once are known."""
+
+    ask: _Asked
+    sender_domain: str
+    family: str
+    problems: list[str] = field(default_factory=list)
+    known: dict[str, tuple[_Worst | None, _Worst | None]] = field(default_factory=dict)
+
+    def steps(self, record: SpfRecord, domain: str, above: tuple[str, ...]) -> Iterator[_Step]:
+        """Yield the terms in the order of the evaluation, each with what it costs."""
+        for directive in record.directives:
+            match, goes_on = self._directive(directive, domain, above)
+            passes = directive.qualifier == "+"
+            yield _Step(directive.text, match if passes else None, None if passes else match, goes_on)
+        if record.redirect is None:
+            yield _Step("", None, _Worst(), None)
+        else:
+            passing, other = self._behind(record.redirect, record.redirect.value, domain, above)
+            yield _Step(record.redirect.text, passing, other, None)
+
+    def _directive(
+        self, directive: Directive, domain: str, above: tuple[str, ...]
+    ) -> tuple[_Worst | None, _Worst | None]:
+        """Return what a directive costs where it matches, and where it does not."""
+        if directive.network is not None:
+            own = (directive.network.version == 4) == (self.family == "A")
+            return _Worst() if own else None, None if own and directive.network.prefixlen == 0 else _Worst()
+        if directive.mechanism not in QUERYING:
+            return _Worst(), None
+        if directive.mechanism == "include" and directive.domain is not None:
+            return self._behind(directive, directive.domain, domain, above)
+        void = self._void(directive, domain)
+        return _Worst(1), _Worst(1, void)
+
+    def _void(self, directive: Directive, domain: str) -> bool:
+        """Whether a sender may get a void answer to the term's own question."""
+        if directive.mechanism == "ptr":
+            return True
+        try:
+            name = self._target(directive.domain, domain)
+        except _Unknown:
+            return True
+        rdtype = {"mx": "MX", "exists": "A"}.get(directive.mechanism, self.family)
+        answer = self.ask(name, rdtype)
+        if answer.failure:
+            self.problems.append(f"{directive.text} at {domain} cannot be looked up: {answer.failure}")
+        if rdtype == "MX" and len(answer.values) > NAMES:
+            self.problems.append(
+                f"{directive.text} at {domain} has {len(answer.values)} MX records, {NAMES} are allowed"
+            )
+        return answer.void and valid_name(name)
+
+    def _behind(
+        self, term: Directive | Modifier, spec: MacroString, domain: str, above: tuple[str, ...]
+    ) -> tuple[_Worst | None, _Worst | None]:
+        """Return what an include or a redirect costs where the record behind it passes, and where it does not."""
+        one = _Worst(1)
+        try:
+            target = self._target(spec, domain).lower()
+        except _Unknown:
+            self.problems.append(f"{term.text} at {domain} depends on the sender: what is behind it is not counted")
+            return one, one
+        if target in above or len(above) > _DEEPEST:
+            self.problems.append(
+                f"{term.text} at {domain} leads to itself, or too deep: a permerror for who gets there"
+            )
+            return None, _Worst(LOOKUPS + 1)
+        if target not in self.known:
+            self.known[target] = self._followed(term, target, domain, above)
+        passing, other = self.known[target]
+        return passing and one + passing, other and one + other
+
+    def _followed(
+        self, term: Directive | Modifier, target: str, domain: str, above: tuple[str, ...]
+    ) -> tuple[_Worst | None, _Worst | None]:
+        answer = self.ask(target, "TXT")
+        records = records_of(answer)
+        problem = answer.failure or f"{len(records) or 'no'} SPF record{'s' if len(records) > 1 else ''} at {target}"
+        if len(records) == 1:
+            try:
+                record = parse(records[0])
+            except SpfSyntaxError as error:
+                problem = str(error)
+            else:
+                return self._paths(record, target, above)
+        # Whoever gets there gets an error now; what comes after it counts as soon as that is mended.
+        self.problems.append(f"{term.text} at {domain} leads to an error: {problem}")
+        return None, _Worst(0, int(answer.void))
+
+    def _paths(self, record: SpfRecord, domain: str, above: tuple[str, ...]) -> tuple[_Worst | None, _Worst | None]:
+        passing: _Worst | None = None
+        other: _Worst | None = None
+        for end in _ends(self.steps(record, domain, (*above, domain))):
+            if end.passes:
+                passing = end.worst | passing
+            else:
+                other = end.worst | other
+        return passing, other
+
+    def _target(self, spec: MacroString | None, domain: str) -> str:
+        return domain if spec is None else truncated(expand(spec, lambda letter: self._value(letter, domain)))
+
+    def _value(self, letter: str, domain: str) -> str:
+        values = {"d": domain, "o": self.sender_domain, "v": "in-addr" if self.family == "A" else "ip6"}
+        if letter not in values:
+            raise _Unknown
+        return values[letter]
