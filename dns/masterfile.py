@@ -18,6 +18,7 @@ import dns.zonefile
 
 from sendwright.dns.providers.base import Key, RecordSet
 from sendwright.dns.rdata import plain_name
+from sendwright.dns.zones import delegation_above
 from sendwright.errors import DnsError
 from sendwright.escape import plain
 
@@ -77,11 +78,12 @@ class MasterFile:
 
     def cut_above(self, name: str) -> str | None:
         """Return the delegation inside the zone that a name lies at or below, or None: it is then not this zone's."""
-        while name != self.zone and "." in name:
-            if (name, "NS") in self.by_key:
-                return name
-            name = name.partition(".")[2]
-        return None
+        return delegation_above(name, self.zone, self.delegated)
+
+    @cached_property
+    def delegated(self) -> frozenset[str]:
+        """The names that are other servers' from there on."""
+        return frozenset(name for name, types in self.types.items() if "NS" in types and name != self.zone)
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,7 @@ _LOCAL_PART = re.compile(r"[a-z0-9_](?:[a-z0-9._+=-]{0,62}[a-z0-9_+=-])?")
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,126}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
 _UNIX_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 # A path that starts with a hyphen would be read as an option by whatever it is handed to; another user's home (~name)
 # is looked up, and fails, where nobody expects it.
@@ -131,6 +132,7 @@ Fingerprint = Annotated[
 ]
 UnixUser = Annotated[str, _matching(_UNIX_USER, "a Unix user name")]
 PlainPath = Annotated[str, _matching(_PATH, "a path of letters, digits and . _ / @ % + = : , - (or ~/ before it)")]
+PythonClass = Annotated[str, _matching(_CLASS, "a Python class with its module, as in octodns_gandi.GandiProvider")]
 EnvironmentName = Annotated[str, _matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "an environment variable's name")]
 TsigName = Annotated[str, _matching(re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?"), "a TSIG key's name")]
 HttpUrl = Annotated[str, _matching(_URL, "a URL of a server, as in https://ns1.example.com:8081")]

@@ -1,5 +1,6 @@
 """The entries of ``dns``: where records are kept, each by its provider."""
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from sendwright.declared import EnvSecret, Model, SecretRef
-from sendwright.names import HttpUrl, Identifier, IpAddress, PlainPath, TsigName
+from sendwright.names import HttpUrl, Identifier, IpAddress, PlainPath, PythonClass, TsigName
 
 _MARGIN = Field(900, ge=0, le=86400)
 
@@ -81,4 +82,18 @@ class Zonefile(Model):
     margin: int = _MARGIN
 
 
-Dns = Annotated[Rfc2136 | Cloudflare | PowerDns | Zonefile, Field(discriminator="provider")]
+class OctoDns(Model):
+    """Any provider of octoDNS (the extra ``octodns`` and the provider's own package have to be installed).
+
+    ``driver``: the ``class`` of an octoDNS configuration, as in ``octodns_route53.Route53Provider``; ``settings`` and
+    ``secrets`` are its arguments; ``margin``: see ``Rfc2136``.
+    """
+
+    provider: Literal["octodns"]
+    driver: PythonClass
+    settings: Mapping[Identifier, bool | int | str] = Field(default_factory=dict)
+    secrets: Mapping[Identifier, SecretRef] = Field(default_factory=dict)
+    margin: int = _MARGIN
+
+
+Dns = Annotated[Rfc2136 | Cloudflare | PowerDns | Zonefile | OctoDns, Field(discriminator="provider")]

@@ -37,6 +37,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     providers.Cloudflare: "Cloudflare",
     providers.PowerDns: "PowerDNS",
     providers.Zonefile: "Zone files",
+    providers.OctoDns: "Providers of octoDNS",
     stack.KeyStore: "Private keys",
     stack.Smtp: "Postfix",
     stack.Shared: "Other settings",

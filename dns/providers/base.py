@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sendwright.providers import Cloudflare, Dns, PowerDns, Rfc2136, Zonefile
+from sendwright.providers import Cloudflare, Dns, OctoDns, PowerDns, Rfc2136, Zonefile
 
 Key = tuple[str, str]
 """A record set's name (lower case, no final dot) and type."""
@@ -91,3 +91,7 @@ def open_provider(config: Dns, base: Path) -> Provider:
             from sendwright.dns.providers.zonefile import MasterFiles
 
             return MasterFiles.of(config, base)
+        case OctoDns():
+            from sendwright.dns.providers.octodns import OctoProvider
+
+            return OctoProvider.of(config, base)

@@ -16,6 +16,7 @@ from sendwright.dns.masterfile import MasterFile, parse
 from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.rdata import plain_name
 from sendwright.dns.serials import following
+from sendwright.dns.zones import InZone, NotHere, ancestry, not_kept
 from sendwright.errors import DnsError, NotAllowed, WorldMoved
 from sendwright.escape import plain
 from sendwright.providers import Zonefile
@@ -47,7 +48,10 @@ class MasterFiles:
     def zones(self, names: Iterable[str]) -> Mapping[str, str]:
         """Return the zone that each name lies in: the longest one that has a file (see ``Provider``)."""
         files = self._files()
-        return {name: self._zone_of(name, files) for name in sorted(set(names))}
+        found = {name: self._place(name, files) for name in sorted(set(names))}
+        if failures := {name: place.why for name, place in found.items() if isinstance(place, NotHere)}:
+            raise not_kept(failures, self.title)
+        return {name: place.zone for name, place in found.items() if isinstance(place, InZone)}
 
     def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         """Return those of the wanted record sets that stand in the file (see ``Provider``)."""
@@ -91,17 +95,12 @@ class MasterFiles:
             raise NotAllowed(zone, what, "Put it back, or name another provider.")
         return path
 
-    def _zone_of(self, name: str, files: Mapping[str, Path]) -> str:
-        labels = name.split(".")
-        zone = next((z for i in range(len(labels)) if (z := ".".join(labels[i:])) in files), None)
+    def _place(self, name: str, files: Mapping[str, Path]) -> InZone | NotHere:
+        zone = next((above for above in ancestry(name) if above in files), None)
         if zone is None:
-            what = f"{self.title} has no file for {name}."
-            raise NotAllowed(name, what, f"Name it after its zone, as in {name}{_SUFFIX}, or name another provider.")
+            return NotHere(f"there is no file of a zone that it lies in, as {name}{_SUFFIX} would be")
         cut = parse(zone, _text(zone, files[zone])[0]).cut_above(name)
-        if cut:
-            what = f"{plain(files[zone])} delegates {cut} to other servers, so {name} is not in it."
-            raise NotAllowed(name, what, f"Add {cut}{_SUFFIX} to the folder, or name the provider of {cut}.")
-        return zone
+        return NotHere(f"{plain(files[zone])} delegates {cut} to other servers") if cut else InZone(zone)
 
     @contextmanager
     def _lock(self, zone: str) -> Iterator[None]:

@@ -68,7 +68,7 @@ def test_a_name_lies_in_the_longest_zone_that_has_a_file(files: MasterFiles) -> 
 
 def test_a_name_without_a_file_says_which_one_it_would_be(files: MasterFiles) -> None:
     """Not found is not a crash."""
-    with pytest.raises(NotAllowed, match=r"as in example\.org\.zone"):
+    with pytest.raises(NotAllowed, match=r"as example\.org\.zone would be"):
         files.zones(["example.org"])
 
 
