@@ -54,6 +54,8 @@ def in_the_way(
             yield what, _HOST_HINT.format(type=rdtype)
         elif rdtype == "MX" and desired:
             yield what, _MX_HINT.format(name=name)
+        elif rdtype == "SRV" and desired:
+            yield what, _SRV_HINT.format(name=name)
         elif place == "DKIM" and place in taken:
             yield what, f"Only one key may be at {name}: remove that record if nothing signs with it."
         elif place in YIELDING and place in taken and living[place] > 1:
@@ -66,5 +68,10 @@ _HOST_HINT = (
     "the host, or name the host otherwise."
 )
 _MX_HINT = (
-    "To move mail for {name} here set replace_mx to True for the domain; to leave it where it is set mx to 'elsewhere'."
+    "To have it replaced set replace_mx to True for {name}; to leave the mail where it is set mx to 'elsewhere' (or "
+    "leave mx out, for a domain that sends nothing)."
+)
+_SRV_HINT = (
+    "Mail programs would take either: remove that record, or leave it and set submission_srv to False for the domain "
+    "that {name} lies in."
 )

@@ -4,7 +4,7 @@ Somebody else's record is merged with ours and never doubled (``spf_merge``). Ou
 included, and each outlives its declaration as long as mail that is on its way may be judged by it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sendwright.dns.plan import Changes, Conflict, Create, Delete, Offer, Update, Write
@@ -141,7 +141,7 @@ def _declared(spf: SpfSlot, clock: Clock) -> Changes:
         leaving=tuple(c for c in kept if c.left is None),
         returned=tuple(c for t, c in back if t in owned or t in steps.added),
         held=tuple(clock.held(c) for c in kept),
-        notes=tuple(_other_verdict(spf, verdict, steps.terms)),
+        notes=(*_other_verdict(spf, verdict, steps.terms), *_others(spf, wanted, steps)),
         expected=(stands,),
         offers=tuple(
             Offer(spf.name, "TXT", t, mechanism=True)
@@ -187,6 +187,15 @@ def _other_verdict(spf: SpfSlot, declared: str, terms: Sequence[str]) -> Iterato
         yield (
             f"TXT {spf.name}: what the SPF record says of all others is somebody else's and stays: {short(stands)}. "
             f"Declared is {declared}: change it by hand if that is meant."
+        )
+
+
+def _others(spf: SpfSlot, wanted: Collection[str], steps: _Steps) -> Iterator[str]:
+    passing = [t for t in steps.terms if t not in steps.owned and t[0] not in "-~?" and not t.startswith("exp=")]
+    if passing and not wanted:
+        yield (
+            f"TXT {spf.name}: it is declared to send nothing, and the SPF record lets others send as it: "
+            f"{short(' '.join(passing))}. They are somebody else's and stay: remove them by hand if that is not meant."
         )
 
 
