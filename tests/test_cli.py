@@ -31,7 +31,7 @@ def test_help_names_every_verb() -> None:
     done = _run("-m", "sendwright", "--help")
 
     assert done.returncode == 0
-    for verb in ("init", "plan", "provision", "rehearse", "lab", "users"):
+    for verb in ("init", "plan", "provision", "rehearse", "lab", "dns", "users"):
         assert f"\n  {verb} " in done.stdout
 
 

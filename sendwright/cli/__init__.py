@@ -1,7 +1,6 @@
 """The command line: parses, calls, prints. No logic lives here, and nothing heavy is imported before it is needed."""
 
 import gc
-import importlib
 import os
 import sys
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import click
 
 from sendwright import __version__
+from sendwright.cli.lazy import Lazy
 from sendwright.cli.options import FORM
 from sendwright.errors import SendwrightError, refused_by_system
 from sendwright.interrupts import hear_one
@@ -20,21 +20,13 @@ _VERBS = {
     "provision": ("sendwright.cli.provision", "Show the plan, ask, carry it out, verify."),
     "rehearse": ("sendwright.cli.rehearse", "Prove an inventory on throw-away hosts on this machine."),
     "lab": ("sendwright.cli.lab", "Keep the world that rehearse uses open, to play with."),
+    "dns": ("sendwright.cli.dns", "The records by themselves, without the hosts."),
     "users": ("sendwright.cli.users", "Submission credentials: add, list, remove."),
 }
 
 
-class _Verbs(click.Group):
-    """The verbs, each imported when it is called, not when the help lists it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        if cmd_name not in _VERBS:
-            return None
-        command: click.Command = importlib.import_module(_VERBS[cmd_name][0]).command
-        return command
+class _Verbs(Lazy):
+    """The verbs, and the one place where their errors are printed."""
 
     def invoke(self, ctx: click.Context) -> Any:
         from sendwright.report.colour import wanted
@@ -49,12 +41,8 @@ class _Verbs(click.Group):
         except SendwrightError as error:
             return _refused(ctx, error)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _VERBS.items()])
 
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Verbs, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="sendwright %(version)s")
 def sendwright() -> None:
     """From an inventory to a sending server whose mail is accepted, and the proof of it."""

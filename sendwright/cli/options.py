@@ -1,8 +1,9 @@
 """Options and arguments that several verbs share."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from sendwright.provision import Settings
     from sendwright.saved import SavedPlan
     from sendwright.stack import Stack
+
+FC = TypeVar("FC", bound=Callable[..., Any] | click.Command)
 
 FORM = "sendwright.form"
 """Where the context of a call remembers what ``--format`` asks for: errors are printed in that form too."""
@@ -30,16 +33,23 @@ limit = click.option(
 trust_new_hosts = click.option(
     "--trust-new-hosts", is_flag=True, help="Accept the SSH key of a host that the inventory gives no fingerprint for."
 )
-output_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    is_eager=True,
-    callback=_remember,
-    help="For whom to print.",
-)
+
+
+def format_of(*forms: str) -> Callable[[FC], FC]:
+    """Return the option ``--format`` with these forms, the first one by default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(forms),
+        default=forms[0],
+        show_default=True,
+        is_eager=True,
+        callback=_remember,
+        help="For whom to print.",
+    )
+
+
+output_format = format_of("text", "json")
 detailed_exitcode = click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when changes are pending.")
 out = click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan, to be carried out as it is."

@@ -1,0 +1,28 @@
+"""``sendwright dns export``."""
+
+from pathlib import Path
+
+import click
+
+from sendwright.cli import options
+
+
+@click.command("export")
+@options.inventory
+@options.format_of("text", "zone", "json")
+def command(inventory: Path, form: str) -> None:
+    """Print every record that the inventory asks for, in the order in which it is safe to publish them.
+
+    Nothing is looked at but the inventory and its state folder: no network, no passphrase.
+    """
+    from sendwright import inventory as inventories
+    from sendwright.dns.export import export
+    from sendwright.planning import missing_keys
+    from sendwright.report.export import export_document, export_lines, export_zones
+    from sendwright.state.folder import StateFolder
+
+    declared = inventories.load(inventory)
+    keys = StateFolder(declared.state_dir, declared.stack.key_store).load().keys
+    domains = export(declared.stack, keys, missing_keys(declared.stack, keys))
+    render = {"text": export_lines, "zone": export_zones, "json": export_document}[form]
+    click.echo(render(domains))
