@@ -74,10 +74,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every change, ordered by stage, and what only a person can do (``needed``, e.g. set a PTR)."""
+    """Every change, ordered by stage, and what only a person can do (``needed``, e.g. set a PTR).
+
+    ``notes``: what stays as it is although it is not as declared, and why.
+    """
 
     changes: tuple[Change, ...] = ()
     needed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:

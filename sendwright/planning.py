@@ -30,13 +30,14 @@ _UNKNOWN = "0" * 64
 class Seen:
     """The world as it was looked at: hosts that answered and are fit, what each zone needs, what a person must do.
 
-    ``chains``: the certificate chains in declared files, by host.
+    ``chains``: the certificate chains in declared files, by host; ``notes``: what stays in the zones, and why.
     """
 
     hosts: Mapping[str, Observation]
     zones: "tuple[Changes, ...]" = ()
     needed: tuple[str, ...] = ()
     chains: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, DkimAlgorithm], ...]:
@@ -146,7 +147,7 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     ]
     for name, observation in sorted(seen.hosts.items()):
         changes += _host(stack, stack.host(name), observation, later)
-    return Plan(tuple(sorted(changes, key=lambda c: c.stage)), seen.needed)
+    return Plan(tuple(sorted(changes, key=lambda c: c.stage)), seen.needed, seen.notes)
 
 
 def _keys(keys: Iterable[DkimKey]) -> list[Change]:

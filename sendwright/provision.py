@@ -36,11 +36,15 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for. ``limit``: host names, empty for all; ``wait``: stay until clocks ran out."""
+    """What the command line asks for. ``limit``: host names, empty for all; ``wait``: stay until clocks ran out.
+
+    ``allow_deletions``: withdraw very much of what is ours in a zone at once.
+    """
 
     limit: frozenset[str] = frozenset()
     trust_new_hosts: bool = False
     wait: bool = True
+    allow_deletions: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def look_ahead(declared: Inventory, settings: Settings, progress: Progress, out:
     if out:
         saved.check_place(out)
     with _fleet(declared, settings) as fleet:
-        run = _begin(declared, StateFolder.of(declared), fleet, progress, datetime.now(UTC))
+        run = _begin(declared, StateFolder.of(declared), fleet, progress, datetime.now(UTC), settings)
         plan = run.plan()
         if out:
             saved.write(out, run.snapshot(plan, settings.limit))
@@ -83,12 +87,12 @@ def provision(
         saved.refuse_other(approved, "provision", declared.stack, now)
         settings = replace(settings, limit=frozenset(approved.limit))
     with folder.lock(), _fleet(declared, settings) as fleet:
-        run = _begin(declared, folder, fleet, progress, saved.moment(approved, now))
+        run = _begin(declared, folder, fleet, progress, saved.moment(approved, now), settings)
         plan = run.plan()
         if approved:
             saved.refuse_moved(approved, run.snapshot(plan, settings.limit))
         if plan.empty:
-            return _outcome(run, Result.UNCHANGED, plan)
+            return _outcome(run, Result.UNCHANGED, plan, run.dns.zones.held)
         if not approve(plan):
             return _outcome(run, Result.DECLINED, plan)
         run.persist()
@@ -102,14 +106,16 @@ def provision(
         return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
 
 
-def _begin(declared: Inventory, folder: StateFolder, fleet: Fleet, progress: Progress, made: datetime) -> "Run":
+def _begin(
+    declared: Inventory, folder: StateFolder, fleet: Fleet, progress: Progress, made: datetime, settings: Settings
+) -> "Run":
     state = folder.load()
     expected = planning.planned(declared.stack, state, made)
     looking = fleet.observing(planning.desired_on(declared.stack, fleet.well, expected))
     # The stages speak DNS and handle certificates: importing that takes about as long as the hosts take to answer.
     from sendwright.run import Run
 
-    return Run(declared, folder, state, fleet, looking, progress, made)
+    return Run(declared, folder, state, fleet, looking, progress, made, allow_deletions=settings.allow_deletions)
 
 
 def _fleet(declared: Inventory, settings: Settings) -> Fleet:

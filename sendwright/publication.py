@@ -9,6 +9,7 @@ from sendwright.dns import consents
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.plan import Write
+from sendwright.dns.slots import slot
 from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import ForeignRecord
 from sendwright.plan import Stage
@@ -23,19 +24,29 @@ from sendwright.state.model import DkimKey, State
 class Publication:
     """One way through the stages of DNS. ``zones``: as they were last looked at, with the errors of the whole run."""
 
-    def __init__(self, stack: Stack, folder: StateFolder, base: Path, progress: Progress) -> None:
+    def __init__(
+        self, stack: Stack, folder: StateFolder, base: Path, progress: Progress, *, allow_deletions: bool = False
+    ) -> None:
         self.zones = Zones()
         self._stack = stack
         self._folder = folder
         self._base = base
         self._progress = progress
+        self._allow_deletions = allow_deletions
         self._published = proving.NOTHING
         self._recent: tuple[Target, ...] = ()
+        self._announced: frozenset[str] = frozenset()
+        self._planned = Zones()
 
     def look(self, keys: Iterable[DkimKey]) -> None:
         """Look at every zone afresh; what was given up stays given up."""
         claims = self._folder.load().claims
-        fresh = Zones.look(self._stack, keys, claims, self._base, given_up=self.zones.errors, now=datetime.now(UTC))
+        fresh = Zones.look(
+            *(self._stack, keys, claims, self._base),
+            given_up=self.zones.errors,
+            now=datetime.now(UTC),
+            allow_deletions=self._allow_deletions,
+        )
         self.zones = self.zones.again(fresh)
 
     def needed(self) -> tuple[str, ...]:
@@ -44,7 +55,7 @@ class Publication:
         changing = [zone.sight for zone in self.zones.found.values() if not zone.changes.empty]
         warnings = delegation.warnings(changing, query, system_resolver())
         lacking = consents.missing(consents.strangers(self._stack), query, system_resolver())
-        return (*self.zones.needed, *warnings, *consents.needed(lacking))
+        return (*warnings, *consents.needed(lacking))
 
     def expand(
         self,
@@ -58,9 +69,9 @@ class Publication:
         Arguments: ``unproven``: the keys that each host has to prove; ``new_names``: of records that were only
         announced when the plan was made; ``moving``: names for which hosts are to send from another address.
         """
-        planned = self.zones
+        self._planned, self._announced = self.zones, frozenset(new_names)
         self.look(state.keys)
-        self.zones.refuse_moved(planned, new_names)
+        self.zones.refuse_moved(self._planned, new_names)
         keys = {key for found in unproven.values() for key in found}
         hosts = {name for name, found in unproven.items() if found}
         awaited = awaiting.awaited(self.zones, keys, hosts, state.claims, moving)
@@ -96,8 +107,11 @@ class Publication:
     def switch(self, keys: Iterable[DkimKey], allowed: Callable[[Write], bool], *, stay: bool) -> tuple[str, ...]:
         """Stage 5: write what only holds once mail leaves signed; return what of all that was written is not served."""
         self.look(keys)
-        written = {*self._recent, *self.zones.publish(self._folder, Stage.SWITCH, allowed)}
-        written -= self._published.known.keys()
+        self.zones.refuse_unplanned(self._planned, self._announced, Stage.SWITCH)
+        new = self.zones.publish(self._folder, Stage.SWITCH, allowed)
+        # What has just been written in its place will never be served again.
+        slots = {place for target in new if (place := _place(target))}
+        written = {*new, *(t for t in self._recent if _place(t) not in slots)} - self._published.known.keys()
         if not written:
             return ()
         world = awaiting.world(self.zones, {t.zone for t in written}, query, system_resolver())
@@ -110,11 +124,22 @@ class Publication:
             awaiting.not_served(self.zones, served)
         return tuple(map(str, served.waiting))
 
-    def withdraw(self, keys: Iterable[DkimKey]) -> tuple[str, ...]:
+    def withdraw(self, keys: Iterable[DkimKey], *, clocks: bool) -> tuple[str, ...]:
         """Stage 6: withdraw what is ours and no longer declared; return what zones still lack, and what it waits for.
 
-        A zone that lacks something keeps what is to go: nothing is withdrawn before its successor stands.
+        A zone that lacks something keeps what is to go: nothing is withdrawn before its successor stands. ``clocks``:
+        whether every host is known to work as declared: only then does anything begin to be no longer needed.
         """
+        keys = tuple(keys)
         self.look(keys)
-        self.zones.settled().publish(self._folder, Stage.CONTRACT)
-        return self.zones.lacking()
+        self.zones.refuse_unplanned(self._planned, self._announced, Stage.CONTRACT)
+        lacking, settled = self.zones.lacking(), self.zones.settled()
+        (settled if clocks else settled.without_clocks()).publish(self._folder, Stage.CONTRACT)
+        if any(zone.changes.leaving for zone in settled.found.values()):
+            self.look(keys)  # with the clocks that have just started
+        return (*lacking, *self.zones.held)
+
+
+def _place(target: Target) -> tuple[str, str, str] | None:
+    title = slot(target.name, target.type, target.value)
+    return (target.zone, target.name, title) if title else None

@@ -9,8 +9,10 @@ from sendwright import looking
 from sendwright.dns.diff import diff
 from sendwright.dns.edits import claims_of, edits, held_line, lefts_of, line, releases_of
 from sendwright.dns.freshness import Target
+from sendwright.dns.guards import refuse_many_deletions
 from sendwright.dns.plan import Changes, Create, Delete, Write
 from sendwright.dns.providers.base import Provider, open_provider
+from sendwright.dns.rdata import canonical
 from sendwright.dns.records import Record, desired
 from sendwright.dns.retention import retention
 from sendwright.errors import DnsError, ForeignRecord, SendwrightError, WorldMoved
@@ -81,11 +83,13 @@ class Zones:
         given_up: Collection[str] = (),
         *,
         now: datetime,
+        allow_deletions: bool = False,
     ) -> "Zones":
         """Look at every zone that holds a desired record.
 
         Arguments: ``opener`` opens a provider of ``stack.dns``; ``given_up``: what is in the ``errors`` of an earlier
-        look: a provider among it is left alone; ``now``: what clocks of withdrawal are compared with.
+        look: a provider among it is left alone; ``now``: what clocks of withdrawal are compared with;
+        ``allow_deletions``: somebody agrees that very much is withdrawn.
         """
         claims = tuple(claims)
         keep = retention(stack, claims)
@@ -95,17 +99,32 @@ class Zones:
             changes = diff(sight.zone, sight.records, sight.served, sight.claims, now=now, retention=keep)
             zones.found[sight.zone] = Zone(sight, changes)
             try:
+                refuse_many_deletions(changes, sight.claims, allowed=allow_deletions)
                 changes.raise_conflicts()
-            except ForeignRecord as error:
+            except DnsError as error:
                 zones.errors[sight.zone] = error
         return zones
 
     @property
-    def needed(self) -> tuple[str, ...]:
-        """What a person should know, and what only a person can decide: what is not ours, and what of ours stays."""
-        zones = self.found.values()
-        said = ((z.name, (*z.changes.notes, *map(held_line, z.changes.held))) for z in zones)
-        return (*self.forsaken, *(f"zone {name}: {sentence}" for name, found in said for sentence in found))
+    def notes(self) -> tuple[str, ...]:
+        """What stays as it is although it is not as declared: somebody else's values, and what was left behind."""
+        said = (f"zone {zone.name}: {sentence}" for zone in self.found.values() for sentence in zone.changes.notes)
+        return (*self.forsaken, *said)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """What of ours is no longer declared and waits for its clock."""
+        return tuple(f"zone {z.name}: {held_line(held)}" for z in self.found.values() for held in z.changes.held)
+
+    @property
+    def gone(self) -> frozenset[Claim]:
+        """The claims on what neither stands nor is about to: they are struck when anything is published."""
+        return frozenset(claim for zone in self.found.values() for claim in zone.changes.gone)
+
+    def without_clocks(self) -> "Zones":
+        """Return the same zones; no clock of withdrawal starts."""
+        found = self.found.items()
+        return replace(self, found={n: replace(z, changes=replace(z.changes, leaving=())) for n, z in found})
 
     @property
     def created(self) -> frozenset[str]:
@@ -145,32 +164,70 @@ class Zones:
                     name, "its records changed while the plan was being read; nothing was written.", "Run it again."
                 )
 
+    def refuse_unplanned(self, planned: "Zones", new_names: Collection[str], stage: Stage) -> None:
+        """Give up each zone in which a later stage would write what was not in the plan that was approved."""
+        for name, zone in self.found.items():
+            approved = {_said(w) for w in planned.found[name].changes.writes} if name in planned.found else set()
+            surprises = (w for w in zone.changes.at(stage).writes if w.name not in new_names)
+            if any(_said(w) not in approved for w in surprises):
+                what = "its records changed since the plan was approved; what was not in the plan was not written."
+                self.errors.setdefault(name, WorldMoved(name, what, "Run it again, and look at the new plan."))
+
     def publish(
         self, folder: StateFolder, stage: Stage, allowed: Callable[[Write], bool] = lambda _: True
     ) -> tuple[Target, ...]:
         """Apply the writes of a stage that are allowed by now, zone by zone; return the values that servers get.
 
-        Claims are remembered before each apply, so that a run that dies in between knows what is its own.
+        Claims are remembered before the first apply, so that a run that dies in between knows what is its own.
         """
-        written: list[Target] = []
-        for zone in self.found.values():
-            if not isinstance(self.errors.get(zone.name), ForeignRecord | None):
-                continue
-            chosen = zone.changes.at(stage)
-            chosen = replace(chosen, writes=tuple(w for w in chosen.writes if allowed(w)))
-            now, dns = datetime.now(UTC), zone.sight.dns
-            entered = folder.claim(claims_of(chosen, now, dns))
-            struck = releases_of(chosen, folder.load().claims)
-            try:
-                if chosen.writes:
-                    sent = edits(chosen, zone.sight.served)
-                    apply = folder.journal.begin(zone.name, dns, sent, now, entered=entered, struck=struck)
-                    with folder.journal.watching(apply):
-                        zone.provider.apply(zone.name, sent)
-                folder.release(struck)
-                folder.mark(lefts_of(chosen, folder.load().claims, now))
-            except DnsError as error:
-                self.errors[zone.name] = error
-                continue
-            written += [Target(zone.name, w.name, w.type, w.value) for w in chosen.writes if not isinstance(w, Delete)]
-        return tuple(written)
+        now = datetime.now(UTC)
+        chosen = {
+            zone.name: _allowed(zone.changes.at(stage), allowed) for zone in self.found.values() if self._open(zone)
+        }
+        claims = (c for name, changes in chosen.items() for c in claims_of(changes, now, self.found[name].sight.dns))
+        entered = _by_zone(folder.claim(claims))
+        ledger = _by_zone(folder.load().claims)
+        done: list[Changes] = []
+        try:
+            for name, changes in chosen.items():
+                try:
+                    self._apply(folder, changes, now, entered.get(name, ()), releases_of(changes, ledger.get(name, ())))
+                    done.append(changes)
+                except DnsError as error:
+                    self.errors[name] = error
+        finally:
+            folder.mark(claim for c in done for claim in lefts_of(c, ledger.get(c.zone, ()), now))
+            folder.release(claim for c in done for claim in releases_of(c, ledger.get(c.zone, ())))
+        writes = ((c.zone, w) for c in done for w in c.writes if not isinstance(w, Delete))
+        return tuple(Target(zone, w.name, w.type, w.value) for zone, w in writes)
+
+    def _open(self, zone: Zone) -> bool:
+        return isinstance(self.errors.get(zone.name), ForeignRecord | None)
+
+    def _apply(
+        self, folder: StateFolder, changes: Changes, now: datetime, entered: Iterable[Claim], struck: Iterable[Claim]
+    ) -> None:
+        if not changes.writes:
+            return
+        sight = self.found[changes.zone].sight
+        sent = edits(changes, sight.served)
+        apply = folder.journal.begin(changes.zone, sight.dns, sent, now, entered=entered, struck=struck)
+        with folder.journal.watching(apply):
+            sight.provider.apply(changes.zone, sent)
+
+
+def _said(write: Write) -> tuple[str, str, str, type[Write]]:
+    """What a plan says of a write, whatever text was read: others may have changed how theirs is quoted."""
+    text = canonical(write.type, write.seen) if isinstance(write, Delete) else write.value
+    return write.name, write.type, text, type(write)
+
+
+def _allowed(changes: Changes, allowed: Callable[[Write], bool]) -> Changes:
+    return replace(changes, writes=tuple(w for w in changes.writes if allowed(w)))
+
+
+def _by_zone(claims: Iterable[Claim]) -> dict[str, list[Claim]]:
+    found: dict[str, list[Claim]] = {}
+    for claim in claims:
+        found.setdefault(claim.zone, []).append(claim)
+    return found

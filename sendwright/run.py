@@ -42,11 +42,13 @@ class Run:
         looking: "Future[dict[str, Observation]]",
         progress: Progress,
         made: datetime,
+        *,
+        allow_deletions: bool = False,
     ) -> None:
         self.stack = declared.stack
         self.fleet = fleet
         self.folder = folder
-        self.dns = Publication(declared.stack, folder, declared.folder, progress)
+        self.dns = Publication(*(declared.stack, folder, declared.folder, progress), allow_deletions=allow_deletions)
         self._base = declared.folder
         self._progress = progress
         self._made = made
@@ -69,15 +71,18 @@ class Run:
             self.dns.look(self._state.keys)
             reverses = reverse.reverses(self.fleet.hosts.values(), query, system_resolver())
             self._take(self._looking.result())
+        zones = self.dns.zones
         self._state = replace(
-            self._state, keys=planning.believed(self._state.keys, self._hosts, self.dns.zones.created)
+            self._state,
+            keys=planning.believed(self._state.keys, self._hosts, zones.created),
+            claims=tuple(claim for claim in self._state.claims if claim not in zones.gone),
         )
-        changes = tuple(zone.changes for zone in self.dns.zones.found.values())
+        changes = tuple(zone.changes for zone in zones.found.values())
         needed, chains = (*self._needed(reverses), *self.dns.needed()), self._declared_chains()
         well = {name: self._hosts[name] for name in self.fleet.well}
         moving = (n for n, seen in well.items() if planning.moves(self.stack, self.stack.host(n), seen, self._state))
         self._moving = frozenset(moving)
-        seen = Seen(well, changes, needed, chains)
+        seen = Seen(well, changes, needed, chains, (*zones.notes, *zones.held))
         return planning.make(self.stack, self._state, seen, self._made)
 
     def snapshot(self, plan: Plan, limit: Iterable[str]) -> saved.SavedPlan:
@@ -162,7 +167,9 @@ class Run:
 
     def withdraw(self) -> tuple[str, ...]:
         """Stage 6: withdraw what is ours and no longer declared; return what is still waited for, and for what."""
-        return self.dns.withdraw(self._state.keys)
+        # What a host that failed, or that nobody looked at, still does is not known.
+        well = not self.errors and not self._moving and len(self.fleet.well) == len(self.stack.hosts)
+        return self.dns.withdraw(self._state.keys, clocks=well)
 
     def _speaks_for(self, host: str) -> frozenset[str]:
         """The names that receivers judge a host's mail by: its own, and those of its domains."""

@@ -21,7 +21,7 @@ from sendwright.providers import Rfc2136
 from sendwright.publishing import Zones
 from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Stack
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import DkimKey, KeyStage
+from sendwright.state.model import Claim, DkimKey, KeyStage
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 COM, ORG = "example.com", "example.org"
@@ -115,8 +115,17 @@ def server() -> Server53:
 def look(server: Server53, folder: StateFolder, tmp_path: Path) -> Look:
     """Look at the zones of a stack, by the server in memory and the ledger of the folder."""
 
-    def look(stack: Stack | None = None, keys: Iterable[DkimKey] = KEYS, now: datetime = NOW) -> Zones:
-        return Zones.look(stack or _stack(), keys, folder.load().claims, tmp_path, lambda *_: server, now=now)
+    def look(
+        stack: Stack | None = None,
+        keys: Iterable[DkimKey] = KEYS,
+        now: datetime = NOW,
+        *,
+        allow_deletions: bool = False,
+    ) -> Zones:
+        claims = folder.load().claims
+        return Zones.look(
+            *(stack or _stack(), keys, claims, tmp_path, lambda *_: server), now=now, allow_deletions=allow_deletions
+        )
 
     return look
 
@@ -135,11 +144,11 @@ def test_claims_are_in_the_ledger_before_anything_is_applied(server: Server53, f
 
     claims = folder.load().claims
     soon = {(r.name, r.type, r.value) for r in desired(_stack(), KEYS) if r.stage is Stage.EXPAND}
-    whole = {value for value in soon if value[0].endswith(COM) and "v=spf1" not in value[2]}
+    whole = {value for value in soon if "v=spf1" not in value[2]}
     assert {(c.name, c.type, c.value) for c in claims if not c.mechanism} == whole
     assert {(c.name, c.value) for c in claims if c.mechanism} == {
-        *((name, "ip4:203.0.113.10") for name in (COM, MX1)),
-        *((COM, "~all"), (MX1, "-all")),
+        *((name, "ip4:203.0.113.10") for name in (COM, ORG, MX1)),
+        *((COM, "~all"), (ORG, "~all"), (MX1, "-all")),
     }
 
 
@@ -294,7 +303,7 @@ def test_spf_and_dkim_of_an_undeclared_domain_stay_and_the_plan_says_so(
     assert server.values(COM, keys[1].record_name, "TXT")
     assert server.values(COM, f"_smtp._tls.news.{COM}", "TXT") == ()
     for held in (f"TXT news.{COM} ip4:203.0.113.10 stays", f"TXT {keys[1].record_name} "):
-        (sentence,) = (s for s in after.needed if held in s)
+        (sentence,) = (s for s in after.held if held in s)
         assert "mail that is on its way" in sentence
 
 
@@ -316,6 +325,57 @@ def test_what_is_no_longer_declared_goes_when_its_clock_has_run_out(
     assert server.values(COM, f"_dmarc.news.{COM}", "TXT") == ()
 
 
+def test_no_clock_starts_while_a_host_may_still_do_what_is_no_longer_declared(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """A host that failed may send from its old address still: whatever is due at once goes, the rest stays."""
+    _publish_all(look(_stack(hosts=(_host(MX1, 10), _host(MX2, 11)))), folder)
+
+    look().without_clocks().publish(folder, Stage.CONTRACT)
+
+    assert not any(claim.left for claim in folder.load().claims if claim.mechanism)
+    assert server.values(COM, COM, "MX") == (f"10 {MX1}.",)
+    assert "203.0.113.11" in server.values(COM, COM, "TXT")[0]
+
+
+def test_what_was_not_in_the_plan_is_not_written_by_a_later_stage(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """Somebody's record comes into the way between the plan and the last stage: what follows from it was not shown."""
+    _publish_all(look(_stack(domains=(COM, ORG, f"news.{COM}"))), folder)
+    planned = look(_stack(domains=(COM, ORG)))
+    folder.claim([Claim(COM, COM, "CAA", '0 issue "somebody.example"', NOW, "main")])
+    server.put(COM, COM, "CAA", '0 issue "somebody.example"')
+
+    fresh = planned.again(look(_stack(domains=(COM, ORG))))
+    fresh.refuse_unplanned(planned, (), Stage.CONTRACT)
+    fresh.publish(folder, Stage.CONTRACT)
+
+    assert isinstance(fresh.errors[COM], WorldMoved)
+    assert server.values(COM, COM, "CAA") == ('0 issue "somebody.example"',)
+
+
+def test_an_inventory_that_lost_its_domains_withdraws_nothing_unasked(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """Very many withdrawals in one zone are refused whole, until somebody agrees in so many words."""
+    many = tuple(f"d{n}.{COM}" for n in range(12))
+    _publish_all(look(_stack(domains=(COM, *many))), folder)
+
+    look(_stack(domains=(COM,))).publish(folder, Stage.CONTRACT)
+    later = datetime.now(UTC) + timedelta(days=11)
+    lost = _stack(domains=(COM,))
+
+    refused = look(lost, now=later)
+    refused.publish(folder, Stage.CONTRACT)
+    before = server.values(COM, f"d1.{COM}", "TXT")
+    look(lost, now=later, allow_deletions=True).publish(folder, Stage.CONTRACT)
+
+    assert "--allow-deletions" in str(refused.errors[COM])
+    assert before
+    assert server.values(COM, f"d1.{COM}", "TXT") == ()
+
+
 def test_the_last_mx_of_a_domain_stays_until_there_is_another(
     server: Server53, folder: StateFolder, look: Look
 ) -> None:
@@ -325,7 +385,7 @@ def test_the_last_mx_of_a_domain_stays_until_there_is_another(
 
     look(away).publish(folder, Stage.CONTRACT)
     assert server.values(COM, COM, "MX") == (f"10 {MX1}.",)
-    assert any("MX example.com" in sentence and "nowhere to go" in sentence for sentence in look(away).needed)
+    assert any("MX example.com" in sentence and "nowhere to go" in sentence for sentence in look(away).notes)
     server.put(COM, COM, "MX", f"10 {MX1}.", "5 mx.example.net.")
     look(away).publish(folder, Stage.CONTRACT)
 
@@ -358,7 +418,7 @@ def test_a_zone_that_its_provider_keeps_no_more_is_named_and_left(
 
     zones = look(_stack(domains=(COM,)))
 
-    (sentence,) = zones.needed
+    (sentence,) = zones.notes
     assert sentence.startswith(f"zone {ORG}: nothing in it is declared any more, and it is not kept here: ")
     assert f"MX {ORG}" in sentence
     assert zones.errors == {}
@@ -368,7 +428,7 @@ def test_a_world_as_declared_needs_nothing_from_anybody(folder: StateFolder, loo
     """No sentence without a cause."""
     _publish_all(look(), folder)
 
-    assert look().needed == ()
+    assert look().notes == ()
 
 
 def test_nothing_is_withdrawn_before_its_successor_stands(server: Server53, folder: StateFolder, look: Look) -> None:

@@ -57,6 +57,9 @@ out = click.option(
 saved_plan = click.option(
     "--plan", "plan", type=click.Path(path_type=Path), metavar="FILE", help="Carry out this saved plan, or nothing."
 )
+allow_deletions = click.option(
+    "--allow-deletions", is_flag=True, help="Withdraw even very much of what is ours in a zone at once."
+)
 assume_yes = click.option("--yes", is_flag=True, help="Do not ask before carrying out the plan.")
 
 
@@ -77,7 +80,9 @@ def approved(plan: Path | None, limit: tuple[str, ...]) -> "SavedPlan | None":
     return saved.read(plan) if plan else None
 
 
-def settings(stack: "Stack", limit: tuple[str, ...], *, trust_new_hosts: bool, wait: bool = True) -> "Settings":
+def settings(
+    stack: "Stack", limit: tuple[str, ...], *, trust_new_hosts: bool, allow_deletions: bool, wait: bool = True
+) -> "Settings":
     """Return what a run is asked for; UsageError names a ``--limit`` that is no host of the inventory."""
     from sendwright.errors import UsageError
     from sendwright.provision import Settings
@@ -87,4 +92,4 @@ def settings(stack: "Stack", limit: tuple[str, ...], *, trust_new_hosts: bool, w
     if unknown:
         names = ", ".join(map(repr, unknown))
         raise UsageError(f"--limit {names}: no such host; nothing was tried.", f"Hosts: {', '.join(sorted(known))}.")
-    return Settings(frozenset(limit), trust_new_hosts=trust_new_hosts, wait=wait)
+    return Settings(frozenset(limit), trust_new_hosts=trust_new_hosts, wait=wait, allow_deletions=allow_deletions)

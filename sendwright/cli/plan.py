@@ -12,6 +12,7 @@ from sendwright.cli import options
 @options.inventory
 @options.limit
 @options.trust_new_hosts
+@options.allow_deletions
 @options.output_format
 @options.detailed_exitcode
 @options.out
@@ -22,6 +23,7 @@ def command(
     out: Path | None,
     *,
     trust_new_hosts: bool,
+    allow_deletions: bool,
     detailed_exitcode: bool,
 ) -> int:
     """Show every change to keys, DNS and hosts, as one plan; touch nothing."""
@@ -32,7 +34,7 @@ def command(
     from sendwright.report.text import error_lines, plan_lines
 
     declared = inventories.load(inventory)
-    settings = options.settings(declared.stack, limit, trust_new_hosts=trust_new_hosts)
+    settings = options.settings(declared.stack, limit, trust_new_hosts=trust_new_hosts, allow_deletions=allow_deletions)
     outcome = look_ahead(declared, settings, Progress(), out)
     if form == "json":
         click.echo(plan_document(outcome.plan, outcome.errors))

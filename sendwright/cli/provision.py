@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @options.inventory
 @options.limit
 @options.trust_new_hosts
+@options.allow_deletions
 @options.assume_yes
 @options.saved_plan
 @click.option("--wait/--no-wait", default=True, help="Stay until published records may be relied on, or come back.")
@@ -28,6 +29,7 @@ def command(
     plan: Path | None,
     *,
     trust_new_hosts: bool,
+    allow_deletions: bool,
     yes: bool,
     wait: bool,
 ) -> int:
@@ -38,7 +40,9 @@ def command(
 
     declared = inventories.load(inventory)
     approved = options.approved(plan, limit)
-    settings = options.settings(declared.stack, limit, trust_new_hosts=trust_new_hosts, wait=wait)
+    settings = options.settings(
+        declared.stack, limit, trust_new_hosts=trust_new_hosts, allow_deletions=allow_deletions, wait=wait
+    )
 
     def approve(plan: "Plan") -> bool:
         return _approve(plan, yes=yes or approved is not None, quiet=form == "json")

@@ -31,7 +31,7 @@ def error_document(error: SendwrightError) -> str:
 
 def plan_fields(plan: Plan) -> dict[str, Any]:
     """Return the fields of a plan."""
-    return {"changes": [change_fields(c) for c in plan.changes], "needed": list(plan.needed)}
+    return {"changes": [change_fields(c) for c in plan.changes], "needed": list(plan.needed), "notes": list(plan.notes)}
 
 
 def error_fields(error: SendwrightError) -> dict[str, str]:

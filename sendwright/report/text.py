@@ -44,6 +44,9 @@ def plan_lines(plan: Plan, *, diffs: bool = True, partial: bool = False) -> str:
     if plan.needed:
         lines += ["", click.style("Needed from you", bold=True)]
         lines += [f"  ! {printable(text)}" for text in plan.needed]
+    if plan.notes:
+        lines += ["", click.style("Stays as it is", bold=True)]
+        lines += [f"  · {printable(text)}" for text in plan.notes]
     return "\n".join(lines)
 
 
