@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sendwright.dns.providers import foreign
 from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.providers.octorecords import changed, key, read_back
-from sendwright.dns.zones import ancestry, not_kept
+from sendwright.dns.zones import InZone, NotHere, ancestry, not_kept
 from sendwright.errors import DnsError, NotAllowed, ServerUnreachable, UsageError, WorldMoved
 from sendwright.escape import plain
 from sendwright.providers import OctoDns
@@ -60,11 +60,11 @@ class OctoProvider:
         if not names:
             return {}
         listed = self._call(names[0], lambda: self._listed(self._open()))
-        known: dict[str, bool] = {}
-        zones = {name: self._zone_of(name, listed, known) for name in names}
-        if lost := {name: "it shows no zone that it lies in" for name, zone in zones.items() if zone is None}:
+        asked: dict[str, DnsError | None] = {}
+        places = {name: self._place(name, listed, asked) for name in names}
+        if lost := {name: place.why for name, place in places.items() if isinstance(place, NotHere)}:
             raise not_kept(lost, self.title)
-        return {name: zone for name, zone in zones.items() if zone is not None}
+        return {name: place.zone for name, place in places.items() if isinstance(place, InZone)}
 
     def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         """Return those of the wanted record sets that exist (see ``Provider``)."""
@@ -101,21 +101,29 @@ class OctoProvider:
             return None
         return frozenset(str(name).rstrip(".").lower() for name in opened.list_zones())
 
-    def _zone_of(self, name: str, listed: frozenset[str] | None, known: dict[str, bool]) -> str | None:
-        above = (candidate for candidate in ancestry(name) if "." in candidate)
-        return next((n for n in above if (n in listed if listed is not None else self._keeps(n, known))), None)
+    def _place(self, name: str, listed: frozenset[str] | None, asked: dict[str, DnsError | None]) -> InZone | NotHere:
+        above = [candidate for candidate in ancestry(name) if "." in candidate]
+        if listed is not None:
+            zone = next((candidate for candidate in above if candidate in listed), None)
+            return InZone(zone) if zone else NotHere("it lists no zone that it lies in")
+        for candidate in above:
+            if candidate not in asked:
+                asked[candidate] = self._lacks(candidate)
+            if asked[candidate] is None:
+                return InZone(candidate)
+        # Of the uppermost it says most: whether the key is wrong, or there is no such zone.
+        error = asked[above[-1]]
+        return NotHere(error.what.rstrip(".") if error else "it has none")
 
-    def _keeps(self, candidate: str, known: dict[str, bool]) -> bool:
+    def _lacks(self, candidate: str) -> DnsError | None:
         """Ask for a zone, where a provider cannot list them: an error about it means that it has none of that name."""
-        if candidate not in known:
-            try:
-                self._call(candidate, lambda: self._populated(candidate))
-                known[candidate] = True
-            except ServerUnreachable:
-                raise
-            except DnsError:
-                known[candidate] = False
-        return known[candidate]
+        try:
+            self._call(candidate, lambda: self._populated(candidate))
+        except (ServerUnreachable, NotAllowed):
+            raise
+        except DnsError as error:
+            return error
+        return None
 
     def _populated(self, zone: str) -> tuple[Any, Any]:
         from octodns.zone import Zone
@@ -125,9 +133,7 @@ class OctoProvider:
         exists = opened.populate(found, target=True, lenient=True)
         if not (exists or (exists is None and found.records)):
             what = f"{self.title} keeps no such zone, or does not show what it holds before it writes it."
-            raise NotAllowed(
-                zone, what, "Make the zone there first; a provider that writes whole zones is no good here."
-            )
+            raise DnsError(zone, what, "Make the zone there first; a provider that writes whole zones is no good here.")
         return opened, found
 
     def _planned(self, zone: str, edits: Collection[Edit]) -> tuple[Any, Any]:

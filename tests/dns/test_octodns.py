@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from octodns.provider.base import BaseProvider
+from octodns.record import Delete, Record
 from octodns.yaml import safe_load
+from octodns.zone import Zone
 
 from sendwright.dns.providers.base import Edit, RecordSet, open_provider
 from sendwright.dns.providers.octodns import OctoProvider
+from sendwright.dns.providers.octorecords import changed, read_back
 from sendwright.dns.rdata import canonical, txt
 from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, UsageError, WorldMoved
 from sendwright.providers import OctoDns
@@ -26,6 +29,7 @@ HELD: dict[str, Any] = {
     "mx1": {"type": "A", "octodns": {"note": "kept"}, "value": "203.0.113.10"},
     "old": {"type": "MX", "values": [{"preference": 10, "exchange": "mx1.example.com."}]},
 }
+DYNAMIC = {"pools": {"one": {"values": [{"value": "203.0.113.2"}]}}, "rules": [{"pool": "one"}]}
 SPF = RecordSet(ZONE, "TXT", 60, (r'"say \"hi\""', '"v=verify; 1"'))
 
 
@@ -145,7 +149,7 @@ def test_a_provider_that_writes_whole_zones_anew_is_refused(tmp_path: Path) -> N
     settings = {"directory": str(tmp_path), "file_extension": ".zone"}
     provider = _open("octodns_bind.ZoneFileProvider", tmp_path, settings=settings)
 
-    with pytest.raises(NotAllowed, match="whole zones"):
+    with pytest.raises(DnsError, match="whole zones"):
         provider.apply(ZONE, [_add(f"new.{ZONE}", "A", "203.0.113.1")])
 
     assert "www" in path.read_text()
@@ -209,8 +213,6 @@ class Moody(BaseProvider):  # type: ignore[misc]
         self.mood("populate", self.token)
         if zone.name != f"{ZONE}.":
             return False
-        from octodns.record import Record
-
         zone.add_record(Record.new(zone, "", {"type": "NS", "ttl": 60, "value": "ns.example.net."}, lenient=True))
         zone.add_record(Record.new(zone, "", {"type": "ALIAS", "ttl": 60, "value": "x.example.net."}, lenient=True))
         return True
@@ -254,6 +256,36 @@ def test_zones_that_cannot_be_listed_are_asked_for_one_by_one() -> None:
     assert len(asked) == 3
 
 
+def test_zones_that_cannot_be_listed_and_are_not_there_say_what_was_answered() -> None:
+    """A wrong key is not taken for a missing zone; other words are passed on."""
+    with pytest.raises(NotAllowed, match=r"zone of example\.org, nor of 1 name below: .*keeps no such zone"):
+        _moody(_content).zones(["example.org", "a.example.org"])
+    with pytest.raises(NotAllowed, match="ClientUnauthorized"):
+        _moody(_fails(ClientUnauthorized("no"))).zones([ZONE])
+
+
+@pytest.mark.parametrize("more", [{"geo": {"EU": ["203.0.113.2"]}}, {"dynamic": DYNAMIC}])
+def test_a_record_that_answers_by_place_is_left_alone(more: dict[str, Any]) -> None:
+    """What it answers to whom is not ours to flatten."""
+    zone = Zone(f"{ZONE}.", [])
+    data = {"type": "A", "ttl": 60, "value": "203.0.113.1", **more}
+    zone.add_record(Record.new(zone, "www", data, lenient=True))
+    (before,) = read_back(ZONE, zone.records, {(f"www.{ZONE}", "A")})
+
+    with pytest.raises(DnsError, match="from place to place"):
+        changed(zone, [Edit(*before.key, before, RecordSet(*before.key, 60, ("203.0.113.9",)))])
+
+
+def test_data_that_is_no_dns_is_named() -> None:
+    """Lenient reading lets anything pass."""
+    zone = Zone(f"{ZONE}.", [])
+    data = {"type": "MX", "ttl": 60, "value": {"preference": 10, "exchange": "no dot"}}
+    zone.add_record(Record.new(zone, "www", data, lenient=True))
+
+    with pytest.raises(DnsError, match=r"MX www\.example\.com holds data that is no DNS"):
+        read_back(ZONE, zone.records, {(f"www.{ZONE}", "MX")})
+
+
 def test_a_type_that_the_provider_does_not_know_is_named() -> None:
     """Before anything is written, not dropped on the way."""
     with pytest.raises(NotAllowed, match="cannot keep records of type MX, TLSA"):
@@ -281,7 +313,6 @@ def test_a_provider_that_keeps_its_own_name_servers_to_itself_can_be_used() -> N
 
 def test_a_plan_that_holds_more_than_our_changes_is_not_applied() -> None:
     """Whoever adds to it: a person at the same time, or the provider itself."""
-    from octodns.record import Delete
 
     def mood(step: str, existing: Any) -> Any:
         assert step != "apply"
