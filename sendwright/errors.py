@@ -18,7 +18,8 @@
     │   ├── ServerUnreachable        a name server or an API does not answer
     │   ├── NotAllowed               TSIG key or token refused
     │   ├── WorldMoved               the records are no longer as they were read
-    │   └── ForeignRecord            a record of somebody else is in the way
+    │   ├── ForeignRecord            a record of somebody else is in the way
+    │   └── TooManyLookups           an SPF record would be an error for every receiver
     ├── PlanMoved                    the world is no longer as a saved plan saw it
     ├── LabError                     the lab cannot run or did not come up
     └── ProofFailed                  everything was carried out, and the outcome is not what was promised
@@ -167,6 +168,10 @@ class PlanMoved(SendwrightError):
             "the world is not as the saved plan has it, so nothing was changed.",
             f"{shown}Look at it, and make a new plan with --out.",
         )
+
+
+class TooManyLookups(DnsError):
+    """Report an SPF record that would pass the limit of ten lookups (RFC 7208 section 4.6.4); nothing was written."""
 
 
 class LabError(SendwrightError):

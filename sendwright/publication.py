@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sendwright import awaiting, delegation, proving
+from sendwright import awaiting, delegation, proving, spf_limits
 from sendwright.dns import consents
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.plan import Write
 from sendwright.dns.slots import slot
+from sendwright.dns.spf_lookup import through
 from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import ForeignRecord
 from sendwright.plan import Stage
@@ -35,6 +36,7 @@ class Publication:
         self._allow_deletions = allow_deletions
         self._published = proving.NOTHING
         self._recent: tuple[Target, ...] = ()
+        self._lookup = through(query, system_resolver())
         self._announced: frozenset[str] = frozenset()
         self._planned = Zones()
 
@@ -47,6 +49,7 @@ class Publication:
             now=datetime.now(UTC),
             allow_deletions=self._allow_deletions,
         )
+        spf_limits.judge(fresh, self._lookup)
         self.zones = self.zones.again(fresh)
 
     def needed(self) -> tuple[str, ...]:

@@ -1,0 +1,99 @@
+"""The ten lookups of SPF, counted before anything is written: a record that passes them is an error for receivers.
+
+RFC 7208 section 4.6.4.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sendwright.dns.plan import Create, Delete, Update
+from sendwright.dns.providers.base import RecordSet
+from sendwright.dns.rdata import canonical, joined
+from sendwright.dns.records import Record
+from sendwright.dns.slots import slot
+from sendwright.dns.spf import QUERYING, Directive, SpfSyntaxError, parse
+from sendwright.dns.spf_cost import Cost, cost
+from sendwright.dns.spf_lookup import Answer, Lookup
+from sendwright.errors import TooManyLookups
+from sendwright.publishing import Zone, Zones
+
+
+def judge(zones: Zones, lookup: Lookup) -> None:
+    """Give up each zone in which an SPF record would pass ten lookups, and note what else is wrong behind one.
+
+    What is about to be published is not asked for: a resolver would remember that it is not there.
+    """
+    own = _own(zones, lookup)
+    for name, zone in zones.found.items():
+        notes = []
+        for write in _spf_writes(zone):
+            after, before = _cost(write.name, write.value, own), None
+            if isinstance(write, Update):
+                before = _cost(write.name, write.seen, own)
+            if after.over and (before is None or after.total > before.total):
+                zones.errors.setdefault(name, _refusal(name, write.name, after))
+            notes += [f"TXT {write.name}: {fault}" for fault in _faults(after)]
+        changes = replace(zone.changes, notes=(*zone.changes.notes, *dict.fromkeys(notes)))
+        zones.found[name] = replace(zone, changes=changes)
+
+
+def _refusal(zone: str, name: str, found: Cost) -> TooManyLookups:
+    what = (
+        f"the SPF record of {name} would take more lookups than receivers do, and be an error for all of its mail: "
+        f"{found}; nothing was applied."
+    )
+    return TooManyLookups(zone, what, "Take out an include, or have it replaced by the addresses that it stands for.")
+
+
+def _faults(found: Cost) -> Iterator[str]:
+    if found.over:
+        yield f"the SPF record takes more lookups than receivers do already: {found}"
+    if found.voids_over:
+        yield f"the SPF record leads to {found.voids} names that do not exist, and receivers stand two"
+    yield from found.problems
+
+
+def _spf_writes(zone: Zone) -> Iterator[Create | Update]:
+    for write in zone.changes.writes:
+        if not isinstance(write, Delete) and slot(write.name, write.type, write.value) == "SPF" and _asks(write.value):
+            yield write
+
+
+def _asks(value: str) -> bool:
+    record = parse(joined(value))
+    asking = any(isinstance(t, Directive) and t.mechanism in QUERYING for t in record.terms)
+    return asking or any(t.name == "redirect" for t in record.terms if not isinstance(t, Directive))
+
+
+def _cost(name: str, value: str, lookup: Lookup) -> Cost:
+    try:
+        return cost(name, parse(joined(value)), lookup)
+    except SpfSyntaxError:
+        return Cost((), 0)  # a living record that is none: whatever comes in its place is better
+
+
+def _own(zones: Zones, lookup: Lookup) -> Lookup:
+    """Answer for the names of the declaration from what is declared and what stands, and ask for all others."""
+    known: dict[tuple[str, str], set[str]] = {}
+    for zone in zones.found.values():
+        for name, rdtype, value in _values(zone.records, zone.sight.served):
+            known.setdefault((name, rdtype), set()).add(value)
+    names = {name for name, _ in known}
+
+    def answer(name: str, rdtype: str) -> Answer:
+        plain = name.removesuffix(".").lower()
+        return Answer(tuple(sorted(known.get((plain, rdtype), ())))) if plain in names else lookup(name, rdtype)
+
+    return answer
+
+
+def _values(records: Iterable[Record], served: Iterable[RecordSet]) -> Iterator[tuple[str, str, str]]:
+    texts = [(r.name, r.type, r.value) for r in records]
+    texts += [(s.name, s.type, canonical(s.type, text)) for s in served for text in s.values]
+    for name, rdtype, text in texts:
+        if rdtype == "MX":
+            yield name, rdtype, text.split()[-1].rstrip(".")
+        elif rdtype == "TXT":
+            yield name, rdtype, joined(text).decode("latin-1")
+        else:
+            yield name, rdtype, text
