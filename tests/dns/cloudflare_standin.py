@@ -7,7 +7,7 @@ import itertools
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,6 +54,7 @@ class Answer:
 
 
 HANG, DIE, LOST = "never answers", "dies before it does anything", "does it, and dies before it answers"
+HALF = Answer(200, b'{"success": true, ', {"content-length": "4096"})
 RUBBISH = Answer(200, b"<html>Good morning.</html>")
 BROKEN = Answer(500, b"<html>Oops</html>")
 Fault = str | Answer
@@ -208,6 +209,9 @@ class StandIn:
         if sum(map(len, body.values())) > 200:
             raise Refusal(400, 1004, "DNS Validation Error", (9207, "too many operations in one batch"))
         held = dict(self.records[zone])
+        names: dict[str, set[str]] = {}
+        for record in held.values():
+            names.setdefault(record["name"], set()).add(record["id"])
         done: Json = {part: [] for part in ("deletes", "patches", "puts", "posts")}
         for part, made in done.items():
             for operation in body.get(part, []):
@@ -219,19 +223,21 @@ class StandIn:
                     continue
                 given = {**old, **operation} if part == "patches" else operation
                 record = self._complete(given, old.get("id") or self._id())
-                self._check(record, held)
+                beside = names.setdefault(record["name"], set())
+                self._check(record, [held[other] for other in beside if other in held])
                 held[record["id"]] = record
+                beside.add(record["id"])
                 made.append(record)
         if len(held) > self.most_records:
             raise Refusal(400, 81045, "The record quota has been exceeded.")
         self.records[zone] = held
         return Answer.of(done)
 
-    def _check(self, record: Json, held: Mapping[str, Json]) -> None:
+    def _check(self, record: Json, beside: Iterable[Json]) -> None:
         _checked_content(record)
         if record["ttl"] != 1 and not 60 <= record["ttl"] <= 86400:
             raise Refusal(400, 1004, "DNS Validation Error", (9021, "Invalid TTL. Must be between 60 and 86400."))
-        for other in (o for o in held.values() if o["name"] == record["name"]):
+        for other in beside:
             kinds = {other["type"], record["type"]}
             if len(kinds) == 1 and _same(other, record):
                 raise Refusal(400, 81058, "An identical record already exists.")
@@ -340,11 +346,12 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             self.send_response(answer.status)
-            for name, value in {**answer.headers, "content-length": str(len(answer.body))}.items():
+            for name, value in {"content-length": str(len(answer.body)), **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("content-type", "application/json")
             self.end_headers()
             self.wfile.write(answer.body)
+            self.close_connection = "content-length" in answer.headers
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -21,6 +21,7 @@ from tests.dns.cloudflare_standin import (
     BROKEN,
     DIE,
     EDIT,
+    HALF,
     HANG,
     LIST,
     LOST,
@@ -209,7 +210,13 @@ def test_a_batch_that_fails_in_the_middle_leaves_a_state_from_which_running_agai
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [(HANG, "no answer in 0.2 s"), (LOST, "gave no answer"), (RUBBISH, "not its API's"), (BROKEN, "HTTP 500")],
+    [
+        (HANG, "no answer in 0.2 s"),
+        (LOST, "gave no answer"),
+        (HALF, "gave no answer"),
+        (RUBBISH, "not its API's"),
+        (BROKEN, "HTTP 500"),
+    ],
 )
 def test_a_write_without_a_proper_answer_is_unknown_and_not_tried_again(
     standin: StandIn, fault: Fault, said: str
@@ -230,7 +237,13 @@ def test_a_write_without_a_proper_answer_is_unknown_and_not_tried_again(
 @pytest.mark.parametrize("kind", ["zones", "records"])
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [(HANG, "no answer in 0.1 s"), (DIE, "does not answer"), (BROKEN, "HTTP 500"), (RUBBISH, "API's")],
+    [
+        (HANG, "no answer in 0.1 s"),
+        (DIE, "does not answer"),
+        (HALF, "does not answer"),
+        (BROKEN, "HTTP 500"),
+        (RUBBISH, "API's"),
+    ],
 )
 def test_a_read_that_fails_is_tried_again_and_then_named(standin: StandIn, kind: str, fault: Fault, said: str) -> None:
     """Three times if there may be another answer; rubbish is not asked for again."""
