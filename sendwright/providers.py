@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator
 
 from sendwright.declared import EnvSecret, Model, SecretRef
 from sendwright.names import HttpUrl, Identifier, IpAddress, PlainPath, PythonClass, TsigName
@@ -82,6 +82,12 @@ class Zonefile(Model):
     margin: int = _MARGIN
 
 
+def _setting(value: object) -> object:
+    if not isinstance(value, bool | int | str):
+        raise ValueError("must be text, a whole number, True or False")  # noqa: TRY004 - pydantic's own
+    return value
+
+
 class OctoDns(Model):
     """Any provider of octoDNS (the extra ``octodns`` and the provider's own package have to be installed).
 
@@ -91,7 +97,7 @@ class OctoDns(Model):
 
     provider: Literal["octodns"]
     driver: PythonClass
-    settings: Mapping[Identifier, bool | int | str] = Field(default_factory=dict)
+    settings: Mapping[Identifier, Annotated[bool | int | str, PlainValidator(_setting)]] = Field(default_factory=dict)
     secrets: Mapping[Identifier, SecretRef] = Field(default_factory=dict)
     margin: int = _MARGIN
 

@@ -16,7 +16,16 @@ from sendwright.dns.providers.base import Edit, RecordSet, open_provider
 from sendwright.dns.providers.octodns import OctoProvider
 from sendwright.dns.providers.octorecords import changed, read_back
 from sendwright.dns.rdata import canonical, txt
-from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, UsageError, WorldMoved
+from sendwright.errors import (
+    DnsError,
+    InventoryError,
+    NotAllowed,
+    SecretError,
+    ServerUnreachable,
+    UsageError,
+    WorldMoved,
+)
+from sendwright.inventory import parse
 from sendwright.providers import OctoDns
 
 ZONE = "example.com"
@@ -184,6 +193,21 @@ def test_a_secret_without_a_value_is_named_by_its_argument(tmp_path: Path) -> No
     """Before anything is asked."""
     with pytest.raises(SecretError, match=r"token of octodns\.provider"):
         _open("octodns.provider.yaml.YamlProvider", tmp_path, secrets={"token": {"env": "UNSET_IN_TESTS"}})
+
+
+def test_a_setting_that_is_neither_text_nor_number_is_a_mistake_with_its_place() -> None:
+    """Each is reported, and none that is written as it may be is changed on the way."""
+    entry = {"provider": "octodns", "driver": "a.B", "settings": {"a": 1.5, "b": None, "c": True, "d": "1", "e": 1}}
+    hosts = [(f"mx1.{ZONE}", {"egress": [{"public": "203.0.113.10"}]})]
+
+    with pytest.raises(InventoryError) as caught:
+        parse(hosts, {"dns": {"main": entry}, "domains": {ZONE: {"dns": "main"}}}, "here")
+
+    assert [(p.place, p.what) for p in caught.value.problems] == [
+        (f"dns › main › settings › {name}", "must be text, a whole number, True or False") for name in "ab"
+    ]
+    kept = {"c": True, "d": "1", "e": 1}
+    assert OctoDns.model_validate({**entry, "settings": kept}).settings == kept
 
 
 # --- a provider with moods -----------------------------------------------------------------------------------------
