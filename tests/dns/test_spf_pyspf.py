@@ -133,32 +133,14 @@ def test_pyspf_says_the_same(zone: dict[str, list[str]], ip: str, world: Callabl
         assert (verdict.explanation or spf.EXPLANATIONS["fail"]) == explanation
 
 
-PIECES = [
-    "a",
-    "mx",
-    "all",
-    "ip4",
-    "ip6",
-    "include",
-    "exists",
-    "ptr",
-    "+",
-    "-",
-    ":",
-    ":",
-    "/",
-    "//",
-    "=",
-    ".",
-    "0",
-    "24",
-]
-PIECES += ["64", "129", "033", "192.0.2.1", "192.0.2.01", "256.1.1.1", "::1", "1:2:3:4:5:6:7:8", "x.example", "x-."]
-PIECES += ["-x", "1x", "%_", "%{d}", "%{l1r-}", "%", "_"]
+PIECES = ["a", "mx", "all", "ip4", "ip6", "include", "exists", "ptr", "+", "-", ":", ":", "/", "//", "=", ".", "0"]
+PIECES += ["24", "64", "129", "033", "192.0.2.1", "192.0.2.01", "256.1.1.1", "::1", "1:2:3:4:5:6:7:8", "x.example"]
+PIECES += ["x-.", "-x", "1x", "%_", "%{d}", "%{l1r-}", "%", "_"]
+TERMS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
 
 
 @settings(max_examples=800, derandomize=True, deadline=None)
-@given(term=st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join).filter(lambda t: "%%" not in t))
+@given(term=TERMS.filter(lambda t: "%%" not in t and t[1:] != "exists"))
 @example(term="a:%{d}/24//64")
 def test_pyspf_takes_the_same_terms_for_valid(term: str, world: Callable[..., Lookup]) -> None:
     """A fault anywhere is an error, also behind the match."""
