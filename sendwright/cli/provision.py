@@ -1,12 +1,12 @@
 """``sendwright provision``."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sendwright.cli import options
+from sendwright.cli.asking import agreed
 
 if TYPE_CHECKING:
     from sendwright.plan import Plan
@@ -37,6 +37,7 @@ def command(
     from sendwright import inventory as inventories
     from sendwright.provision import provision
     from sendwright.report.progress import Progress
+    from sendwright.report.text import plan_lines
 
     declared = inventories.load(inventory)
     approved = options.approved(plan, limit)
@@ -45,26 +46,11 @@ def command(
     )
 
     def approve(plan: "Plan") -> bool:
-        return _approve(plan, yes=yes or approved is not None, quiet=form == "json")
+        return agreed(plan_lines(plan), yes=yes or approved is not None, quiet=form == "json")
 
     outcome = provision(declared, settings, Progress(), approve, approved)
     _print(outcome, form)
     return 1 if outcome.result in {"failed", "declined"} else 0
-
-
-def _approve(plan: "Plan", *, yes: bool, quiet: bool) -> bool:
-    from sendwright.errors import UsageError
-    from sendwright.report.text import plan_lines
-
-    asks = not yes and sys.stdin.isatty()
-    if asks or not quiet:
-        # Nobody is asked about a plan that they were not shown; standard output belongs to the document.
-        click.echo(plan_lines(plan), err=quiet)
-    if yes:
-        return True
-    if not asks:
-        raise UsageError("There is no terminal to ask on, so nothing was changed.", "Read the plan, then pass --yes.")
-    return click.confirm("Carry this out?", err=True)
 
 
 def _print(outcome: "Outcome", form: str) -> None:

@@ -78,8 +78,7 @@ def _folded(changes: list[Change], width: int) -> list[str]:
     first, word = changes[0], changes[0].summary.partition(" ")[0]
     names = ", ".join(c.summary.partition(" ")[2] for c in changes)
     count = f"{word} {len(changes)} units" if first.action is Action.RUN else f"{len(changes)} {_many(word)}"
-    sign = click.style(_SIGN[first.action], fg=_COLOUR.get(first.action))
-    start = f"  {sign} {first.subject:<{width}}  {count}:"
+    start = f"  {sign(first.action)} {first.subject:<{width}}  {count}:"
     return [start, *_NAMES.wrap(printable(names))]
 
 
@@ -87,11 +86,15 @@ def _many(word: str) -> str:
     return "directories" if word == "directory" else f"{word}s"
 
 
+def sign(action: Action) -> str:
+    """Return the one character that stands for an action, in its colour."""
+    return click.style(_SIGN[action], fg=_COLOUR.get(action))
+
+
 def _change_lines(same: list[Change], width: int, *, diffs: bool) -> list[str]:
     (change,) = same
-    sign = click.style(_SIGN[change.action], fg=_COLOUR.get(change.action))
     why = click.style(f"  # {printable(change.why)}", dim=True) if change.why else ""
-    lines = [f"  {sign} {change.subject:<{width}}  {printable(change.summary)}{why}"]
+    lines = [f"  {sign(change.action)} {change.subject:<{width}}  {printable(change.summary)}{why}"]
     # What is new is new as a whole: its content is in the JSON, and in the templates.
     if diffs and change.diff and change.action is not Action.CREATE:
         lines += [f"        {_diff_line(line)}" for line in printable(change.diff).splitlines()]
