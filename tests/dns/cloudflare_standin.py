@@ -4,13 +4,12 @@ It judges each batch by the SDK's own types, which the API's description is the 
 """
 
 import itertools
-import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from ipaddress import IPv4Address, IPv6Address
 from math import ceil
 from typing import Any
@@ -21,68 +20,13 @@ import pydantic
 from cloudflare.types.dns.record_batch_params import RecordBatchParams
 
 from sendwright.dns.rdata import joined
+from tests.dns.cloudflare_http import DIE, HANG, LOST, Answer, Clock, Fault, Json, Refusal, handler
 
 TOKEN = "a-token-that-nobody-may-see"
 SERVERS = ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"]
 EDIT, LIST = "Zone.DNS:Edit", "Zone.Zone:Read"
 _BATCH = pydantic.TypeAdapter(RecordBatchParams)
 _ALONE = {"A", "AAAA", "CNAME"}
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer of the API, or of something in front of it."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, result: object, **more: object) -> "Answer":
-        """Return a success."""
-        return cls(200, json.dumps({"success": True, "errors": [], "messages": [], "result": result, **more}).encode())
-
-    @classmethod
-    def error(cls, status: int, code: int, message: str, *chain: tuple[int, str], **headers: str) -> "Answer":
-        """Return a refusal in the API's form."""
-        causes = [{"code": c, "message": m} for c, m in chain]
-        errors = [{"code": code, "message": message, **({"error_chain": causes} if causes else {})}]
-        body = {"success": False, "errors": errors, "messages": [], "result": None}
-        return cls(status, json.dumps(body).encode(), {k.replace("_", "-"): v for k, v in headers.items()})
-
-
-HANG, DIE, LOST = "never answers", "dies before it does anything", "does it, and dies before it answers"
-HALF = Answer(200, b'{"success": true, ', {"content-length": "4096"})
-RUBBISH = Answer(200, b"<html>Good morning.</html>")
-BROKEN = Answer(500, b"<html>Oops</html>")
-Fault = str | Answer
-
-
-class Refusal(Exception):
-    """Ends a request with an answer."""
-
-    def __init__(self, *error: Any) -> None:
-        super().__init__(error)
-        self.answer = Answer.error(*error)
-
-
-@dataclass
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    now: float = 1000.0
-    slept: list[float] = field(default_factory=list)
-
-    def __call__(self) -> float:
-        """Return the seconds since some moment."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @dataclass
@@ -144,7 +88,7 @@ class StandIn:
     @contextmanager
     def serving(self) -> Iterator["StandIn"]:
         """Serve on a port of the loopback interface."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self.answer))
         server.daemon_threads = True
         self.port = server.server_address[1]
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -325,35 +269,3 @@ def _same(record: Json, other: Json) -> bool:
     if record["type"] == "TXT":
         return joined(record["content"]) == joined(other["content"])
     return (record["content"], record.get("priority")) == (other["content"], other.get("priority"))
-
-
-def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        wbufsize = -1
-
-        def do_GET(self) -> None:
-            self._reply({})
-
-        def do_POST(self) -> None:
-            self._reply(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-
-        def _reply(self, body: Json) -> None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = standin.answer(self.path, headers, body)
-            if answer is None:
-                self.close_connection = True
-                return
-            self.send_response(answer.status)
-            for name, value in {"content-length": str(len(answer.body)), **answer.headers}.items():
-                self.send_header(name, value)
-            self.send_header("content-type", "application/json")
-            self.end_headers()
-            self.wfile.write(answer.body)
-            self.close_connection = "content-length" in answer.headers
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    return Handler

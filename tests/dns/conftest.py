@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 import dns.message
 import dns.tsig
 import pytest
 
 from sendwright.dns.spf_lookup import Answer, Lookup
+
+if TYPE_CHECKING:
+    from tests.dns.cloudflare_standin import StandIn
 
 Zone = Mapping[str, Mapping[str, Sequence[str]]]
 
@@ -113,3 +117,14 @@ def http_serving() -> Callable[[Respond], AbstractContextManager[str]]:
     Who comes without the key ``correct-horse`` of PowerDNS' API is refused.
     """
     return _http_serving
+
+
+@pytest.fixture
+def standin() -> Iterator["StandIn"]:
+    """Return a Cloudflare that has one zone; whatever it is sent has to be as the SDK's types have it."""
+    from tests.dns.cloudflare_standin import StandIn  # half a second, and most tests of DNS do without
+
+    with StandIn().serving() as found:
+        found.add_zone("example.com")
+        yield found
+    assert found.invalid == []
