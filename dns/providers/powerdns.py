@@ -15,7 +15,7 @@ from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.providers.parts import apply_parts
 from sendwright.dns.providers.powerdns_api import LIST, ZONE, Api, ApiSet
 from sendwright.dns.rdata import canonical, plain_name
-from sendwright.dns.zones import ancestry, delegation_above, not_kept
+from sendwright.dns.zones import ancestry, common_parent, delegation_above, not_kept
 from sendwright.errors import DnsError, NotAllowed, SecretError, WorldMoved
 from sendwright.escape import plain
 from sendwright.providers import PowerDns
@@ -53,7 +53,9 @@ class PowerDnsServer:
         names = sorted(set(names))
         if not names:
             return {}
-        kinds = {plain_name(zone.name): zone.kind for zone in self.api.get(names[0], "/zones?dnssec=false", LIST)}
+        kinds = {
+            plain_name(zone.name): zone.kind for zone in self.api.get(common_parent(names), "/zones?dnssec=false", LIST)
+        }
         found = {name: next((n for n in ancestry(name) if n in kinds), None) for name in names}
         failures = {
             name: "it has no such zone" if zone is None else f"its zone {zone} is a copy of another server's"

@@ -6,6 +6,7 @@ https://doc.powerdns.com/authoritative/http-api/ describes it.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, TypeVar
 
 import httpx
@@ -70,6 +71,13 @@ class Api:
         """How errors and plans call it."""
         return f"the PowerDNS API at {self.url}"
 
+    @cached_property
+    def _client(self) -> httpx.Client:
+        # Made once, because it loads the certificates of all authorities. No connection is kept: the server closes it.
+        # Without encryption, a proxy that the environment names would read the key.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        return httpx.Client(timeout=self.patience, limits=limits, trust_env=self.url.startswith("https:"))
+
     def get(self, zone: str, path: str, shape: TypeAdapter[Answer]) -> Answer:
         """Return what the API has below a path of the server; ``zone`` is for errors.
 
@@ -97,20 +105,18 @@ class Api:
         headers = {"X-API-Key": self.key, "Accept": "application/json", "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        # Without encryption, a proxy that the environment names would read the key.
-        proxies = url.startswith("https:")
         try:
-            with (
-                httpx.Client(timeout=self.patience, trust_env=proxies) as client,
-                client.stream(method, url, headers=headers, content=body) as response,
-            ):
+            client = self._client
+        except OSError as error:
+            what = f"{self.title} cannot be asked: {_reason(error)}."
+            raise ServerUnreachable(zone, what, "Does SSL_CERT_FILE or SSL_CERT_DIR name certificates?") from None
+        try:
+            with client.stream(method, url, headers=headers, content=body) as response:
                 return response.status_code, self._body(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             what = f"{self.title} takes no connection: {_reason(error)}."
             raise ServerUnreachable(zone, what, _REACH) from None
-        except OSError as error:  # of the files of certificates that the environment names
-            raise ServerUnreachable(zone, f"{self.title} cannot be asked: {_reason(error)}.", _REACH) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             hint = _REACH if body is None else _UNKNOWN
             raise ServerUnreachable(zone, f"{self.title} gives no answer: {_reason(error)}.", hint) from None
 

@@ -22,7 +22,7 @@ import dns.update
 from sendwright.dns.answers import authoritative, rcode, record_set, soa
 from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.providers.parts import apply_parts
-from sendwright.dns.providers.transfer import NotTransferred, transfer
+from sendwright.dns.providers.transfer import Bounds, NotTransferred, transfer
 from sendwright.dns.providers.update import absolute, require, round_trip, write
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all, query
 from sendwright.dns.zones import locate, wildcards_above
@@ -47,7 +47,7 @@ _WHY = {
 class DynamicUpdate:
     """A server that takes updates. ``key`` never shows in a repr; ``ask`` puts the questions by which it is read.
 
-    ``patience``: seconds in which an update has to be answered.
+    ``patience``: seconds in which an update has to be answered, and a transfer has to go on.
     """
 
     server: str
@@ -90,7 +90,9 @@ class DynamicUpdate:
         if len(wanted) > _FEW:
             keep = {*wanted, *((name, "CNAME") for name, _ in wanted)}
             with suppress(NotTransferred):
-                found = transfer(self.server, self.port, zone, self.key, keep.__contains__)
+                found = transfer(
+                    self.server, self.port, zone, self.key, keep.__contains__, Bounds(silence=self.patience)
+                )
                 return tuple(records for _, records in sorted(found.items()))
         return self._asked(zone, wanted)
 

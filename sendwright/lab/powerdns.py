@@ -42,6 +42,10 @@ class PowerDns:
         for kind, values in metadata.items():
             self._call("POST", f"/zones/{_key(zone)}/metadata", {"kind": kind, "metadata": list(values)})
 
+    def forbid_transfer(self, zone: str) -> None:
+        """Hand a zone to nobody any more, whatever key is used; copies that are there stay as they are."""
+        self._call("PUT", f"/zones/{_key(zone)}", {"master_tsig_key_ids": []})
+
     def create_secondary(self, zone: str, primary: str, key: str) -> None:
         """Create a zone that is fetched from the primary at this address, with the TSIG key of this name."""
         body = {"kind": "Slave", "masters": [primary], "nameservers": [], "slave_tsig_key_ids": [dotted(key)]}

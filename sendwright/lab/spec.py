@@ -11,6 +11,7 @@ from sendwright.errors import LabError
 CONTROLLER = ("198.18.0.1", "fd53:656e:6477::1")
 PRIMARY = ("198.18.0.11", "fd53:656e:6477::11")
 SECONDARY = ("198.18.0.12", "fd53:656e:6477::12")
+KNOT = ("198.18.0.13",)
 INBOX = ("198.18.0.25", "fd53:656e:6477::25")
 RESOLVER = ("198.18.0.53", "fd53:656e:6477::53")
 _RESERVED = (ipaddress.ip_network("198.18.0.0/15"), ipaddress.ip_network("fd53:656e:6477::/64"))
