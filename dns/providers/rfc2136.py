@@ -4,7 +4,7 @@ Each record set that an update touches is named in its prerequisites exactly as 
 lost race is refused by the server, not silently overwritten.
 """
 
-import binascii
+import base64
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -63,13 +63,12 @@ class DynamicUpdate:
         name = config.tsig.name
         secret = resolve(config.tsig.secret, base, f"the secret of the TSIG key {name}")
         server = str(config.server)
-        try:
-            octets = binascii.a2b_base64(secret.strip(), strict_mode=True)
-        except ValueError:  # what is not even ASCII is one without being a binascii.Error
+        octets = _decoded(secret.strip())
+        if octets is None:
             raise SecretError(
                 f"The secret of the TSIG key {name} is not base64.",
                 "Take the text between the quotes of the key's file.",
-            ) from None
+            )
         key = dns.tsig.Key(name, octets, config.tsig.algorithm)
         return cls(server, config.port, config.margin, key, partial(query, port=config.port))
 
@@ -230,3 +229,13 @@ def _reason(error: Exception) -> str:
 
 def _same(records: RecordSet, other: RecordSet | None) -> bool:
     return other is not None and set(records.values) == set(other.values)
+
+
+def _decoded(text: str) -> bytes | None:
+    """Return what base64 stands for, or None for what is none: a key that was cut would only be refused later."""
+    try:
+        octets = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    # Python takes more padding than there may be.
+    return octets if len(base64.b64encode(octets)) == len(text) else None

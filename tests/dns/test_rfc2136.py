@@ -149,9 +149,10 @@ def test_no_edits_are_no_update() -> None:
     assert got == []
 
 
-def test_a_secret_that_is_not_base64_is_refused_without_being_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("secret", ["not!base64", SECRET + "!", SECRET + "=", SECRET[:6] + " " + SECRET[6:], "clé="])
+def test_a_secret_that_is_not_base64_is_refused_without_being_shown(tmp_path: Path, secret: str) -> None:
     """It is a secret even when it is wrong."""
-    (tmp_path / "key").write_text("not!base64\n")
+    (tmp_path / "key").write_text(secret + "\n")
     tsig = {"name": "updater", "secret": {"file": "key"}}
     config = Rfc2136.model_validate({"provider": "rfc2136", "server": "192.0.2.1", "tsig": tsig})
 
@@ -159,4 +160,4 @@ def test_a_secret_that_is_not_base64_is_refused_without_being_shown(tmp_path: Pa
         open_provider(config, tmp_path)
 
     assert "not base64" in str(caught.value)
-    assert "not!base64" not in str(caught.value)
+    assert secret not in str(caught.value)
