@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
 from sendwright.dns.spf_macros import Escape, Macro, MacroFault, MacroString, macro_string
@@ -137,6 +138,7 @@ def parse(text: str | bytes) -> SpfRecord:
     return SpfRecord(text, tuple(terms))
 
 
+@lru_cache(maxsize=4096)
 def parse_term(text: str) -> Term:
     """Parse one directive or modifier; raises SpfSyntaxError with every fault of it (RFC 7208 section 4.6.1)."""
     if not text.isascii():

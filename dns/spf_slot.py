@@ -4,7 +4,8 @@ Somebody else's record is merged with ours and never doubled (``spf_merge``). Ou
 included, and each outlives its declaration as long as mail that is on its way may be judged by it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sendwright.dns.plan import Changes, Conflict, Create, Delete, Offer, Update, Write
@@ -46,7 +47,7 @@ class SpfSlot:
     def foreign(self) -> bool:
         """Whether somebody else has a say in any of the records, or one cannot be read."""
         try:
-            return any(set(terms_of(_text(text))) - set(self.claimed) for text in self.living)
+            return any(_has_others(terms_of(_text(text)), self.claimed) for text in self.living)
         except SpfSyntaxError:
             return True
 
@@ -89,7 +90,9 @@ class _Steps:
             return
         now = terms_of(after)
         adds = added(self.text, after, wanted)
-        drops = tuple(t for t in self.terms if t in self.owned and t not in now)
+        # Somebody else may have written the same term once more; ours is the first of them.
+        old, new = Counter(self.terms), Counter(now)
+        drops = tuple(t for t in dict.fromkeys(self.terms) if t in self.owned and new[t] < old[t])
         self.writes.append(self._write(after, stage, why, adds, drops))
         self.text, self.terms = after, now
         self.owned = (self.owned | set(adds)) - set(drops)
@@ -158,7 +161,7 @@ def _undeclared(spf: SpfSlot, clock: Clock) -> Changes:
     absent = tuple(c for t, c in sorted(spf.claimed.items()) if t not in owned)
     staying = [t for t in ours if not clock.due(spf.claimed[t])]
     going = [t for t in ours if t not in staying and t not in VERDICTS]
-    foreign = owned < set(before)
+    foreign = _has_others(before, owned)
     writes: Iterable[Write] = ()
     if ours and not staying and not foreign:
         writes = [Delete(spf.name, "TXT", WITHDRAWN, Stage.CONTRACT, spf.living[0], tuple(ours))]
@@ -197,6 +200,11 @@ def _others(spf: SpfSlot, wanted: Collection[str], steps: _Steps) -> Iterator[st
             f"TXT {spf.name}: it is declared to send nothing, and the SPF record lets others send as it: "
             f"{short(' '.join(passing))}. They are somebody else's and stay: remove them by hand if that is not meant."
         )
+
+
+def _has_others(terms: Collection[str], ours: Container[str]) -> bool:
+    # A term that stands twice is ours once only: we never write one again.
+    return len(terms) > len({t for t in terms if t in ours})
 
 
 def _terms(text: str | None) -> tuple[str, ...]:

@@ -239,3 +239,18 @@ def test_a_damaged_term_in_the_ledger_is_an_error_for_people() -> None:
     """It lies in git and is edited by hand."""
     with pytest.raises(StateError, match="cannot be read"):
         _diff([], [], [replace(_claims(OLD)[0], value="ip4:nonsense")])
+
+
+def test_a_term_that_somebody_else_wrote_as_well_is_ours_once_only() -> None:
+    """Ours is put in front where theirs cannot be reached, and goes by itself."""
+    before = _served(f"v=spf1 -mx {NEW} -all")
+    widened = _diff(_spf(NEW, "-all"), before)
+    (edit,) = edits(widened, before)
+    assert edit.after
+    assert [joined(v) for v in edit.after.values] == [f"v=spf1 {NEW} -mx {NEW} -all".encode()]
+
+    narrowed = _diff([], [edit.after], _claims(NEW, left=NOW - DAYS))
+
+    assert edits(narrowed, [edit.after])[0].after == before[0]
+    assert releases_of(narrowed, _claims(NEW)) == tuple(_claims(NEW))
+    assert _texts(_diff([], _served(f"v=spf1 {NEW} {NEW}"), _claims(NEW, left=NOW - DAYS))) == [(Stage.CONTRACT, NEW)]
