@@ -33,6 +33,13 @@ class World:
         """The inventory as it is rehearsed."""
         return inventory.load(self.folder)
 
+    def declare(self, stack: Stack) -> None:
+        """Write the inventory of a stack as it is rehearsed here, in the place of what the folder declares."""
+        for relative, text in inventory_files(rehearsed(stack, lab_facts(self.lab))).items():
+            file = self.folder / relative
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+
     def sendwright(self, *argv: str, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
         """Run the command line at the controller's place; ``timeout`` in seconds."""
         command = self.lab.command([sys.executable, "-m", "sendwright", *argv])
@@ -77,12 +84,9 @@ def build_from(spec: LabSpec, stack: Stack, report: Callable[[str], None], *, ke
 
 def world_in(lab: Lab, stack: Stack, name: str) -> World:
     """Write the inventory of a stack as it is rehearsed in a lab, in a folder of that name, and return both."""
-    folder = lab.state.folder / name
-    for relative, text in inventory_files(rehearsed(stack, lab_facts(lab))).items():
-        file = folder / relative
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return World(lab, folder)
+    world = World(lab, lab.state.folder / name)
+    world.declare(stack)
+    return world
 
 
 def lab_spec(name: str, stack: Stack, debian: int) -> LabSpec:

@@ -63,7 +63,7 @@ def _start_world(state: State) -> None:
     machine = layout.world(state)
     machine.mount([images.path(images.WORLD)])
     login.prepare(machine.root, machine.name, login.generate(), state.login.public)
-    world.prepare(machine, state.api_key)
+    world.prepare(machine, state.api_key, state.spec.memory)
     machine.boot()
     machine.wait()
 

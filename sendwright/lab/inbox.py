@@ -5,7 +5,8 @@ import email
 import email.policy
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import cached_property
@@ -82,6 +83,23 @@ class Inbox:
             nudge=nudge,
         )
 
+    @contextmanager
+    def relenting(self) -> Iterator[None]:
+        """Take mail for ``deferred@``, too, while the block runs."""
+        self._set("busy=")
+        try:
+            yield
+        finally:
+            self._set(f"busy={_busy(self.domain)}")
+
+    def receive_for(self, *domains: str) -> None:
+        """Take mail for any mailbox of these other domains, too, and of no others that were named before."""
+        self._set(f"virtual_mailbox_domains={' '.join((self.domain, *domains))}")
+
+    def _set(self, setting: str) -> None:
+        self.machine.run(["postconf", "-e", setting])
+        self.machine.run(["postfix", "reload"])
+
     def log(self, *, lines: int = 20) -> str:
         """Return the last lines that the server's mail daemons logged."""
         units = ("postfix@-", "opendkim", "opendmarc")
@@ -117,7 +135,13 @@ def certificate(server: str) -> Certificate:
 
 def prepare(machine: Machine, domain: str, pem: str) -> None:
     """Write the configuration of the receiving server into the mounted machine."""
-    values = {"server": machine.name, "domain": domain, "uid": str(_UID), "resolver": ",".join(RESOLVER)}
+    values = {
+        "server": machine.name,
+        "domain": domain,
+        "uid": str(_UID),
+        "busy": _busy(domain),
+        "resolver": ",".join(RESOLVER),
+    }
     files = {
         "/etc/postfix/main.cf": File(render("main.cf", **values)),
         "/etc/postfix/master.cf": File(render("master.cf", **values)),
@@ -131,6 +155,10 @@ def prepare(machine: Machine, domain: str, pem: str) -> None:
     mailbox.mkdir(parents=True)
     os.chown(mailbox, _UID, _UID)
     enable(machine.root, {f"{unit}.service": f"{unit}.service" for unit in ("postfix", "opendkim", "opendmarc")})
+
+
+def _busy(domain: str) -> str:
+    return f"check_recipient_access inline:{{ {{ deferred@{domain} = 450 4.2.1 this mailbox is busy }} }}"
 
 
 def _received(raw: bytes) -> Received:

@@ -191,6 +191,10 @@ class Lab:
         """Let the secondary catch up."""
         world.release(self.secondary, [zone.name for zone in self.state.spec.zones])
 
+    def forget(self) -> None:
+        """Have the resolver forget every answer, as if its TTL had run out."""
+        world.forget(self.world)
+
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Move the current thread to the controller's place in the lab; see :func:`netns.inside`."""

@@ -62,12 +62,16 @@ class HostSpec:
 
 @dataclass(frozen=True)
 class LabSpec:
-    """A lab: its name (at most 24 lower-case letters, digits and dashes), hosts, zones, inbox."""
+    """A lab: its name (at most 24 lower-case letters, digits and dashes), hosts, zones, inbox.
+
+    ``memory``: for how many seconds its resolver remembers an answer at most, whatever the answer's TTL says.
+    """
 
     name: str
     hosts: tuple[HostSpec, ...] = ()
     zones: tuple[ZoneSpec, ...] = ()
     inbox_domain: str = "inbox.example"
+    memory: int = 1
 
     def check(self) -> None:
         """Raise LabError that lists everything that is wrong with this specification."""

@@ -41,8 +41,11 @@ LOCAL_ZONES = (
 )
 
 
-def prepare(machine: Machine, key: str) -> None:
-    """Write the servers' configuration into the mounted machine; ``key`` is the API's."""
+def prepare(machine: Machine, key: str, memory: int) -> None:
+    """Write the servers' configuration into the mounted machine.
+
+    Arguments: ``key``: the API's; ``memory``: for how many seconds the resolver remembers an answer at most.
+    """
     roles = {
         "primary": (PRIMARY, _PRIMARY),
         "secondary": (SECONDARY, "secondary=yes\nxfr-cycle-interval=1"),
@@ -66,7 +69,7 @@ def prepare(machine: Machine, key: str) -> None:
         with closing(sqlite3.connect(machine.root / database.lstrip("/"))) as connection:
             connection.executescript(schema)
     local_zones = "\n".join(f'  local-zone: "{zone}" nodefault' for zone in LOCAL_ZONES)
-    text = render("unbound.conf", v4=RESOLVER[0], v6=RESOLVER[1], local_zones=local_zones)
+    text = render("unbound.conf", v4=RESOLVER[0], v6=RESOLVER[1], memory=str(memory), local_zones=local_zones)
     hints = zones.root_hints()
     write(machine.root, {"/etc/unbound/unbound.conf": File(text), "/etc/unbound/root.hints": File(hints)})
     enable(machine.root, {f"pdns@{role}.service": "pdns@.service" for role in roles})
@@ -111,6 +114,11 @@ def release(secondary: PowerDns, names: Sequence[str]) -> None:
     for name in names:
         secondary.fetch_from(name, PRIMARY[0])
         secondary.retrieve(name)
+
+
+def forget(machine: Machine) -> None:
+    """Have the resolver forget every answer, as if its TTL had run out."""
+    machine.run(["unbound-control", "flush_zone", "."])
 
 
 def render(name: str, **values: str) -> str:

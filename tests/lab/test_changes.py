@@ -1,0 +1,223 @@
+"""What is declared changes while mail flows, and not one message fails SPF or is refused on the way."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sendwright import credentials, inventory, planning
+from sendwright.dns.records import TTL
+from sendwright.lab import HostSpec, Lab, LabSpec, RRset, ZoneSpec, installed
+from sendwright.lab.clients import Clients, wait
+from sendwright.lab.traffic import Flow, Judged, Route, flowing, verdicts
+from sendwright.rehearse import World, world_in
+from sendwright.service import Release
+from sendwright.stack import Stack
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import State
+from sendwright.submission import Credential
+
+pytestmark = pytest.mark.lab
+
+ONE, TWO = "mx1.one.example", "mx2.two.example"
+OLD, NEW, SECOND = "203.0.113.10", "203.0.113.20", "203.0.113.30"
+DOMAINS = ("one.example", "two.example", "moved.example", "gone.example", "shut.example")
+LOGINS = {name: Credential(name, "correct-horse-battery-staple", f"a@{name}") for name in DOMAINS}
+FOREIGN = RRset("moved.example", "MX", TTL, ("10 mx.inbox.example.",))
+# What others' caches hold is forgotten; what queues hold, ours and anybody's, has left or bounced.
+CACHES, QUEUES = timedelta(seconds=TTL + 60), timedelta(days=30)
+
+
+def stack(hosts: Mapping[str, Mapping[str, Any]], domains: Mapping[str, Mapping[str, Any]]) -> Stack:
+    """Return a stack of these hosts and domains; every domain asks receivers to refuse whatever fails."""
+    server = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "any", "secret": {"env": "ANY"}}}
+    strict = {"dns": "main", "spf": {"all": "-all"}, "dmarc": {"policy": "reject"}}
+    found = {name: settings if "sends" in settings else strict | settings for name, settings in domains.items()}
+    return inventory.parse([*hosts.items()], {"dns": {"main": server}, "domains": found}, "a test")
+
+
+def host(address: str, **settings: str) -> Mapping[str, Any]:
+    """Return what is declared of a host that sends from this address."""
+    return {"egress": [{"public": address}], **settings}
+
+
+def domains(*without: str, **settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return what is declared of the domains but some; ``settings`` by the first label of their names."""
+    given = {"moved": {"mx": "elsewhere"}} | settings
+    return {name: given.get(name.partition(".")[0], {}) for name in DOMAINS if name not in without}
+
+
+@dataclass(frozen=True)
+class Living:
+    """A provisioned world through which time can be made to pass."""
+
+    world: World
+
+    @property
+    def clients(self) -> Clients:
+        """Mail programs that trust the hosts that are provisioned by now."""
+        certificates = StateFolder.of(self.world.declared).load().certificates
+        return Clients(self.world.lab, {c.host: c.chain for c in certificates}, LOGINS)
+
+    def begin(self, hosts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Declare these hosts and all domains, and provision until nothing is left of whatever was before."""
+        self.declare(hosts, domains())
+        for _ in range(6):
+            self.pass_time(QUEUES)
+            if self.provision()["outcome"] == "unchanged":
+                return
+        raise AssertionError(self.plan())
+
+    def declare(self, hosts: Mapping[str, Mapping[str, Any]], domains: Mapping[str, Mapping[str, Any]]) -> None:
+        """Replace the inventory."""
+        self.world.declare(stack(hosts, domains))
+
+    def plan(self) -> Any:
+        """Return the plan as a document."""
+        done = self.world.sendwright("plan", str(self.world.folder), "--format", "json", timeout=120)
+        return json.loads(done.stdout)
+
+    def provision(self) -> Any:
+        """Provision without waiting for clocks, but for what is only not served yet; return the document."""
+        for _ in range(3):
+            argv = ("provision", str(self.world.folder), "--yes", "--no-wait", "--format", "json")
+            done = self.world.sendwright(*argv, timeout=120)
+            assert done.returncode == 0, done.stdout + done.stderr
+            outcome = json.loads(done.stdout)
+            if not any("does not have it yet" in waiting for waiting in outcome["waiting"]):
+                break
+        return outcome
+
+    def pass_time(self, span: timedelta, *, caches: bool = True) -> None:
+        """Let time pass: clocks of the state folder ran that much longer, and caches forgot what they held."""
+        folder = StateFolder.of(self.world.declared)
+        with folder.lock():
+            state = folder.load()
+            folder.mark(replace(c, since=c.since - span, left=c.left and c.left - span) for c in state.claims)
+            for key in state.keys:
+                folder.save_key(replace(key, served_since=key.served_since and key.served_since - span))
+        if caches:
+            self.world.lab.forget()
+
+    def at(self, name: str, kind: str) -> tuple[str, ...]:
+        """Return what the primary holds at a name."""
+        zone = next(z for z in DOMAINS if name == z or name.endswith(f".{z}"))
+        found = self.world.lab.records(zone)
+        return next((r.values for r in found if (r.name, r.type) == (name, kind)), ())
+
+    def spf(self, name: str) -> str:
+        """Return the SPF record at a name; empty if there is none."""
+        (*found,) = (text.strip('"') for text in self.at(name, "TXT") if text.startswith('"v=spf1'))
+        assert len(found) < 2
+
+    def hosts_of(self, name: str, kind: str) -> set[str]:
+        """Return the hosts that the MX or SRV records at a name point at."""
+        return {value.split()[-1].rstrip(".") for value in self.at(name, kind)}
+
+    def queue(self, host: str, login: str) -> str:
+        """Submit a message that its receiver does not take yet; return its subject once it waits on the host."""
+        mail = self.clients.written(login, "deferred@inbox.example")
+        with self.clients.logged_in(host, login) as client:
+            client.send_message(mail)
+        wait(lambda: "450 4.2.1" in self.clients.queue(host), f"no message waits on {host}")
+        return str(mail["Subject"])
+
+    def delivered(self, host: str, subject: str) -> Judged:
+        """Have a waiting message delivered now, and return how it was judged."""
+        flow = Flow({subject: Route(host, "")})
+        with self.world.lab.inbox.relenting():
+            return verdicts(self.clients, flow)[0]
+
+
+@pytest.fixture(scope="module")
+def living(lab_machine: None) -> Iterator[Living]:  # noqa: ARG001 - requested for its verdict
+    """A Debian 12 with two addresses and a Debian 13, packages installed; resolvers that remember as long as they may."""
+    declared = stack({ONE: host(OLD), TWO: host(SECOND)}, domains())
+    lab = Lab.up(
+        LabSpec(
+            f"changes-{os.getpid()}",
+            (
+                HostSpec(ONE, (OLD, NEW), 12, snapshot=snapshot(declared, 12)),
+                HostSpec(TWO, (SECOND,), 13, snapshot=snapshot(declared, 13)),
+            ),
+            tuple(ZoneSpec(name, (FOREIGN,) if name == FOREIGN.name else ()) for name in DOMAINS),
+            memory=TTL,
+        ),
+        print,
+    )
+    try:
+        lab.inbox.receive_for(FOREIGN.name)
+        world = world_in(lab, declared, "inventory")
+        for login in LOGINS.values():
+            credentials.add(world.folder, login.login, (login.login,), login.password)
+        yield Living(world)
+    finally:
+        lab.down()
+
+
+def snapshot(declared: Stack, release: int) -> str:
+    """Return the key of the cached snapshot with the packages that hosts need."""
+    of = {12: Release.BOOKWORM, 13: Release.TRIXIE}[release]
+    services = planning.services(declared, declared.hosts[0], of, State())
+    return installed.ensure(release, (package for service in services for package in service.packages), print)
+
+
+def passed(living: Living, flow: Flow) -> list[Judged]:
+    """Return how everything that flowed was judged: nothing was refused or lost, and all of it passed."""
+    assert flow.refused == []
+    found = verdicts(living.clients, flow)
+    assert [each for each in found if not good(each)] == []
+    return found
+
+
+def good(each: Judged) -> bool:
+    """Whether a message passed SPF, DMARC and the verification of both signatures."""
+    return (each.results.spf, each.results.dmarc) == ("pass", "pass") and (
+        [result for _, result in each.results.dkim] == ["pass", "pass"]
+    )
+
+
+def lines(document: Any, stage: str) -> list[str]:
+    """Return what a plan does in a stage: action, subject and one line for each change."""
+    found = (c for c in document["changes"] if c["stage"] == stage)
+    return [f"{c['action']} {c['subject']} {c['summary']}" for c in found]
+
+
+BOTH = (Route(ONE, "one.example"), Route(ONE, "two.example"))
+MINE = ("one.example", "two.example")
+
+
+def test_an_egress_address_changes(living: Living) -> None:
+    """SPF passes both first, then the host moves; the old address stays until no queue holds mail that left from it."""
+    living.begin({ONE: host(OLD)})
+    with flowing(living.clients, BOTH, MINE) as flow:
+        waiting = living.queue(ONE, "one.example")
+        living.declare({ONE: host(NEW)}, domains())
+        plan = living.plan()
+        first, between = living.provision(), living.spf("one.example")
+        living.pass_time(CACHES)
+        second, after = living.provision(), living.spf("one.example")
+        late = living.delivered(ONE, waiting)
+        living.pass_time(QUEUES)
+        third = living.provision()
+    fourth = living.provision()
+
+    found = passed(living, flow)
+    print(json.dumps(plan, indent=1))
+    print(first["waiting"], second["outcome"], third["outcome"])
+    assert [first["outcome"], second["outcome"], third["outcome"], fourth["outcome"]] == [
+        "waiting",
+        "done",
+        "done",
+        "unchanged",
+    ]
+    assert {each.client for each in found} == {OLD, NEW}
+    assert [found[0].client, found[-1].client, late.client] == [OLD, NEW, NEW]
+    assert good(late)
+    assert between == after == f"v=spf1 ip4:{OLD} ip4:{NEW} -all"
+    assert living.spf("one.example") == living.spf(ONE) == f"v=spf1 ip4:{NEW} -all"
+    assert living.at(ONE, "A") == (NEW,)
