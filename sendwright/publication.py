@@ -127,16 +127,17 @@ class Publication:
             awaiting.not_served(self.zones, served)
         return tuple(map(str, served.waiting))
 
-    def withdraw(self, keys: Iterable[DkimKey], *, clocks: bool) -> tuple[str, ...]:
+    def withdraw(self, keys: Iterable[DkimKey], *, clocks: bool, addresses: Collection[str]) -> tuple[str, ...]:
         """Stage 6: withdraw what is ours and no longer declared; return what zones still lack, and what it waits for.
 
         A zone that lacks something keeps what is to go: nothing is withdrawn before its successor stands. ``clocks``:
         whether every host is known to work as declared: only then does anything begin to be no longer needed.
+        ``addresses``: the hosts that may send from other addresses than declared: those that their names lead to stay.
         """
         keys = tuple(keys)
         self.look(keys)
         self.zones.refuse_unplanned(self._planned, self._announced, Stage.CONTRACT)
-        lacking, settled = self.zones.lacking(), self.zones.settled()
+        lacking, settled = self.zones.lacking(), self.zones.settled().with_addresses(addresses)
         (settled if clocks else settled.without_clocks()).publish(self._folder, Stage.CONTRACT)
         if any(zone.changes.leaving for zone in settled.found.values()):
             self.look(keys)  # with the clocks that have just started

@@ -140,6 +140,16 @@ class Zones:
         """Return the zones that hold all that is declared: nothing is withdrawn where its successor does not stand."""
         return replace(self, found={name: zone for name, zone in self.found.items() if zone.settled})
 
+    def with_addresses(self, hosts: Collection[str]) -> "Zones":
+        """Return the same zones; no address of these hosts is withdrawn, declared or not."""
+
+        def kept(zone: Zone) -> Zone:
+            going = {w for w in zone.changes.writes if isinstance(w, Delete) and w.type in {"A", "AAAA"}}
+            writes = (w for w in zone.changes.writes if w not in going or w.name not in hosts)
+            return replace(zone, changes=replace(zone.changes, writes=tuple(writes)))
+
+        return replace(self, found={name: kept(zone) for name, zone in self.found.items()})
+
     def lacking(self) -> tuple[str, ...]:
         """Say for each zone that was not given up what it lacks of what is declared, and what that waits for."""
         return tuple(

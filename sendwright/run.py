@@ -169,7 +169,9 @@ class Run:
         """Stage 6: withdraw what is ours and no longer declared; return what is still waited for, and for what."""
         # What a host that failed, or that nobody looked at, still does is not known.
         well = not self.errors and not self._moving and len(self.fleet.well) == len(self.stack.hosts)
-        return self.dns.withdraw(self._state.keys, clocks=well)
+        moved = {*self.fleet.well} - self._moving
+        addresses = {host.name for host in self.stack.hosts if host.name not in moved}
+        return self.dns.withdraw(self._state.keys, clocks=well, addresses=addresses)
 
     def _speaks_for(self, host: str) -> frozenset[str]:
         """The names that receivers judge a host's mail by: its own, and those of its domains."""

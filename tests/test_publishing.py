@@ -194,6 +194,22 @@ def test_what_a_killed_run_wrote_is_its_own_for_the_next_one(server: Server53, f
     assert all(zone.changes.empty for zone in look().found.values())
 
 
+def test_the_old_address_stays_while_its_host_may_still_send_from_it(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """Receivers look the client's name up, and refuse mail from an address that it does not lead to."""
+    _publish_all(look(), folder)
+    moved = _stack(hosts=(_host(MX1, 20),))
+    _publish_all(look(moved), folder)
+
+    look(moved).settled().with_addresses({MX1}).publish(folder, Stage.CONTRACT)
+    before = server.values(COM, MX1, "A")
+    look(moved).settled().with_addresses(()).publish(folder, Stage.CONTRACT)
+
+    assert before == ("203.0.113.10", "203.0.113.20")
+    assert server.values(COM, MX1, "A") == ("203.0.113.20",)
+
+
 def test_a_zone_that_fails_does_not_stop_the_others(server: Server53, folder: StateFolder, look: Look) -> None:
     """A server that refuses one zone is named with it, and the other zone is written."""
     server.fails[COM] = ServerUnreachable(COM, "does not answer.")
