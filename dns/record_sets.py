@@ -140,15 +140,15 @@ def _undeclared(found: Values, value: str, clock: Clock) -> Changes:
         return Changes(found.zone, leaving=() if claim.left else (claim,))
     if value in found.predecessors.values():
         return Changes(found.zone)
-    if found.type == "MX" and not _another_exchange(found):
+    if found.type == "MX" and not clock.retention(claim) and not _another_exchange(found):
         note = (
             f"MX {found.name} {short(value)} stays although it is no longer declared: there is no other, and mail for "
             f"{found.name} would have nowhere to go. It is withdrawn once another MX is there; or remove it by hand."
         )
         return Changes(found.zone, held=(Held(claim, None),), notes=(note,))
-    if clock.due(claim):
-        gone = Delete(found.name, found.type, WITHDRAWN, Stage.CONTRACT, found.seen[value])
-        return Changes(found.zone, (gone,))
+    # However long a domain that is gone is waited for: with another MX, its mail has where to go.
+    if clock.due(claim) or (found.type == "MX" and _another_exchange(found)):
+        return Changes(found.zone, (Delete(found.name, found.type, WITHDRAWN, Stage.CONTRACT, found.seen[value]),))
     return Changes(found.zone, leaving=() if claim.left else (claim,), held=(clock.held(claim),))
 
 

@@ -52,12 +52,16 @@ def retention(stack: Stack, claims: Iterable[Claim]) -> Callable[[Claim], timede
     names = {(c.name, c.type) for c in claims}
     hosts = {name for name, rdtype in names if rdtype in _ADDRESSES and (f"_dmarc.{name}", "TXT") not in names}
     declared, locked = {h.name for h in stack.hosts}, {d.name for d in stack.domains if not d.sends}
+    domains = {d.name for d in stack.domains}
     known = {d.name for d in stack.domains if d.sends} | ((declared | hosts) - locked)
     queues = timedelta(days=stack.smtp.queue_days + stack.smtp.bounce_days)
 
     def keep(claim: Claim) -> timedelta:
         if claim.type in _ADDRESSES:
             return timedelta() if claim.name in declared else queues
+        if claim.type == "MX":
+            # The last MX of a domain that goes on stays until there is another, whatever the time.
+            return timedelta() if claim.name in domains else queues + _OTHERS_QUEUES + _TTL
         if claim.mechanism:
             return queues if claim.name in known else queues + _OTHERS_QUEUES + _TTL
         judging = slot(claim.name, claim.type, claim.value) in {"DKIM", "DMARC"}

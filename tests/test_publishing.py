@@ -392,6 +392,23 @@ def test_an_inventory_that_lost_its_domains_withdraws_nothing_unasked(
     assert server.values(COM, f"d1.{COM}", "TXT") == ()
 
 
+def test_the_mx_of_a_domain_that_is_gone_outlives_it_no_longer_than_the_rest(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """It takes bounces as long as there may be any; then nobody is led to hosts that know nothing of the domain."""
+    _publish_all(look(), folder)
+    gone = _stack(domains=(COM,))
+    look(gone).publish(folder, Stage.CONTRACT)
+    left = {c.left for c in folder.load().claims if (c.name, c.type) == (ORG, "MX")}
+    stays = server.values(ORG, ORG, "MX")
+
+    look(gone, now=datetime.now(UTC) + timedelta(days=10, hours=2)).publish(folder, Stage.CONTRACT)
+
+    assert left != {None}
+    assert stays == (f"10 {MX1}.",)
+    assert server.values(ORG, ORG, "MX") == ()
+
+
 def test_the_last_mx_of_a_domain_stays_until_there_is_another(
     server: Server53, folder: StateFolder, look: Look
 ) -> None:
