@@ -30,7 +30,8 @@ _UNKNOWN = "0" * 64
 class Seen:
     """The world as it was looked at: hosts that answered and are fit, what each zone needs, what a person must do.
 
-    ``chains``: the certificate chains in declared files, by host; ``notes``: what stays in the zones, and why.
+    ``chains``: the certificate chains in declared files, by host; ``notes``: what stays in the zones, and why;
+    ``working``: the hosts that an MX may point at; None: those that were seen.
     """
 
     hosts: Mapping[str, Observation]
@@ -38,6 +39,7 @@ class Seen:
     needed: tuple[str, ...] = ()
     chains: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    working: Container[str] | None = None
 
 
 def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, DkimAlgorithm], ...]:
@@ -93,6 +95,12 @@ def proven(keys: Iterable[DkimKey], proofs: Mapping[str, frozenset[str]]) -> tup
     return tuple(changed)
 
 
+def published(keys: Iterable[DkimKey], zone_of: Container[str]) -> tuple[DkimKey, ...]:
+    """Return the keys that change when their records are written; ``zone_of``: the domains whose zones took them."""
+    new = (k for k in keys if k.stage is KeyStage.GENERATED and k.domain in zone_of)
+    return tuple(replace(key, stage=KeyStage.PUBLISHED) for key in new)
+
+
 def services(stack: Stack, host: Host, release: Release, state: State) -> tuple[Service, ...]:
     """Return what a host should run, given what is remembered; a certificate that does not exist yet has no content."""
     certificate = state.certificate_of(host.name) or _planned_certificate(host)
@@ -139,10 +147,11 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
 
     later = planned(stack, state, now)
     new = later.keys[len(state.keys) :]
+    working = seen.hosts if seen.working is None else seen.working
     changes = [
         *_keys(new),
         *_certificates(stack, state, seen, now),
-        *(change for zone in seen.zones for change in as_plan(pointing.possible(stack, zone, seen.hosts))),
+        *(change for zone in seen.zones for change in as_plan(pointing.possible(stack, zone, working))),
         *(_record(stack, key) for key in new),
     ]
     for name, observation in sorted(seen.hosts.items()):

@@ -1,6 +1,7 @@
 """The DNS side of a run: its zones, looked at before each stage, what is written in it, and what that waits for."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.plan import Write
 from sendwright.dns.slots import slot
 from sendwright.dns.spf_lookup import through
-from sendwright.dns.transport import query, system_resolver
+from sendwright.dns.transport import Ask, query, system_resolver
 from sendwright.errors import ForeignRecord
 from sendwright.plan import Stage
 from sendwright.pointing import exchange
@@ -22,21 +23,40 @@ from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, State
 
 
+@dataclass(frozen=True)
+class Internet:
+    """How everybody else's view of DNS is got: ``ask`` any server; ``resolver``: the address of this machine's own."""
+
+    ask: Ask = query
+    resolver: Callable[[], str] = system_resolver
+
+
+INTERNET = Internet()
+
+
 class Publication:
     """One way through the stages of DNS. ``zones``: as they were last looked at, with the errors of the whole run."""
 
     def __init__(
-        self, stack: Stack, folder: StateFolder, base: Path, progress: Progress, *, allow_deletions: bool = False
+        self,
+        stack: Stack,
+        folder: StateFolder,
+        base: Path,
+        progress: Progress,
+        *,
+        allow_deletions: bool = False,
+        internet: Internet = INTERNET,
     ) -> None:
         self.zones = Zones()
         self._stack = stack
         self._folder = folder
         self._base = base
         self._progress = progress
+        self._internet = internet
         self._allow_deletions = allow_deletions
         self._published = proving.NOTHING
         self._recent: tuple[Target, ...] = ()
-        self._lookup = through(query, system_resolver())
+        self._lookup = through(self._internet.ask, self._internet.resolver())
         self._announced: frozenset[str] = frozenset()
         self._planned = Zones()
 
@@ -56,8 +76,8 @@ class Publication:
         """Return what only a person can do about the zones."""
         # A zone that needs nothing is served well enough.
         changing = [zone.sight for zone in self.zones.found.values() if not zone.changes.empty]
-        warnings = delegation.warnings(changing, query, system_resolver())
-        lacking = consents.missing(consents.strangers(self._stack), query, system_resolver())
+        warnings = delegation.warnings(changing, self._internet.ask, self._internet.resolver())
+        lacking = consents.missing(consents.strangers(self._stack), self._internet.ask, self._internet.resolver())
         return (*warnings, *consents.needed(lacking))
 
     def expand(
@@ -78,7 +98,7 @@ class Publication:
         keys = {key for found in unproven.values() for key in found}
         hosts = {name for name, found in unproven.items() if found}
         awaited = awaiting.awaited(self.zones, keys, hosts, state.claims, moving)
-        world = awaiting.world(self.zones, {t.zone for t in awaited}, query, system_resolver())
+        world = awaiting.world(self.zones, {t.zone for t in awaited}, self._internet.ask, self._internet.resolver())
         known = awaiting.timings(self.zones, world, awaited)
         since = {target: at for target, at in awaited.items() if at is not None and target in known}
         self._published = proving.Published(world, known, since, awaiting.margin(self.zones))
@@ -117,7 +137,7 @@ class Publication:
         written = {*new, *(t for t in self._recent if _place(t) not in slots)} - self._published.known.keys()
         if not written:
             return ()
-        world = awaiting.world(self.zones, {t.zone for t in written}, query, system_resolver())
+        world = awaiting.world(self.zones, {t.zone for t in written}, self._internet.ask, self._internet.resolver())
         # Served is enough for what no new key rests on: what caches hold is what the mail until now was sent with.
         known = {t: Timing() for t in written if t.zone in world.servers}
         with self._progress.step("everything written is served"):

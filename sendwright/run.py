@@ -23,7 +23,7 @@ from sendwright.publication import Publication
 from sendwright.report.progress import Progress
 from sendwright.service import Service
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import DkimKey, KeyStage, State
+from sendwright.state.model import DkimKey, State
 
 
 class Run:
@@ -106,9 +106,7 @@ class Run:
         unproven = {n: planning.unproven(self.stack, self.stack.host(n), self._state.keys) for n in self.fleet.well}
         moving = {spoken for name in self._moving for spoken in self._speaks_for(name)}
         self.dns.expand(self._state, unproven, self._new_names, moving)
-        published = self.dns.zones.zone_of(self.stack)
-        new = [k for k in self._state.keys if k.stage is KeyStage.GENERATED and k.domain in published]
-        self._save_keys(replace(key, stage=KeyStage.PUBLISHED) for key in new)
+        self._save_keys(planning.published(self._state.keys, self.dns.zones.zone_of(self.stack)))
         self._reload()
 
     def converge(self) -> None:

@@ -60,6 +60,9 @@ saved_plan = click.option(
 allow_deletions = click.option(
     "--allow-deletions", is_flag=True, help="Withdraw even very much of what is ours in a zone at once."
 )
+wait = click.option(
+    "--wait/--no-wait", default=True, help="Stay until published records may be relied on, or come back."
+)
 assume_yes = click.option("--yes", is_flag=True, help="Do not ask before carrying out the plan.")
 
 
@@ -70,7 +73,7 @@ def saved_as(verb: str, out: Path) -> str:
     return printable(f"saved; carry it out with: {verb} --plan {shlex.quote(str(out))}")
 
 
-def approved(plan: Path | None, limit: tuple[str, ...]) -> "SavedPlan | None":
+def approved(plan: Path | None, limit: tuple[str, ...] = ()) -> "SavedPlan | None":
     """Return the saved plan that ``--plan`` names, if any; UsageError if it cannot be carried out, or not like this."""
     from sendwright import saved
     from sendwright.errors import UsageError

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from sendwright.cli import options
+from sendwright.cli.outcomes import planned
 
 
 @click.command("plan")
@@ -29,21 +30,10 @@ def command(
     """Show every change to keys, DNS and hosts, as one plan; touch nothing."""
     from sendwright import inventory as inventories
     from sendwright.provision import look_ahead
-    from sendwright.report.json import plan_document
     from sendwright.report.progress import Progress
-    from sendwright.report.text import error_lines, plan_lines
 
     declared = inventories.load(inventory)
     settings = options.settings(declared.stack, limit, trust_new_hosts=trust_new_hosts, allow_deletions=allow_deletions)
     outcome = look_ahead(declared, settings, Progress(), out)
-    if form == "json":
-        click.echo(plan_document(outcome.plan, outcome.errors))
-    else:
-        click.echo(plan_lines(outcome.plan, partial=bool(outcome.errors)))
-    if out:
-        click.echo(options.saved_as(f"sendwright provision {shlex.quote(str(inventory))}", out), err=True)
-    for error in outcome.errors:
-        click.echo(error_lines(error), err=True)
-    if outcome.errors:
-        return 1
-    return 3 if detailed_exitcode and not outcome.plan.empty else 0
+    line = options.saved_as(f"sendwright provision {shlex.quote(str(inventory))}", out) if out else ""
+    return planned(outcome, form, "plan", line, detailed=detailed_exitcode)

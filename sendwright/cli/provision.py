@@ -7,10 +7,10 @@ import click
 
 from sendwright.cli import options
 from sendwright.cli.asking import agreed
+from sendwright.cli.outcomes import carried_out
 
 if TYPE_CHECKING:
     from sendwright.plan import Plan
-    from sendwright.provision import Outcome
 
 
 @click.command("provision")
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.allow_deletions
 @options.assume_yes
 @options.saved_plan
-@click.option("--wait/--no-wait", default=True, help="Stay until published records may be relied on, or come back.")
+@options.wait
 @options.output_format
 def command(
     inventory: Path,
@@ -49,17 +49,4 @@ def command(
         return agreed(plan_lines(plan), yes=yes or approved is not None, quiet=form == "json")
 
     outcome = provision(declared, settings, Progress(), approve, approved)
-    _print(outcome, form)
-    return 1 if outcome.result in {"failed", "declined"} else 0
-
-
-def _print(outcome: "Outcome", form: str) -> None:
-    from sendwright.report.json import outcome_document
-    from sendwright.report.text import error_lines, outcome_lines
-
-    if form == "json":
-        click.echo(outcome_document(outcome))
-    else:
-        click.echo(outcome_lines(outcome))
-    for error in outcome.errors:
-        click.echo(error_lines(error), err=True)
+    return carried_out(outcome, form, "provision")

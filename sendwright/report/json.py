@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def plan_document(plan: Plan, errors: Iterable[SendwrightError] = ()) -> str:
+def plan_document(plan: Plan, errors: Iterable[SendwrightError] = (), kind: str = "plan") -> str:
     """Return a plan as a JSON document; ``errors`` are the hosts and zones that could not be looked at."""
-    return _dump({"kind": "plan", **plan_fields(plan), "errors": [error_fields(e) for e in errors]})
+    return _dump({"kind": kind, **plan_fields(plan), "errors": [error_fields(e) for e in errors]})
 
 
-def outcome_document(outcome: "Outcome") -> str:
-    """Return what came of a provision as a JSON document."""
+def outcome_document(outcome: "Outcome", kind: str = "provision") -> str:
+    """Return what came of a provision, or of its DNS part, as a JSON document."""
     fields = {"outcome": outcome.result.value, "waiting": list(outcome.waiting), **plan_fields(outcome.plan)}
-    return _dump({"kind": "provision", **fields, "errors": [error_fields(e) for e in outcome.errors]})
+    return _dump({"kind": kind, **fields, "errors": [error_fields(e) for e in outcome.errors]})
 
 
 def error_document(error: SendwrightError) -> str:
