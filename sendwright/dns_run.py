@@ -117,7 +117,7 @@ class _Run:
         self._state = folder.load()
         self._new_names: frozenset[str] = frozenset()
         self._dns = Publication(
-            *(declared.stack, folder, declared.folder, progress),
+            *(declared.stack, folder, declared.folder, progress, made),
             allow_deletions=settings.allow_deletions,
             internet=internet,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sendwright import awaiting, delegation, proving, spf_limits
@@ -35,7 +35,10 @@ INTERNET = Internet()
 
 
 class Publication:
-    """One way through the stages of DNS. ``zones``: as they were last looked at, with the errors of the whole run."""
+    """One way through the stages of DNS. ``zones``: as they were last looked at, with the errors of the whole run.
+
+    ``made``: the time of the plan. What runs out after it waits for the next one: nobody was shown that.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Publication:
         folder: StateFolder,
         base: Path,
         progress: Progress,
+        made: datetime,
         *,
         allow_deletions: bool = False,
         internet: Internet = INTERNET,
@@ -52,6 +56,7 @@ class Publication:
         self._folder = folder
         self._base = base
         self._progress = progress
+        self._made = made
         self._internet = internet
         self._allow_deletions = allow_deletions
         self._published = proving.NOTHING
@@ -66,7 +71,7 @@ class Publication:
         fresh = Zones.look(
             *(self._stack, keys, claims, self._base),
             given_up=self.zones.errors,
-            now=datetime.now(UTC),
+            now=self._made,
             allow_deletions=self._allow_deletions,
         )
         spf_limits.judge(fresh, self._lookup)

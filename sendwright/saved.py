@@ -78,11 +78,6 @@ class SavedPlan(_Model):
     changes: tuple[SavedChange, ...] = ()
     needed: tuple[str, ...] = ()
 
-    @property
-    def plan(self) -> Plan:
-        """The plan as it was shown."""
-        return Plan(tuple(c.change() for c in self.changes), self.needed)
-
 
 class _File(SavedPlan):
     """The plan with a digest of all that stands in the file, by which damage is told from a world that moved."""

@@ -12,7 +12,7 @@ from sendwright.dns.plan import Changes
 from sendwright.dns.providers.base import Provider, RecordSet, open_provider
 from sendwright.dns.retention import Clock, retention
 from sendwright.dns.undo_gates import Refusal, World, refusals
-from sendwright.errors import DnsError, UsageError
+from sendwright.errors import DnsError, StateError, UsageError
 from sendwright.escape import plain
 from sendwright.inventory import Inventory
 from sendwright.looking import Open
@@ -116,7 +116,11 @@ def _look(declared: Inventory, folder: StateFolder, apply: Apply, opener: Open) 
 
 def _reversed(declared: Inventory, apply: Apply, zone: _Zone) -> Undoing:
     state = zone.state
-    found = undo.reverses(apply, zone.served, state.claims)
+    try:
+        found = undo.reverses(apply, zone.served, state.claims)
+    except ValueError as error:
+        what = f"the journal's record of {apply.id} cannot be read: {plain(error)}."
+        raise StateError(what, "Restore it from git; nothing was changed.") from error
     clock = Clock(datetime.now(UTC), retention(declared.stack, state.claims))
     aliases = {s.name for s in zone.served if s.type == "CNAME"}
     refused = refusals(found, aliases, World(declared.stack, state.keys, clock.due))

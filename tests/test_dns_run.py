@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dns.flags
@@ -13,13 +14,14 @@ import dns.rrset
 import pytest
 
 from sendwright import dns_run, inventory, saved
+from sendwright.dns.plan import Create
 from sendwright.dns.providers.zonefile import MasterFiles
 from sendwright.dns.transport import Question
 from sendwright.errors import PlanMoved, UsageError
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan, Stage
 from sendwright.provision import Outcome, Result, Settings
-from sendwright.publication import Internet
+from sendwright.publication import Internet, Publication
 from sendwright.report.progress import Progress
 from sendwright.saved import SavedPlan
 from sendwright.state.folder import StateFolder
@@ -226,3 +228,23 @@ def test_the_commands_ask_and_print_documents(declared: Inventory) -> None:
     assert f"+ A {MX1} 203.0.113.10" in asked.stdout
     assert (told["kind"], told["result"], told["claims"][0]["name"]) == ("dns-adopt", "done", MX1)
     assert (missing.returncode, json.loads(missing.stdout)["kind"]) == (2, "error")
+
+
+def test_what_runs_out_after_a_plan_was_made_waits_for_the_next_one(declared: Inventory) -> None:
+    """A saved plan is the same on a later day: nobody was shown the withdrawal that is due by then."""
+    _apply(declared)
+    shorter = _redeclared(declared, '"203.0.113.10"}', '"203.0.113.20"}', "inventory.py")
+    folder = StateFolder.of(shorter)
+    made = datetime.now(UTC)
+    keep = timedelta(days=shorter.stack.smtp.queue_days + shorter.stack.smtp.bounce_days)
+    old = [c for c in folder.load().claims if c.value == "ip4:203.0.113.10"]
+    folder.mark(replace(c, left=made - keep + timedelta(hours=1)) for c in old)
+
+    def drops(at: datetime) -> set[str]:
+        publication = Publication(shorter.stack, folder, shorter.folder, Progress(), at, internet=_internet(shorter))
+        publication.look(folder.load().keys)
+        writes = publication.zones.found[COM].changes.at(Stage.CONTRACT).writes
+        return {term for w in writes if not isinstance(w, Create) for term in w.drops}
+
+    assert drops(made) == set()
+    assert drops(made + timedelta(hours=2)) == {"ip4:203.0.113.10"}

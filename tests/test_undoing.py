@@ -181,6 +181,16 @@ def test_a_damaged_journal_is_named(declared: Inventory) -> None:
         _undo(declared)
 
 
+def test_a_journal_that_holds_no_record_data_is_named(declared: Inventory) -> None:
+    """A folder that travels through git is as foreign as any other input."""
+    _publish(declared, Stage.EXPAND)
+    (path,) = (declared.state_dir / "applies").rglob("*.json")
+    path.write_text(path.read_text().replace('"203.0.113.10"', '"no address"'))
+
+    with pytest.raises(StateError, match="cannot be read: not the data of a A record"):
+        _undo(declared)
+
+
 def _run(*argv: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "sendwright", "dns", "undo", *map(str, argv)]
     return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from string import ascii_lowercase
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+from pydantic import AwareDatetime, ConfigDict, StringConstraints, TypeAdapter
 
 from sendwright.dns.providers.base import Edit, RecordSet
 from sendwright.errors import NotAllowed, WorldMoved
@@ -24,6 +24,10 @@ from sendwright.state.model import Claim
 
 KEPT = 50
 """How many applies of a zone are remembered."""
+
+
+ApplyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.*-]{1,255}/[0-9]{8}T[0-9]{6}[a-z]*$")]
+"""How an apply is called: its zone and its time in UTC, with letters behind it when there were several in a second."""
 
 
 class Outcome(StrEnum):
@@ -66,7 +70,7 @@ class Apply:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    id: str
+    id: ApplyId
     zone: RecordName
     dns: Identifier
     at: AwareDatetime
@@ -74,7 +78,7 @@ class Apply:
     edits: tuple[Edited, ...]
     entered: tuple[Claim, ...] = ()
     struck: tuple[Claim, ...] = ()
-    undoes: str | None = None
+    undoes: ApplyId | None = None
 
 
 _APPLY = TypeAdapter(Apply)
