@@ -1,8 +1,12 @@
-"""The one option of the tests: whose hosts the checks in ``tests/live`` look at."""
+"""What tests share: whose hosts the checks in ``tests/live`` look at, and inventories whose zone is a file."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from sendwright import inventory
+from sendwright.inventory import Inventory
 
 LIVE = Path(__file__).parent / "live"
 
@@ -17,3 +21,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the live checks out where nobody names hosts for them: they would have nothing to look at."""
     return True if collection_path == LIVE and config.getoption("--inventory") is None else None
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[str, str, str], Inventory]:
+    """Return what writes an inventory (hosts, what they share, the zone example.com in ``zones``) and loads it."""
+
+    def write(hosts: str, shared: str, zone: str) -> Inventory:
+        (tmp_path / "group_data").mkdir()
+        (tmp_path / "zones").mkdir()
+        (tmp_path / "inventory.py").write_text(hosts)
+        (tmp_path / "group_data" / "all.py").write_text(shared)
+        (tmp_path / "zones" / "example.com.zone").write_text(zone)
+        return inventory.load(tmp_path)
+
+    return write

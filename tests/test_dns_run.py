@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,14 +58,9 @@ class Served:
 
 
 @pytest.fixture
-def declared(tmp_path: Path) -> Inventory:
+def declared(written: Callable[[str, str, str], Inventory]) -> Inventory:
     """Return an inventory whose zone is a file."""
-    (tmp_path / "group_data").mkdir()
-    (tmp_path / "zones").mkdir()
-    (tmp_path / "inventory.py").write_text(INVENTORY)
-    (tmp_path / "group_data" / "all.py").write_text(SHARED)
-    (tmp_path / "zones" / "example.com.zone").write_text(ZONE)
-    return inventory.load(tmp_path)
+    return written(INVENTORY, SHARED, ZONE)
 
 
 def _internet(declared: Inventory) -> Internet:

@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -34,14 +34,9 @@ www           300  IN A   192.0.2.80 ; theirs
 
 
 @pytest.fixture
-def declared(tmp_path: Path) -> Inventory:
+def declared(written: Callable[[str, str, str], Inventory]) -> Inventory:
     """Return an inventory whose zone is a file, with keys."""
-    (tmp_path / "group_data").mkdir()
-    (tmp_path / "zones").mkdir()
-    (tmp_path / "inventory.py").write_text(INVENTORY)
-    (tmp_path / "group_data" / "all.py").write_text(SHARED)
-    (tmp_path / "zones" / "example.com.zone").write_text(ZONE)
-    found = inventory.load(tmp_path)
+    found = written(INVENTORY, SHARED, ZONE)
     issuing.generate_missing(found.stack, StateFolder.of(found), NOW)
     return found
 
