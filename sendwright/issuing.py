@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from sendwright import certfile, certs, dkim, planning
+from sendwright import certfile, certs, dkim, planning, signing
 from sendwright.stack import CertificateFile, Host, InternalCa, Stack
 from sendwright.state.folder import StateFolder
 
@@ -12,7 +12,8 @@ def generate_missing(stack: Stack, folder: StateFolder, now: datetime) -> int:
     """Generate and persist every DKIM key that the stack lacks; return how many. StateError, PassphraseError."""
     state = folder.load()
     missing = planning.missing_keys(stack, state.keys)
-    taken = {d.name: {k.selector for k in state.keys_of(d.name)} for d in stack.domains}
+    of = signing.by_domain(state.keys)
+    taken = {d.name: {k.selector for k in of[d.name]} for d in stack.domains}
     for domain, algorithm in missing:
         key, pem = dkim.generate(domain.name, algorithm, now, taken[domain.name], domain.dkim.rsa_bits)
         taken[domain.name].add(key.selector)

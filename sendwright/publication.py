@@ -67,7 +67,7 @@ class Publication:
 
     def look(self, keys: Iterable[DkimKey]) -> None:
         """Look at every zone afresh; what was given up stays given up."""
-        claims = self._folder.load().claims
+        claims = self._folder.claims()
         fresh = Zones.look(
             *(self._stack, keys, claims, self._base),
             given_up=self.zones.errors,

@@ -167,9 +167,8 @@ class Zones:
     def refuse_moved(self, planned: "Zones", new_names: Collection[str]) -> None:
         """Give up each zone whose changes are no longer those that were planned, but for records of new keys."""
         for name, zone in list(self.found.items()):
-            before = planned.found[name].changes.writes if name in planned.found else ()
-            now = tuple(w for w in zone.changes.writes if w in before or w.name not in new_names)
-            if set(now) != set(before):
+            before = set(planned.found[name].changes.writes) if name in planned.found else set()
+            if {w for w in zone.changes.writes if w in before or w.name not in new_names} != before:
                 self.errors[name] = WorldMoved(
                     name, "its records changed while the plan was being read; nothing was written.", "Run it again."
                 )
@@ -196,7 +195,7 @@ class Zones:
         }
         claims = (c for name, changes in chosen.items() for c in claims_of(changes, now, self.found[name].sight.dns))
         entered = _by_zone(folder.claim(claims))
-        ledger = _by_zone(folder.load().claims)
+        ledger = _by_zone(folder.claims())
         done: list[Changes] = []
         try:
             for name, changes in chosen.items():

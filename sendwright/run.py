@@ -96,7 +96,8 @@ class Run:
         """Stage 1: nothing is published or installed that is not in the state folder."""
         with self._step("keys and certificates are in the state folder"):
             # What a host had proven before it was reinstalled, or before the record went, is forgotten for good.
-            self._save_keys(k for k in self._state.keys if k not in self.folder.load().keys)
+            remembered = set(self.folder.load().keys)
+            self._save_keys(k for k in self._state.keys if k not in remembered)
             known = {key.record_name for key in self._state.keys}
             issuing.generate_missing(self.stack, self.folder, self._made)
             self._renew_certificates()

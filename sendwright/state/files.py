@@ -12,22 +12,23 @@ from sendwright.errors import StateError
 _GIVE_UP = "Restore it from git or a backup."
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, *, at_once: bool = True) -> None:
     """Write a private file durably: after a crash it holds the old bytes or the new ones. StateError when it cannot.
 
-    What a killed run leaves behind is a hidden ``.tmp`` file that nothing reads.
+    What a killed run leaves behind is a hidden ``.tmp`` file that nothing reads. ``at_once`` False: after a crash of
+    the machine it may hold the old bytes although this has returned.
     """
     try:
         make_folder(path.parent)
-        replace(path, content)
+        replace(path, content, at_once=at_once)
     except OSError as error:
         raise StateError(f"{path} cannot be written: {error.strerror}.", "Mend the folder, then run again.") from None
 
 
-def replace(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
+def replace(path: Path, content: bytes, like: os.stat_result | None = None, *, at_once: bool = True) -> None:
     """Replace a file durably, whole or not at all; OSError when it cannot be.
 
-    ``like``: the file whose owner and mode it gets; None: it is private.
+    ``like``: the file whose owner and mode it gets; None: it is private. ``at_once``: see ``write``.
     """
     # mkstemp creates with 0600 whatever the umask, so that there is no moment in which others can read.
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -44,7 +45,8 @@ def replace(path: Path, content: bytes, like: os.stat_result | None = None) -> N
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
-    _sync_folder(path.parent)
+    if at_once:
+        _sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:

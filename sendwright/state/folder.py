@@ -70,7 +70,7 @@ class StateFolder:
             keys=tuple(self._keys()),
             certificates=tuple(self._certificates()),
             users=self._read(stories.USERS, self.path / "users.json") or (),
-            claims=self._read(stories.CLAIMS, self.path / "claims.json") or (),
+            claims=self.claims(),
             authority=self._authority_chain(),
         )
 
@@ -132,26 +132,36 @@ class StateFolder:
         ordered = tuple(sorted(users, key=lambda user: user.login))
         files.write(self.path / "users.json", stories.dump(stories.USERS, ordered))
 
+    def claims(self) -> tuple[Claim, ...]:
+        """Read the ledger alone."""
+        return self._read(stories.CLAIMS, self.path / "claims.json") or ()
+
     def claim(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
         """Enter values in the ledger, before they are written to DNS; one that is there keeps its date.
 
         Return those that were not there.
         """
-        before = {_value(claim): claim for claim in self._claims()}
+        before = {_value(claim): claim for claim in self.claims()}
         new = {value: claim for claim in claims if (value := _value(claim)) not in before}
-        self._save_claims((before | new).values())
+        if new:
+            self._save_claims((before | new).values())
         return tuple(new.values())
 
     def mark(self, claims: Iterable[Claim]) -> None:
         """Put claims in the place of those on the same values: their clocks started or stopped."""
         new = {_value(claim): claim for claim in claims}
-        if new:
-            self._save_claims(new.get(_value(claim), claim) for claim in self._claims())
+        before = self.claims() if new else ()
+        after = tuple(new.get(_value(claim), claim) for claim in before)
+        if after != before:
+            self._save_claims(after)
 
     def release(self, claims: Iterable[Claim]) -> None:
         """Strike values from the ledger, after they were withdrawn from DNS."""
         gone = {_value(claim) for claim in claims}
-        self._save_claims(claim for claim in self._claims() if _value(claim) not in gone)
+        before = self.claims() if gone else ()
+        after = tuple(claim for claim in before if _value(claim) not in gone)
+        if after != before:
+            self._save_claims(after)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -244,8 +254,7 @@ class StateFolder:
 
     def _save_claims(self, claims: Iterable[Claim]) -> None:
         ordered = tuple(sorted(claims, key=_value))
-        if ordered != self._claims():
-            files.write(self.path / "claims.json", stories.dump(stories.CLAIMS, ordered))
+        files.write(self.path / "claims.json", stories.dump(stories.CLAIMS, ordered))
 
     def _story(self, key: DkimKey) -> Path:
         return self.path / "keys" / key.domain / f"{key.selector}.json"

@@ -106,14 +106,15 @@ class Journal:
         done = tuple(Edited(e.name, e.type, _content(e.before), _content(e.after)) for e in ordered)
         name = self._free(zone, now)
         apply = Apply(name, zone, dns, now, Outcome.SENT, done, tuple(entered), tuple(struck), undoes)
-        self._save(apply)
+        self._save(apply, at_once=True)
         for path in files.below(self._path / zone, ".json")[:-KEPT]:
             files.remove(path)
         return apply
 
     def end(self, apply: Apply, outcome: Outcome) -> None:
         """Remember what came of an apply."""
-        self._save(replace(apply, outcome=outcome))
+        # Lost in a crash, it is one of which nobody knows what came: that is true, and no undo rests on more.
+        self._save(replace(apply, outcome=outcome), at_once=False)
 
     @contextlib.contextmanager
     def watching(self, apply: Apply) -> Iterator[None]:
@@ -138,8 +139,8 @@ class Journal:
         later = ("z" * n + letter for n in itertools.count() for letter in ascii_lowercase[:-1])
         return f"{zone}/{next(time + suffix for suffix in itertools.chain(('',), later) if time + suffix > last)}"
 
-    def _save(self, apply: Apply) -> None:
-        files.write(self._path / f"{apply.id}.json", stories.dump(_APPLY, apply))
+    def _save(self, apply: Apply, *, at_once: bool) -> None:
+        files.write(self._path / f"{apply.id}.json", stories.dump(_APPLY, apply), at_once=at_once)
 
     def _read(self, path: Path) -> Apply | None:
         content = files.read(path)

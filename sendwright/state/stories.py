@@ -1,6 +1,5 @@
 """How remembered things are written: JSON for people and for git, in a stable order, checked when it is read back."""
 
-import json
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +47,7 @@ def dump(adapter: TypeAdapter[Any], thing: object) -> bytes:
 
     Raises ValueError for what could not be read back: written, it would shut the folder for every later run.
     """
-    content = (json.dumps(adapter.dump_python(thing, mode="json"), indent=2, ensure_ascii=False) + "\n").encode()
+    content = adapter.dump_json(thing, indent=2) + b"\n"
     try:
         adapter.validate_json(content)
     except ValidationError as error:
