@@ -1,6 +1,6 @@
 """Who speaks for a zone: what the parent says and what the zone says, together, with every address."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import dns.message
@@ -8,6 +8,10 @@ import dns.message
 from sendwright.dns.answers import addresses, rcode, soa, targets
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all
 from sendwright.errors import DnsError, ServerUnreachable
+
+Answer = dns.message.Message | NoAnswer
+# What to ask next, given the answers to what was asked before; at its end the servers of a zone.
+Search = Generator[Sequence[Question], Sequence[Answer], tuple["Server", ...]]
 
 
 @dataclass(frozen=True, order=True)
@@ -28,50 +32,71 @@ def discover(zone: str, ask: Ask, resolver: str) -> tuple[Server, ...]:
     something that is about to be published does not. Raises ServerUnreachable if the resolver is silent, DnsError if
     the zone is delegated to nobody.
     """
-    child = _reply(zone, ask, Question(resolver, zone, "NS", recurse=True))
-    names = targets(child, zone)
-    servers = _addresses(zone, names, ask, resolver)
-    parents = _parents(zone, ask, resolver)
-    # Each server may know of more: the delegation and the zone often disagree, and resolvers follow either.
-    questions = [Question(s, zone, "NS") for s in sorted({*parents, *(s.address for s in servers)})]
-    answers = [a for a in ask_all(ask, questions) if not isinstance(a, NoAnswer)]
-    more = frozenset().union(*(targets(answer, zone) for answer in answers)) - names
-    servers |= _addresses(zone, more, ask, resolver)
-    if not servers:
-        what = f"{resolver} knows no name server for it ({rcode(child)})."
-        raise DnsError(zone, what, "Is the zone delegated? The registrar must list its name servers.")
-    return tuple(sorted(servers))
-
-
-def _parents(zone: str, ask: Ask, resolver: str) -> set[str]:
-    above = zone.partition(".")[2]
-    reply = _reply(zone, ask, Question(resolver, above, "SOA", recurse=True))
-    found = soa(reply)
-    # Without an answer that names it, the parent is taken to be one label up: its servers refer to the zone or are
-    # silent.
-    parent = found.zone if found else above
-    names = targets(_reply(zone, ask, Question(resolver, parent, "NS", recurse=True)), parent)
-    return {s.address for s in _addresses(zone, names, ask, resolver)}
-
-
-def _addresses(zone: str, names: Iterable[str], ask: Ask, resolver: str) -> set[Server]:
-    pairs = [(name, family) for name in sorted(names) for family in ("A", "AAAA")]
-    answers = ask_all(ask, [Question(resolver, name, family, recurse=True) for name, family in pairs])
-    found = set()
-    for (name, _), answer in zip(pairs, answers, strict=True):
-        if isinstance(answer, NoAnswer):
-            raise _silent(zone, resolver, answer)
-        found |= {Server(name, address) for address in addresses(answer)}
+    found = discover_all([zone], ask, resolver)[zone]
+    if isinstance(found, DnsError):
+        raise found
     return found
 
 
-def _reply(zone: str, ask: Ask, question: Question) -> dns.message.Message:
-    try:
-        return ask(question)
-    except NoAnswer as silence:
-        raise _silent(zone, question.server, silence) from silence
+def discover_all(zones: Iterable[str], ask: Ask, resolver: str) -> Mapping[str, tuple[Server, ...] | DnsError]:
+    """Return for each zone what ``discover`` does, or the error that it raises.
+
+    All are looked for at the same time, step by step: what many zones have in common, the parent or the name servers,
+    is asked once.
+    """
+    found: dict[str, tuple[Server, ...] | DnsError] = {}
+    searches = {zone: _search(zone, resolver) for zone in zones}
+    questions = {zone: next(search) for zone, search in searches.items()}
+    while questions:
+        everything = list(dict.fromkeys(q for asked in questions.values() for q in asked))
+        answers = dict(zip(everything, ask_all(ask, everything), strict=True))
+        asked, questions = questions, {}
+        for zone, own in asked.items():
+            try:
+                questions[zone] = searches[zone].send([answers[q] for q in own])
+            except StopIteration as end:
+                found[zone] = end.value
+            except DnsError as error:
+                found[zone] = error
+    return found
 
 
-def _silent(zone: str, resolver: str, silence: NoAnswer) -> ServerUnreachable:
-    what = f"the resolver {resolver}, which was to say who serves it, does not answer: {silence}."
-    return ServerUnreachable(zone, what, "Is it this machine's resolver (/etc/resolv.conf), and does it run?")
+def _search(zone: str, resolver: str) -> Search:
+    above = zone.partition(".")[2]
+    first = yield [Question(resolver, zone, "NS", recurse=True), Question(resolver, above, "SOA", recurse=True)]
+    child, start = (_reply(zone, resolver, answer) for answer in first)
+    # Without an answer that names it, the parent is taken to be one label up: its servers refer to the zone or are
+    # silent.
+    parent = owner.zone if (owner := soa(start)) else above
+    (delegating,) = yield [Question(resolver, parent, "NS", recurse=True)]
+    names, upper = targets(child, zone), targets(_reply(zone, resolver, delegating), parent)
+    known = yield from _addresses(zone, names | upper, resolver)
+    # Each server may know of more: the delegation and the zone often disagree, and resolvers follow either.
+    answers = yield [Question(address, zone, "NS") for address in sorted({server.address for server in known})]
+    said = [targets(answer, zone) for answer in answers if not isinstance(answer, NoAnswer)]
+    more = frozenset().union(*said) - names - upper
+    known |= yield from _addresses(zone, more, resolver)
+    servers = sorted(server for server in known if server.name in names.union(*said))
+    if not servers:
+        what = f"{resolver} knows no name server for it ({rcode(child)})."
+        raise DnsError(zone, what, "Is the zone delegated? The registrar must list its name servers.")
+    return tuple(servers)
+
+
+def _addresses(
+    zone: str, names: Iterable[str], resolver: str
+) -> Generator[Sequence[Question], Sequence[Answer], set[Server]]:
+    pairs = [(name, family) for name in sorted(names) for family in ("A", "AAAA")]
+    answers = yield [Question(resolver, name, family, recurse=True) for name, family in pairs]
+    return {
+        Server(name, address)
+        for (name, _), answer in zip(pairs, answers, strict=True)
+        for address in addresses(_reply(zone, resolver, answer))
+    }
+
+
+def _reply(zone: str, resolver: str, answer: Answer) -> dns.message.Message:
+    if isinstance(answer, NoAnswer):
+        what = f"the resolver {resolver}, which was to say who serves it, does not answer: {answer}."
+        raise ServerUnreachable(zone, what, "Is it this machine's resolver (/etc/resolv.conf), and does it run?")
+    return answer

@@ -41,24 +41,36 @@ class World:
 
 
 def timings(world: World, targets: Iterable[Target]) -> dict[Target, Timing]:
-    """Return what resolvers may hold for each target now; ask for it *before* publishing. Authoritative servers only.
+    """Return what ``all_timings`` does; ServerUnreachable if none of a zone's servers answers."""
+    found, silent = all_timings(world, targets)
+    if silent:
+        raise next(iter(silent.values()))
+    return found
 
-    A silent server is left out: ``look`` will wait for it by name. Raises ServerUnreachable if all of a zone's are.
+
+def all_timings(
+    world: World, targets: Iterable[Target]
+) -> tuple[dict[Target, Timing], Mapping[str, ServerUnreachable]]:
+    """Return what resolvers may hold for each target now, and the zones none of whose servers answers.
+
+    Ask for it *before* publishing. Only authoritative servers are asked; a silent one is left out: ``look`` will wait
+    for it by name.
     """
     targets = sorted(set(targets))
     questions = {target: _timing_questions(world, target) for target in targets}
     everything = [q for asked in questions.values() for group in asked for q in group]
     answers = dict(zip(everything, ask_all(world.ask, everything), strict=True))
-    found = {}
+    found: dict[Target, Timing] = {}
+    silent: dict[str, ServerUnreachable] = {}
     for target in targets:
         zone, own, wildcards = ([answers[q] for q in group] for group in questions[target])
-        if all(isinstance(answer, NoAnswer) for answer in zone):
+        if not all(isinstance(answer, NoAnswer) for answer in zone):
+            found[target] = _timing(target, zone, own, wildcards)
+        elif target.zone not in silent:
             what = f"none of its name servers answers: {', '.join(map(str, world.servers[target.zone]))}."
-            raise ServerUnreachable(
-                target.zone, what, "How long old answers are remembered is unknown: try again later."
-            )
-        found[target] = _timing(target, zone, own, wildcards)
-    return found
+            hint = "How long old answers are remembered is unknown: try again later."
+            silent[target.zone] = ServerUnreachable(target.zone, what, hint)
+    return found, silent
 
 
 def look(world: World, targets: Iterable[Target]) -> tuple[Look, ...]:

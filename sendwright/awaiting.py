@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from sendwright.dns import propagation
-from sendwright.dns.authority import discover
+from sendwright.dns.authority import discover_all
 from sendwright.dns.freshness import Progress, Target, Timing
 from sendwright.dns.plan import Delete
 from sendwright.dns.propagation import World
@@ -75,26 +75,19 @@ def stands(zones: Zones, name: str, late: Collection[str]) -> bool:
 def world(zones: Zones, names: Collection[str], ask: Ask, resolver: str) -> World:
     """Find out who serves each of these zones; one that nobody is known to serve is given up."""
     servers = {}
-    for zone in sorted(names):
-        try:
-            servers[zone] = discover(zone, ask, resolver)
-        except DnsError as error:
-            zones.errors[zone] = error
+    for zone, found in discover_all(sorted(names), ask, resolver).items():
+        if isinstance(found, DnsError):
+            zones.errors[zone] = found
+        else:
+            servers[zone] = found
     return World(ask, resolver, servers)
 
 
 def timings(zones: Zones, around: World, targets: Iterable[Target]) -> dict[Target, Timing]:
     """Return what caches may hold of targets now; a zone none of whose servers answers is given up."""
-    known: dict[Target, Timing] = {}
-    of: dict[str, list[Target]] = {zone: [] for zone in around.servers}
-    for target in targets:
-        if target.zone in of:
-            of[target.zone].append(target)
-    for zone, wanted in of.items():
-        try:
-            known |= propagation.timings(around, wanted)
-        except DnsError as error:
-            zones.errors.setdefault(zone, error)
+    known, silent = propagation.all_timings(around, (t for t in targets if t.zone in around.servers))
+    for zone, error in silent.items():
+        zones.errors.setdefault(zone, error)
     return known
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from sendwright.dns.authority import discover
+from sendwright.dns.authority import Server, discover_all
 from sendwright.dns.rdata import plain_name
 from sendwright.dns.transport import Ask
 from sendwright.errors import DnsError, ServerUnreachable
@@ -14,7 +14,9 @@ def warnings(sights: Iterable[Sight], ask: Ask, resolver: str) -> tuple[str, ...
 
     Nothing is refused: a zone is filled before it is delegated, and a hidden primary may name nobody.
     """
-    found = (_warning(sight, ask, resolver) for sight in sights)
+    sights = tuple(sights)
+    public = discover_all((sight.zone for sight in sights), ask, resolver)
+    found = (_warning(sight, public[sight.zone]) for sight in sights)
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -37,14 +39,11 @@ def warning(zone: str, provider: str, kept: Collection[str], public: Collection[
     )
 
 
-def _warning(sight: Sight, ask: Ask, resolver: str) -> str | None:
-    kept = {plain_name(v) for s in sight.served if s.key == (sight.zone, "NS") for v in s.values}
-    try:
-        public = {server.name for server in discover(sight.zone, ask, resolver)}
-    except ServerUnreachable:
+def _warning(sight: Sight, found: tuple[Server, ...] | DnsError) -> str | None:
+    if isinstance(found, ServerUnreachable):
         return None  # said where it matters: nothing can be waited for without a resolver
-    except DnsError:
-        public = set()
+    kept = {plain_name(v) for s in sight.served if s.key == (sight.zone, "NS") for v in s.values}
+    public = set() if isinstance(found, DnsError) else {server.name for server in found}
     return warning(sight.zone, sight.provider.title, kept, public)
 
 

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from sendwright.dns.authority import Server, discover
+from sendwright.dns.authority import Server, discover, discover_all
 from sendwright.dns.freshness import Progress, Target, Timing
 from sendwright.dns.propagation import World, look, timings, wait
 from sendwright.dns.transport import NoAnswer, Question
@@ -272,3 +273,23 @@ def test_hundreds_of_names_are_waited_for_with_few_questions() -> None:
     )
 
     assert len([q for q in net.asked if q.name != KEY.name]) < 5 * len(others)
+
+
+def test_what_many_zones_have_in_common_is_asked_once() -> None:
+    """The parent, its servers and shared name servers: a zone more costs what is its own, and not a whole search."""
+    zones = [f"z{n}.example" for n in range(20)]
+    common = [
+        "example. 60 IN SOA a.example. h.example. 1 1 1 1 1",
+        "example. 60 IN NS a.example.",
+        f"a.example. 60 IN A {PARENT}",
+        f"ns.example. 60 IN A {NS1}",
+    ]
+    net = Net({RESOLVER: [*common, *(f"{zone}. 60 IN NS ns.example." for zone in zones)], PARENT: [], NS1: []})
+
+    found = discover_all([*zones, "z.example"], net, RESOLVER)
+
+    assert {zone: found[zone] for zone in zones} == dict.fromkeys(zones, (Server("ns.example", NS1),))
+    assert isinstance(found["z.example"], DnsError)
+    asked = Counter(net.asked)
+    assert max(asked.values()) == 1
+    assert len([q for q in asked if q.server == RESOLVER]) == len(zones) + 1 + 1 + 1 + 2 * 2
