@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -136,10 +137,13 @@ def _domain(stack: Stack, name: str) -> str:
 
 def _kept(entry: _Entry, live: Collection[str], ledger: Mapping[str, Sequence[Claim]], sights: Sights) -> list[str]:
     """Return the zones in which nothing is declared any more, but where we wrote, and that the provider still keeps."""
+    left = [zone for zone in entry.left if zone not in live]
+    if not left:
+        return []
+    with suppress(DnsError):
+        return [zone for zone, where in entry.provider.zones(left).items() if zone == where]
     found = []
-    for zone in entry.left:
-        if zone in live:
-            continue
+    for zone in left:
         try:
             found += [zone] if entry.provider.zones([zone])[zone] == zone else []
         except ServerUnreachable as error:

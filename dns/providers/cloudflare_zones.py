@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sendwright.dns.providers.cloudflare_api import TITLE, Api, RemoteZone
 from sendwright.dns.rdata import plain_name
+from sendwright.dns.zones import ancestry
 from sendwright.errors import DnsError, NotAllowed
 from sendwright.escape import plain
 
@@ -15,13 +16,14 @@ _NEEDED = (
 
 @dataclass
 class Directory:
-    """The zones that were found so far, by the ends of names that were asked for.
+    """The zones that were found so far, by name, and the ends of names that were asked for.
 
     A failure is kept too: whoever asks again name by name is not answered otherwise, only later.
     """
 
     api: Api
-    _by_end: dict[str, tuple[RemoteZone, ...]] = field(default_factory=dict)
+    _ends: set[str] = field(default_factory=set)
+    _zones: dict[str, list[RemoteZone]] = field(default_factory=dict)
     _failure: DnsError | None = None
 
     def locate(self, names: Iterable[str]) -> Mapping[str, str]:
@@ -37,7 +39,7 @@ class Directory:
     def zone(self, name: str) -> RemoteZone:
         """Return a zone by its name; NotAllowed if the token does not see it, DnsError if it is not one."""
         self._look([name])
-        same = [zone for zone in self._by_end[_end(name)] if plain_name(zone.name) == name]
+        same = self._zones.get(name, [])
         # A zone may also wait in somebody else's account; the delegation leads to the active one.
         same = [zone for zone in same if zone.status == "active"] or same
         if not same:
@@ -48,28 +50,32 @@ class Directory:
         return same[0]
 
     def _above(self, name: str) -> str | None:
-        zones = {plain_name(zone.name) for zone in self._by_end[_end(name)]}
-        return max((z for z in zones if name == z or name.endswith("." + z)), key=len, default=None)
+        return next((zone for zone in ancestry(name) if zone in self._zones), None)
 
     def _look(self, names: Collection[str]) -> None:
-        new = sorted({_end(name) for name in names} - self._by_end.keys())
+        new = {_end(name) for name in names} - self._ends
         if not new:
             return
         if self._failure is not None:
             raise self._failure
         try:
-            self._by_end |= self._listed(new)
+            found = self._listed(new)
         except DnsError as error:
             self._failure = error
             raise
+        for zone in found:
+            # A list of all zones holds those of other ends too, which may have been asked for already.
+            if _end(name := plain_name(zone.name)) in new:
+                self._zones.setdefault(name, []).append(zone)
+        self._ends |= new
 
-    def _listed(self, ends: list[str]) -> dict[str, tuple[RemoteZone, ...]]:
+    def _listed(self, ends: Collection[str]) -> Iterable[RemoteZone]:
         if len(ends) > 1:
             # All of them, unless that takes more requests than one for each end.
-            zones = self.api.zones(ends[0], most_pages=1 + len(ends))
+            zones = self.api.zones(min(ends), most_pages=1 + len(ends))
             if zones is not None:
-                return {end: tuple(zone for zone in zones if _end(plain_name(zone.name)) == end) for end in ends}
-        return {end: self.api.zones(end, name=f"ends_with:{end}") or () for end in ends}
+                return zones
+        return [zone for end in sorted(ends) for zone in self.api.zones(end, name=f"ends_with:{end}") or ()]
 
 
 def status_note(zone: RemoteZone) -> str:
