@@ -119,6 +119,13 @@ def ancestry(name: str) -> Iterator[str]:
         name = name.partition(".")[2]
 
 
+def owner(name: str) -> str:
+    """Return the name that a name speaks of: without the labels in front that are no host's, as in ``_dmarc``."""
+    labels = name.split(".")
+    last = max((i for i, label in enumerate(labels) if label.startswith("_") or label == "*"), default=-1)
+    return ".".join(labels[last + 1 :]) or name
+
+
 def wildcards_above(name: str, zone: str) -> list[str]:
     """Return the wildcards of a zone that may answer for a name (RFC 4592 section 3.3)."""
     labels = name.removesuffix(zone).rstrip(".").split(".") if name != zone else []

@@ -7,9 +7,8 @@ lost race is refused by the server, not silently overwritten.
 import base64
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import dns.exception
@@ -21,17 +20,20 @@ import dns.update
 
 from sendwright.dns.answers import authoritative, rcode, record_set, soa
 from sendwright.dns.providers.base import Edit, Key, RecordSet
-from sendwright.dns.providers.parts import apply_parts
-from sendwright.dns.providers.transfer import Bounds, NotTransferred, transfer
+from sendwright.dns.providers.parts import apply_parts, fewest
+from sendwright.dns.providers.transfer import Bounds
 from sendwright.dns.providers.update import absolute, require, round_trip, write
+from sendwright.dns.providers.whole import Transfers
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all, query
-from sendwright.dns.zones import locate, wildcards_above
+from sendwright.dns.zones import delegation_above, locate, owner, wildcards_above
 from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, WorldMoved
 from sendwright.providers import Rfc2136
 from sendwright.secrets import resolve
 
 # So few questions go out at the same time and are answered in one round trip, before a transfer has begun.
 _FEW = 3
+# An edit has at least two records of 12 octets, the prerequisite and the change (RFC 2136 sections 2.4 and 2.5).
+_MOST_EDITS = 65535 // 24
 _MOVED = {dns.rcode.YXDOMAIN, dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}
 # PowerDNS answers REFUSED whatever is wrong with a key; Knot says NOTAUTH, and in the TSIG record what it is.
 _NOT_ALLOWED = {dns.rcode.REFUSED, dns.rcode.NOTAUTH, dns.rcode.BADSIG, dns.rcode.BADKEY, dns.rcode.BADTIME}
@@ -57,6 +59,11 @@ class DynamicUpdate:
     ask: Ask = field(repr=False)
     patience: float = 20.0
 
+    @cached_property
+    def whole(self) -> Transfers:
+        """The zones that the server hands over."""
+        return Transfers(self.server, self.port, self.key, Bounds(silence=self.patience))
+
     @classmethod
     def of(cls, config: Rfc2136, base: Path) -> "DynamicUpdate":
         """Return the server that the inventory describes; SecretError if its key has no value or is no base64."""
@@ -78,22 +85,34 @@ class DynamicUpdate:
         return f"the server {self.server}" + (f" port {self.port}" if self.port != 53 else "")
 
     def zones(self, names: Iterable[str]) -> Mapping[str, str]:
-        """Return the zone that each name lies in (see ``Provider``)."""
-        return locate(names, self.ask, self.server, self.title)
+        """Return the zone that each name lies in (see ``Provider``).
+
+        Domains and hosts are asked for one by one: the server may keep a zone that nothing delegates. Of the many names
+        in front of them, as ``_dmarc``, the zone itself tells whether it delegates one, where it is handed over.
+        """
+        names = frozenset(names)
+        first = {name for name in names if (of := owner(name)) == name or of not in names}
+        where = locate(first, self.ask, self.server, self.title)
+        inside: dict[str, list[str]] = {}
+        for name in names:
+            inside.setdefault(where[name if name in first else owner(name)], []).append(name)
+        rest = []
+        for zone, found in inside.items():
+            cuts = self.whole.delegated(zone, found) if len(found) > _FEW and not first.issuperset(found) else None
+            for name in found:
+                if name not in first and (cuts is None or delegation_above(name, zone, cuts)):
+                    rest.append(name)
+                else:
+                    where[name] = zone
+        return where | locate(rest, self.ask, self.server, self.title)
 
     def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         """Return those of the wanted record sets that exist (see ``Provider``).
 
         By one transfer of the zone, where the server allows it to the key; else by questions.
         """
-        if len(wanted) > _FEW:
-            keep = {*wanted, *((name, "CNAME") for name, _ in wanted)}
-            with suppress(NotTransferred):
-                found = transfer(
-                    self.server, self.port, zone, self.key, keep.__contains__, Bounds(silence=self.patience)
-                )
-                return tuple(records for _, records in sorted(found.items()))
-        return self._asked(zone, wanted)
+        whole = self.whole.read(zone, wanted) if len(wanted) > _FEW else None
+        return self._asked(zone, wanted) if whole is None else whole
 
     def _asked(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         found = self._answers(zone, wanted)
@@ -113,7 +132,8 @@ class DynamicUpdate:
         Raises WorldMoved, NotAllowed, ServerUnreachable, or DnsError with what the server said.
         """
         ordered = sorted(edits, key=lambda e: (e.name, e.type))
-        apply_parts(self._chunks(zone, ordered), len(ordered), lambda part: self._send(zone, part))
+        parts = fewest(ordered, lambda part: self._fits(zone, part), _MOST_EDITS)
+        apply_parts(parts, len(ordered), lambda part: self._send(zone, part))
 
     def _answers(self, zone: str, wanted: Collection[Key]) -> dict[Key, RecordSet]:
         keys = sorted(wanted)
@@ -138,19 +158,14 @@ class DynamicUpdate:
         message.present(absolute(records.name), records.type)
         return self._exchange(zone, message) not in {dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}
 
-    def _chunks(self, zone: str, edits: Sequence[Edit]) -> Iterable[Sequence[Edit]]:
-        if not edits:
-            return
+    def _fits(self, zone: str, edits: Sequence[Edit]) -> bool:
         try:
             self._message(zone, edits).to_wire()
         except dns.exception.TooBig:
             if len(edits) == 1:
                 raise DnsError(zone, f"the record set of {edits[0].name} is too big for an update.") from None
-            middle = len(edits) // 2
-            yield from self._chunks(zone, edits[:middle])
-            yield from self._chunks(zone, edits[middle:])
-        else:
-            yield edits
+            return False
+        return True
 
     def _message(self, zone: str, edits: Sequence[Edit]) -> dns.update.UpdateMessage:
         message = self._update(zone)
