@@ -3,11 +3,11 @@
 RFC 7208 section 4.6.4.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from sendwright.dns.plan import Create, Delete, Update
-from sendwright.dns.providers.base import RecordSet
+from sendwright.dns.plan import Changes, Create, Delete, Update
+from sendwright.dns.providers.base import Key, RecordSet
 from sendwright.dns.rdata import canonical, joined
 from sendwright.dns.records import Record
 from sendwright.dns.slots import slot
@@ -15,7 +15,7 @@ from sendwright.dns.spf import QUERYING, Directive, SpfSyntaxError, parse
 from sendwright.dns.spf_cost import Cost, cost
 from sendwright.dns.spf_lookup import Answer, Lookup
 from sendwright.errors import TooManyLookups
-from sendwright.publishing import Zone, Zones
+from sendwright.publishing import Zones
 
 
 def judge(zones: Zones, lookup: Lookup) -> None:
@@ -26,15 +26,33 @@ def judge(zones: Zones, lookup: Lookup) -> None:
     own = _own(zones, lookup)
     for name, zone in zones.found.items():
         notes = []
-        for write in _spf_writes(zone):
-            after, before = _cost(write.name, write.value, own), None
-            if isinstance(write, Update):
-                before = _cost(write.name, write.seen, own)
-            if after.over and (before is None or after.total > before.total):
+        for write in _spf_writes(zone.changes):
+            after = _cost(write.name, write.value, own)
+            if _grows_over(write, after, own):
                 zones.errors.setdefault(name, _refusal(name, write.name, after))
             notes += [f"TXT {write.name}: {fault}" for fault in _faults(after)]
         changes = replace(zone.changes, notes=(*zone.changes.notes, *dict.fromkeys(notes)))
         zones.found[name] = replace(zone, changes=changes)
+
+
+def refuse_costly(changes: Changes, served: Iterable[RecordSet], asked: Iterable[Key], lookup: Lookup) -> None:
+    """Raise TooManyLookups if some changes make an SPF record pass ten lookups.
+
+    Arguments: ``served``: those of the ``asked`` record sets that exist; no other server is asked about these names.
+    """
+    known: dict[tuple[str, str], set[str]] = {key: set() for key in asked}
+    for name, rdtype, value in _values((), served):
+        known.setdefault((name, rdtype), set()).add(value)
+    own = _answering(known, lookup)
+    for write in _spf_writes(changes):
+        after = _cost(write.name, write.value, own)
+        if _grows_over(write, after, own):
+            raise _refusal(changes.zone, write.name, after)
+
+
+def _grows_over(write: Create | Update, after: Cost, lookup: Lookup) -> bool:
+    before = _cost(write.name, write.seen, lookup) if isinstance(write, Update) else None
+    return after.over and (before is None or after.total > before.total)
 
 
 def _refusal(zone: str, name: str, found: Cost) -> TooManyLookups:
@@ -53,8 +71,8 @@ def _faults(found: Cost) -> Iterator[str]:
     yield from found.problems
 
 
-def _spf_writes(zone: Zone) -> Iterator[Create | Update]:
-    for write in zone.changes.writes:
+def _spf_writes(changes: Changes) -> Iterator[Create | Update]:
+    for write in changes.writes:
         if not isinstance(write, Delete) and slot(write.name, write.type, write.value) == "SPF" and _asks(write.value):
             yield write
 
@@ -78,6 +96,10 @@ def _own(zones: Zones, lookup: Lookup) -> Lookup:
     for zone in zones.found.values():
         for name, rdtype, value in _values(zone.records, zone.sight.served):
             known.setdefault((name, rdtype), set()).add(value)
+    return _answering(known, lookup)
+
+
+def _answering(known: Mapping[Key, Collection[str]], lookup: Lookup) -> Lookup:
     names = {name for name, _ in known}
 
     def answer(name: str, rdtype: str) -> Answer:

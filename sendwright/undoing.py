@@ -11,11 +11,14 @@ from sendwright.dns.guards import refuse_many_deletions
 from sendwright.dns.plan import Changes
 from sendwright.dns.providers.base import Provider, RecordSet, open_provider
 from sendwright.dns.retention import Clock, retention
+from sendwright.dns.spf_lookup import through
 from sendwright.dns.undo_gates import Refusal, World, refusals
 from sendwright.errors import DnsError, StateError, UsageError
 from sendwright.escape import plain
 from sendwright.inventory import Inventory
 from sendwright.looking import Open
+from sendwright.publication import INTERNET, Internet
+from sendwright.spf_limits import refuse_costly
 from sendwright.state import journal
 from sendwright.state.folder import StateFolder
 from sendwright.state.journal import Apply, Outcome
@@ -73,6 +76,7 @@ def undo_apply(
     *,
     allow_deletions: bool = False,
     opener: Open = open_provider,
+    internet: Internet = INTERNET,
 ) -> Undoing:
     """Reverse an apply, the last one unless ``name`` says which, once ``approve`` was shown what that means.
 
@@ -86,6 +90,8 @@ def undo_apply(
         found = _reversed(declared, apply, zone)
         if found.refusals or not found.changes.writes:
             return found
+        lookup = through(internet.ask, internet.resolver())
+        refuse_costly(found.changes, zone.served, undo.wanted(apply), lookup)
         refuse_many_deletions(found.changes, zone.state.claims, allowed=allow_deletions)
         if not approve(found):
             return replace(found, result=Result.DECLINED)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sendwright import spf_limits
 from sendwright.dns.plan import Changes, Create, Update, Write
 from sendwright.dns.providers.base import RecordSet
@@ -9,6 +11,7 @@ from sendwright.dns.providers.zonefile import MasterFiles
 from sendwright.dns.rdata import txt
 from sendwright.dns.record import Record
 from sendwright.dns.spf_lookup import NOTHING, Answer
+from sendwright.errors import TooManyLookups
 from sendwright.looking import Sight
 from sendwright.plan import Stage
 from sendwright.publishing import Zone, Zones
@@ -104,3 +107,20 @@ def test_names_that_do_not_exist_are_noted() -> None:
     spf_limits.judge(zones, Resolver())
 
     assert any("3 names that do not exist" in note for note in zones.found[NAME].changes.notes)
+
+
+def test_an_undo_that_would_pass_ten_lookups_is_refused_and_one_that_lessens_them_is_not() -> None:
+    """The same limit for changes that come from no zone of the declaration; their own names are asked nowhere."""
+    more = " ".join(f"include:s{n}.provider.example" for n in range(4))
+    over, fine = f"v=spf1 include:big.example {more} ~all", "v=spf1 ip4:203.0.113.10 ~all"
+    resolver = Resolver()
+
+    def refuse(before: str, after: str) -> None:
+        served = RecordSet(NAME, "TXT", 60, (txt(before),))
+        spf_limits.refuse_costly(Changes(NAME, (_update(before, after),)), (served,), {served.key}, resolver)
+
+    with pytest.raises(TooManyLookups):
+        refuse(fine, over)
+    refuse(over, fine)
+    refuse(over, f"v=spf1 ip4:203.0.113.10 include:big.example {more} ~all")
+    assert NAME not in {name for name, _ in resolver.asked}
