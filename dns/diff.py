@@ -16,7 +16,7 @@ from sendwright.dns.rdata import canonical, plain_name, short
 from sendwright.dns.record_sets import Values
 from sendwright.dns.records import Record
 from sendwright.dns.retention import Clock
-from sendwright.dns.slots import slot
+from sendwright.dns.slots import YIELDING, slot
 from sendwright.dns.spf import SpfSyntaxError, parse, parse_term
 from sendwright.dns.spf_merge import spelling
 from sendwright.dns.spf_slot import SpfSlot
@@ -95,9 +95,23 @@ class _Set:
 
     def changes(self, clock: Clock) -> Changes:
         values = self.values
+        if self.alias and (kept := self._kept_alias()):
+            return kept
         found = Changes.combined(values.zone, [record_sets.changes(values, clock), spf_slot.changes(self.spf, clock)])
         conflicts = (*self._aliased(), *found.conflicts)
         return Changes(values.zone, conflicts=conflicts, gone=found.gone) if conflicts else found
+
+    def _kept_alias(self) -> Changes | None:
+        """Return what to say of somebody else's policy that is kept under another name, or None if it is no policy."""
+        values = self.values
+        place = next((p for v in values.desired if (p := slot(values.name, values.type, v)) in YIELDING), None)
+        if place is None:
+            return None
+        note = (
+            f"{values.type} {values.name}: it is an alias (CNAME) of {short(self.alias or '')}, so the {place} record "
+            "there stays, and what is declared is not published. Remove the CNAME to have it published."
+        )
+        return Changes(values.zone, gone=tuple(values.claimed.values()), notes=(note,))
 
     def _aliased(self) -> Iterator[Conflict]:
         name, rdtype = self.values.name, self.values.type

@@ -1,6 +1,6 @@
 """From changes to what a provider applies, to what the ledger remembers, and to what a person reads. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -59,7 +59,7 @@ def releases_of(changes: Changes, ledger: Iterable[Claim]) -> tuple[Claim, ...]:
     )
 
 
-def lefts_of(changes: Changes, ledger: Iterable[Claim], now: datetime) -> tuple[Claim, ...]:
+def lefts_of(changes: Changes, ledger: Collection[Claim], now: datetime) -> tuple[Claim, ...]:
     """Return the claims whose clock of withdrawal starts or stops, as they are to stand *after* the writes.
 
     It starts for what nothing needs any more and for a withdrawn MX, and stops for what is declared again.
@@ -67,7 +67,9 @@ def lefts_of(changes: Changes, ledger: Iterable[Claim], now: datetime) -> tuple[
     exchanges = {_seen(w) for w in changes.writes if isinstance(w, Delete) and w.type == "MX"}
     withdrawn = [c for c in ledger if c.zone == changes.zone and not c.mechanism and _key(c) in exchanges]
     started = (replace(c, left=now) for c in (*changes.leaving, *withdrawn))
-    return (*started, *(replace(c, left=None) for c in changes.returned))
+    back = {_what(c) for c in changes.returned}
+    # As the ledger has them by now: what was written again has a later date there.
+    return (*started, *(replace(c, left=None) for c in ledger if _what(c) in back))
 
 
 def adoptions(changes: Changes, now: datetime, dns: str) -> tuple[Claim, ...]:
@@ -151,6 +153,10 @@ def _is_spf(write: Write) -> bool:
 
 def _seen(write: Update | Delete) -> tuple[str, str, str]:
     return write.name, write.type, canonical(write.type, write.seen)
+
+
+def _what(claim: Claim) -> tuple[str, str, str, str, bool]:
+    return claim.zone, claim.name, claim.type, claim.value, claim.mechanism
 
 
 def _key(claim: Claim) -> tuple[str, str, str]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from sendwright.dns.plan import Changes, Delete, Update, Write
-from sendwright.dns.providers.base import RecordSet
+from sendwright.dns.providers.base import Key, RecordSet
 from sendwright.dns.rdata import canonical
 from sendwright.dns.slots import revokes, slot
 from sendwright.dns.spf_slot import VERDICTS
@@ -41,19 +41,26 @@ def refuse_many_deletions(changes: Changes, claims: Iterable[Claim], *, allowed:
     Arguments: ``claims``: the ledger; ``allowed``: somebody has looked at it and agrees.
     """
     ours = {(c.name, c.type, c.value) for c in claims if c.zone == changes.zone}
-    going = sum(_withdrawn(write, ours) for write in changes.writes)
+    replaced = {(r.name, r.type) for r in changes.expected}
+    going = sum(_withdrawn(write, ours, replaced) for write in changes.writes)
     if not allowed and going > max(_MANY, len(ours) / _PART):
         what = f"{going} of the {len(ours)} values that are ours there would be withdrawn; nothing was applied."
         hint = "If the inventory lost nothing by mistake, look at the plan and run again with --allow-deletions."
         raise DnsError(changes.zone, what, hint)
 
 
-def _withdrawn(write: Write, ours: Collection[tuple[str, str, str]]) -> int:
+def _withdrawn(write: Write, ours: Collection[tuple[str, str, str]], replaced: Collection[Key]) -> int:
     if isinstance(write, Update):
         return sum(term not in VERDICTS for term in write.drops)
     if isinstance(write, Delete):
-        return len(write.drops) or (write.name, write.type, canonical(write.type, write.seen)) in ours
+        # Its successor may have come in an earlier stage: what counts is that there is to be one.
+        own = (write.name, write.type) not in replaced and (write.name, write.type, _text(write)) in ours
+        return len(write.drops) or own
     return 0
+
+
+def _text(write: Delete) -> str:
+    return canonical(write.type, write.seen)
 
 
 def _slots(found: RecordSet | None) -> Counter[str]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ K = TypeVar("K")
 Open = Callable[[Dns, Path], Provider]
 
 _MOST_NAMES = 5
+_PART = "it is a part of zone {zone} now"
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,47 @@ def look(
     ledger = _grouped(claims, lambda c: c.zone)
     entries = _opened(stack, declared, ledger, base, opener, given_up, sights)
     live = {zone for entry in entries.values() for zone in entry.where.values()}
+    known = _answerable(stack, declared, entries, ledger)
+    entries = _inherited(stack, entries, live, known, sights)
+    twice = _refuse_twice(entries, sights)
     for dns, entry in entries.items():
         here: dict[str, list[Record]] = defaultdict(list)
         for record in declared.get(dns, ()):
             here[entry.where.get(record.name, "")].append(record)
-        for zone in sorted({*entry.where.values(), *_kept(entry, live, ledger, sights)}):
-            mine, ours = tuple(here.get(zone, ())), tuple(ledger.get(zone, ()))
+        for zone in sorted({*entry.where.values(), *_kept(entry, live, known, sights)} - twice):
+            mine, ours = tuple(here.get(zone, ())), tuple(known.get(zone, ()))
             try:
                 served = entry.provider.read(zone, {*wanted(zone, mine, ours), (zone, "NS")})
                 sights.found.append(Sight(dns, entry.provider, zone, mine, ours, served))
             except DnsError as error:
                 sights.errors[zone] = error
     return sights
+
+
+def _answerable(
+    stack: Stack,
+    declared: Mapping[str | None, Sequence[Record]],
+    entries: Mapping[str, _Entry],
+    ledger: Mapping[str, list[Claim]],
+) -> Mapping[str, list[Claim]]:
+    """Return the ledger without what is below a domain that could not be located: it is no less declared for that."""
+    located = {name for entry in entries.values() for name in entry.where}
+    lost = {_domain(stack, r.name) for records in declared.values() for r in records if r.name not in located}
+    if not lost:
+        return ledger
+    return {zone: [c for c in claims if _domain(stack, c.name) not in lost] for zone, claims in ledger.items()}
+
+
+def _refuse_twice(entries: Mapping[str, _Entry], sights: Sights) -> set[str]:
+    """Give up each zone that several entries keep: each would take what the others publish for undeclared."""
+    keepers = _grouped(
+        ((dns, zone) for dns, e in entries.items() for zone in {*e.where.values()}), lambda pair: pair[1]
+    )
+    twice = {zone: sorted(dns for dns, _ in pairs) for zone, pairs in keepers.items() if len(pairs) > 1}
+    for zone, names in twice.items():
+        what = f"the domains in it name several entries of dns ({', '.join(names)}); nothing was changed there."
+        sights.errors[zone] = DnsError(zone, what, "Name one entry for all domains that lie in that zone.")
+    return {*twice}
 
 
 def _opened(
@@ -96,7 +126,7 @@ def _opened(
     given_up: Collection[str],
     sights: Sights,
 ) -> dict[str, _Entry]:
-    written = _grouped(ledger, lambda zone: ledger[zone][-1].dns)
+    written = _written(ledger)
     entries = {}
     for name, config in stack.dns.items():
         mine, left = declared.get(name, ()), tuple(written.get(name, ()))
@@ -107,11 +137,42 @@ def _opened(
             entries[name] = _Entry(provider, _where(provider, stack, {r.name for r in mine}, sights), left)
         except SendwrightError as error:
             sights.errors[f"dns › {name}"] = error
-    for dns, zones in written.items():
-        if dns not in stack.dns:
-            why = f"the inventory has no provider {dns} any more"
-            sights.forsaken += [_forsaken(zone, why, ledger[zone]) for zone in zones]
     return entries
+
+
+def _written(ledger: Mapping[str, Sequence[Claim]]) -> Mapping[str, Sequence[str]]:
+    """Return the zones of the ledger by the entry of ``dns`` that was the last to write there."""
+    return _grouped((z for z in ledger if ledger[z]), lambda zone: max(ledger[zone], key=lambda c: c.since).dns)
+
+
+def _inherited(
+    stack: Stack,
+    entries: Mapping[str, _Entry],
+    live: Collection[str],
+    ledger: Mapping[str, Sequence[Claim]],
+    sights: Sights,
+) -> dict[str, _Entry]:
+    """Return the entries with the zones of those that the inventory has no more, where one of them keeps such a zone.
+
+    What an entry of ``dns`` is called may change, and a domain may move to another, before it is taken out.
+    """
+    heirs = {name: list(entry.left) for name, entry in entries.items()}
+    for dns, zones in _written(ledger).items():
+        for zone in zones if dns not in stack.dns else ():
+            heir = next((n for n, e in entries.items() if zone not in live and _keeps(e.provider, zone)), None)
+            if heir is not None:
+                heirs[heir].append(zone)
+            elif zone not in live:
+                why = f"the inventory has no provider {dns} any more"
+                sights.forsaken.append(_forsaken(zone, why, ledger[zone]))
+    return {name: replace(entry, left=tuple(heirs[name])) for name, entry in entries.items()}
+
+
+def _keeps(provider: Provider, zone: str) -> bool:
+    try:
+        return provider.zones([zone])[zone] == zone
+    except DnsError:
+        return False
 
 
 def _where(provider: Provider, stack: Stack, names: Collection[str], sights: Sights) -> Mapping[str, str]:
@@ -137,15 +198,21 @@ def _domain(stack: Stack, name: str) -> str:
 
 def _kept(entry: _Entry, live: Collection[str], ledger: Mapping[str, Sequence[Claim]], sights: Sights) -> list[str]:
     """Return the zones in which nothing is declared any more, but where we wrote, and that the provider still keeps."""
-    left = [zone for zone in entry.left if zone not in live]
+    left = [zone for zone in entry.left if zone not in live and ledger[zone]]
     if not left:
         return []
     with suppress(DnsError):
-        return [zone for zone, where in entry.provider.zones(left).items() if zone == where]
+        lies_in = entry.provider.zones(left)
+        parts = ((zone, above) for zone, above in lies_in.items() if zone != above)
+        sights.forsaken += [_forsaken(zone, _PART.format(zone=above), ledger[zone]) for zone, above in parts]
+        return [zone for zone, above in lies_in.items() if zone == above]
     found = []
     for zone in left:
         try:
-            found += [zone] if entry.provider.zones([zone])[zone] == zone else []
+            if (above := entry.provider.zones([zone])[zone]) == zone:
+                found.append(zone)
+            else:
+                sights.forsaken.append(_forsaken(zone, _PART.format(zone=above), ledger[zone]))
         except ServerUnreachable as error:
             sights.errors[zone] = error
         except DnsError as error:

@@ -34,24 +34,29 @@ class Killed(BaseException):
 
 @dataclass
 class Server53:
-    """A name server in memory that keeps the promises of a Provider; ``fails``: what applying in a zone ends with."""
+    """A name server in memory that keeps the promises of a Provider.
+
+    ``fails``: what applying in a zone ends with; ``foreign``: names below its zones that lie elsewhere.
+    """
 
     keeps: tuple[str, ...] = (COM, ORG)
     held: dict[str, dict[Key, RecordSet]] = field(default_factory=dict)
     fails: dict[str, BaseException] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
     title: str = "the server in memory"
     margin: int = 0
 
     def zones(self, names: Iterable[str]) -> Mapping[str, str]:
         """Find the zone of each name."""
         where = {n: next((z for z in self.keeps if n == z or n.endswith("." + z)), None) for n in names}
-        if lost := [n for n, zone in where.items() if zone is None]:
+        if lost := [n for n, zone in where.items() if zone is None or n in self.foreign]:
             raise DnsError(lost[0], "it is not kept here.")
         return {n: zone for n, zone in where.items() if zone is not None}
 
     def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         """Read what is wanted."""
-        return tuple(found for key, found in self.held.get(zone, {}).items() if key in wanted)
+        keys = {*wanted, *((name, "CNAME") for name, _ in wanted)}
+        return tuple(found for key, found in self.held.get(zone, {}).items() if key in keys)
 
     def apply(self, zone: str, edits: Collection[Edit]) -> None:
         """Apply all or nothing."""
@@ -637,3 +642,102 @@ def test_a_zone_that_nobody_is_known_to_serve_is_given_up_by_itself(look: Look) 
 
     assert world.servers == {}
     assert zones.errors.keys() == {COM, ORG}
+
+
+def test_a_domain_that_could_not_be_located_loses_nothing(server: Server53, folder: StateFolder, look: Look) -> None:
+    """One name below it that lies elsewhere is a mistake to mend: what is declared is not taken for undeclared."""
+    news = f"news.{COM}"
+    both, keys = _stack(domains=(COM, news)), (*KEYS, _key(news))
+    _publish_all(look(both, keys), folder)
+    server.foreign = (f"_dmarc.{news}",)
+
+    broken = look(both, keys)
+    broken.publish(folder, Stage.CONTRACT)
+
+    assert news in broken.errors
+    assert server.values(COM, f"_smtp._tls.{news}", "TXT")
+    assert broken.found[COM].changes.leaving == ()
+    assert broken.found[COM].changes.gone == ()
+
+
+def test_a_zone_none_of_whose_domains_could_be_located_is_left_alone(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """It is not a zone in which nothing is declared any more."""
+    news, host = f"news.{COM}", f"mx1.news.{COM}"
+    stack = _stack(hosts=(_host(host, 10),), domains=(news,))
+    _publish_all(look(stack, ()), folder)
+    server.foreign = (f"_dmarc.{news}",)
+
+    broken = look(stack, ())
+    broken.publish(folder, Stage.CONTRACT)
+
+    assert broken.errors.keys() == {news}
+    assert server.values(COM, f"_smtp._tls.{news}", "TXT")
+
+
+def test_a_zone_that_two_entries_of_dns_keep_is_refused(server: Server53, folder: StateFolder, look: Look) -> None:
+    """Each would take what the other has to publish for undeclared."""
+    stack, news = _stack(domains=(COM, f"news.{COM}")), f"news.{COM}"
+    other = {"second": stack.dns["main"]}
+    moved = tuple(d.model_copy(update={"dns": "second"}) if d.name == news else d for d in stack.domains)
+    twice = stack.model_copy(update={"dns": {**stack.dns, **other}, "domains": moved})
+
+    zones = look(twice, (KEYS[0], _key(news)))
+    _publish_all(zones, folder)
+
+    assert "main" in str(zones.errors[COM])
+    assert "second" in str(zones.errors[COM])
+    assert server.values(COM, COM, "TXT") == ()
+
+
+def test_what_was_written_by_an_entry_that_was_renamed_is_withdrawn_by_the_one_that_keeps_the_zone(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """The name of an entry of dns is the inventory's, and may change: the zone is where it was."""
+    _publish_all(look(), folder)
+    stack = _stack(domains=(COM,))
+    domains = tuple(d.model_copy(update={"dns": "prod"}) for d in stack.domains)
+    renamed = stack.model_copy(update={"dns": {"prod": stack.dns["main"]}, "domains": domains})
+
+    zones = look(renamed, KEYS[:1])
+    zones.publish(folder, Stage.CONTRACT)
+
+    assert zones.forsaken == ()
+    assert server.values(ORG, f"_smtp._tls.{ORG}", "TXT") == ()
+
+
+def test_an_alias_in_the_place_of_a_policy_is_kept(server: Server53, folder: StateFolder, look: Look) -> None:
+    """Many have their DMARC record kept by a service that watches their reports: it stays, and mail can leave."""
+    server.put(COM, f"_dmarc.{COM}", "CNAME", "example.com.dmarc.example.net.")
+
+    zones = look()
+    _publish_all(zones, folder)
+
+    assert zones.errors == {}
+    assert server.values(COM, f"_dmarc.{COM}", "TXT") == ()
+    assert any(f"_dmarc.{COM}" in note and "alias" in note for note in zones.notes)
+
+
+def test_the_clock_of_what_is_written_again_starts_again(server: Server53, folder: StateFolder, look: Look) -> None:
+    """An apply that failed, or somebody's hand, may lie between the claim and the value: caches know the later one."""
+    server.fails[COM] = ServerUnreachable(COM, "does not answer.")
+    look().publish(folder, Stage.EXPAND)
+    server.fails.clear()
+    before = {c.since for c in folder.load().claims if c.zone == COM}
+
+    look().publish(folder, Stage.EXPAND)
+
+    assert min(c.since for c in folder.load().claims if c.zone == COM) > max(before)
+
+
+def test_hosts_that_are_replaced_in_many_domains_are_no_withdrawal(folder: StateFolder, look: Look) -> None:
+    """Where something else of the kind is declared, nothing is lost: nobody has to agree to that."""
+    many = (COM, *(f"d{n}.{COM}" for n in range(40)))
+    keys = [_key(d) for d in many]
+    _publish_all(look(_stack(domains=many, submission_srv=True), keys), folder)
+    moved = _stack(hosts=(_host(MX2, 11),), domains=many, submission_srv=True)
+
+    zones = look(moved, keys)
+
+    assert zones.errors == {}

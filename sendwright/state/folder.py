@@ -19,6 +19,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -137,15 +138,17 @@ class StateFolder:
         return self._read(stories.CLAIMS, self.path / "claims.json") or ()
 
     def claim(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
-        """Enter values in the ledger, before they are written to DNS; one that is there keeps its date.
+        """Enter values in the ledger, before they are written to DNS; return those that were not there.
 
-        Return those that were not there.
+        One that is there gets the later date, because what caches hold is counted from it, and keeps its clock of
+        withdrawal until the value was written.
         """
         before = {_value(claim): claim for claim in self.claims()}
-        new = {value: claim for claim in claims if (value := _value(claim)) not in before}
-        if new:
-            self._save_claims((before | new).values())
-        return tuple(new.values())
+        entered = {_value(claim): claim for claim in claims}
+        again = {v: replace(c, left=before[v].left) for v, c in entered.items() if v in before}
+        if entered:
+            self._save_claims((before | entered | again).values())
+        return tuple(claim for value, claim in entered.items() if value not in before)
 
     def mark(self, claims: Iterable[Claim]) -> None:
         """Put claims in the place of those on the same values: their clocks started or stopped."""

@@ -240,18 +240,20 @@ def test_the_authority_comes_back(tmp_path: Path) -> None:
     assert folder(tmp_path, None).load().certificates == ()
 
 
-def test_the_ledger_keeps_the_first_date_and_forgets_what_is_released(tmp_path: Path) -> None:
-    """Ours is what is in the ledger: entering twice changes nothing."""
+def test_the_ledger_takes_the_later_date_and_forgets_what_is_released(tmp_path: Path) -> None:
+    """What is written again is as new to caches as at first; it is no second entry, and its clock goes on."""
     one = Claim("example.com", "_dmarc.example.com", "TXT", '"v=DMARC1; p=none"', NOW, "main")
     two = Claim("example.com", "example.com", "MX", "10 mx1.example.com.", NOW, "main")
     state = folder(tmp_path)
 
-    state.claim([one, two])
-    state.claim([replace(one, since=NOW + timedelta(days=1))])
-    assert state.load().claims == (one, two)
+    later = replace(one, since=NOW + timedelta(days=1))
+
+    state.claim([replace(one, left=NOW), two])
+    assert state.claim([later]) == ()
+    assert state.load().claims == (replace(later, left=NOW), two)
     state.release([replace(two, since=NOW + timedelta(days=2))])
 
-    assert state.load().claims == (one,)
+    assert state.load().claims == (replace(later, left=NOW),)
 
 
 def test_a_clock_is_started_and_stopped_on_the_value_it_belongs_to(tmp_path: Path) -> None:
