@@ -55,15 +55,15 @@ def believed(
 ) -> tuple[DkimKey, ...]:
     """Return the keys without the proofs that no longer hold: a reinstalled host proves itself anew.
 
-    Arguments: ``created``: the names of records that are about to be created. Whatever was seen of such a key before,
-    caches now hold that there is none: a host that does not have it any more has to prove it again (a domain that
-    returns to the inventory). A host that has it goes on signing: no other key is better.
+    A host that does not have a key any more has to prove it again: the host or the domain was out of the inventory, and
+    caches may hold records from then. A host that has it goes on signing: no other key is better. Arguments:
+    ``created``: the names of records that are about to be created; since when such a key was served is worth nothing.
     """
     return tuple(_believed(key, hosts, key.record_name in created) for key in keys)
 
 
 def _believed(key: DkimKey, hosts: Mapping[str, Observation], created: bool) -> DkimKey:
-    lacking = {n for n, seen in hosts.items() if not seen.managed or (created and key_path(key) not in seen.paths)}
+    lacking = {n for n, seen in hosts.items() if not seen.managed or key_path(key) not in seen.paths}
     kept = tuple(name for name in key.proven_on if name not in lacking)
     return replace(key, proven_on=kept, served_since=None if created else key.served_since)
 

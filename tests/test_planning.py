@@ -187,15 +187,17 @@ def test_a_reinstalled_host_proves_itself_anew_and_the_others_stay_proven() -> N
     """Bare means that nothing is known of it any more: proofs of the machine before are worth nothing."""
     key = _key(KeyStage.SIGNING, (MX1, MX2))
 
-    (believed,) = planning.believed([key], {MX1: BARE, MX2: replace(BARE, managed=True)})
+    signs = replace(BARE, managed=True, paths={key_path(key): _lies(File(key_path(key), ""))})
+
+    (believed,) = planning.believed([key], {MX1: BARE, MX2: signs})
 
     assert believed == replace(key, proven_on=(MX2,))
     assert planning.unproven(TWO, TWO.host(MX1), [believed]) == (believed,)
     assert planning.unproven(TWO, TWO.host(MX2), [believed]) == ()
 
 
-def test_a_key_whose_record_is_gone_is_proven_again_where_it_does_not_lie_any_more() -> None:
-    """A domain that returns: caches hold that its record does not exist, and no host signs with the key yet."""
+def test_a_key_is_proven_again_where_it_does_not_lie_any_more() -> None:
+    """A domain that returns to a host: caches may hold an SPF record without the host, or that there is no key."""
     key = replace(_key(KeyStage.SIGNING, (MX1, MX2)), served_since=NOW)
     without = replace(BARE, managed=True)
     signs = replace(without, paths={key_path(key): _lies(File(key_path(key), ""))})
@@ -204,7 +206,7 @@ def test_a_key_whose_record_is_gone_is_proven_again_where_it_does_not_lie_any_mo
     (there,) = planning.believed([key], {MX1: without, MX2: signs}, {"other._domainkey.example.com"})
 
     assert created == replace(key, proven_on=(MX2,), served_since=None)
-    assert there == key
+    assert there == replace(key, proven_on=(MX2,))
 
 
 def test_the_first_key_signs_as_soon_as_it_is_proven() -> None:
