@@ -41,7 +41,8 @@ def receiving(stack: Stack, host: Host, lingering: Collection[str] = ()) -> Rece
     ``lingering``: domains that others may still believe to be here: none of their mail is refused. Where that of an
     undeclared one should go nobody says any more: it is kept.
     """
-    here = {d.name: d for d in stack.domains_of(host) if d.mx is Mx.HERE or d.name in lingering}
+    own = {d.name for d in stack.domains_of(host) if d.mx is Mx.HERE}
+    here = {d.name: d for d in stack.domains if d.name in own or d.name in lingering}
     undeclared = {*lingering} - {*here}
     written_to = _written_to(stack, here)
     addresses: dict[str, str] = {}

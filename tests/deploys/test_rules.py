@@ -297,6 +297,21 @@ def test_mail_is_taken_as_long_as_others_may_believe_that_it_belongs_here(make_s
     assert {"@gone.example", "@example.net"} <= {f"@{d}" for d in mail.catch_all}
 
 
+def test_mail_of_a_domain_that_moved_to_another_host_goes_where_it_goes_there() -> None:
+    """Its forwarding is declared still: in a Maildir of the host that it left, nobody would look for it."""
+    egress = {"mx1.example.com": "203.0.113.10", "mx2.example.com": "203.0.113.11"}
+    hosts = [{"name": n, "ssh": {"hostname": n}, "egress": [{"public": a}]} for n, a in egress.items()]
+    domains = [
+        {"name": "example.com", "dns": "main"},
+        {"name": "moved.example", "dns": "main", "hosts": ["mx2.example.com"], "receive": {"forward": "x@far.example"}},
+    ]
+    stack = Stack.model_validate({"hosts": hosts, "domains": domains})
+
+    mail = receiving(stack, stack.host("mx1.example.com"), lingering={"moved.example"})
+
+    assert mail.addresses["postmaster@moved.example"] == "x@far.example"
+
+
 def test_the_ledger_knows_which_mx_lead_to_a_host(make_material: MakeMaterial, make_stack: MakeStack) -> None:
     """Those of other hosts are theirs."""
     host, certificate = make_stack().hosts[0], make_material().certificate
