@@ -1,6 +1,6 @@
 """What of the zones has to be served and fresh before mail may leave, and who serves it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sendwright.dns import propagation
@@ -70,6 +70,15 @@ def stands(zones: Zones, name: str, late: Collection[str]) -> bool:
             new = any(w.name == name for w in zone.changes.at(Stage.EXPAND).writes)
             return not new or (zone.name not in late and zone.name not in zones.errors)
     return True
+
+
+def may_move(zones: Zones, speaking: Mapping[str, Collection[str]], late: Collection[str]) -> frozenset[str]:
+    """Return which hosts may send from their new address: every name that they speak for was published, and is fresh.
+
+    Arguments: ``speaking``: those names by host; ``late``: names that are not fresh yet.
+    """
+    published = {n for zone in zones.found.values() if zone.name not in zones.errors for n in zone.names}
+    return frozenset(host for host, names in speaking.items() if published.issuperset(names) and not {*late} & {*names})
 
 
 def world(zones: Zones, names: Collection[str], ask: Ask, resolver: str) -> World:

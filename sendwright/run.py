@@ -1,6 +1,6 @@
 """One provision's stages: what is remembered, what was last seen, and the steps between them."""
 
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -137,7 +137,7 @@ class Run:
     def prove(self, *, wait: bool) -> tuple[str, ...]:
         """Stage 4: wait until served and fresh, then probe every key on every host; return what is still waited for."""
         published = self.dns.awaited(self.fleet.well)
-        if not published.known:
+        if not (published.known or self._moving):
             return ()
         zone_of = self.dns.zones.zone_of(self.stack)
         fresh = self.dns.wait(published, stay=wait)
@@ -145,7 +145,9 @@ class Run:
         self._reload()
         late = {waiting.target.zone for waiting in fresh.waiting}
         names = {target.name for target in published.known if target.zone not in late}
-        self._moving -= self._may_move(zone_of, {waiting.target.name for waiting in fresh.waiting})
+        speaking = {name: self._speaks_for(name) for name in self._moving}
+        behind = {waiting.target.name for waiting in fresh.waiting}
+        self._moving -= awaiting.may_move(self.dns.zones, speaking, behind)
         well = (name for name in self.fleet.well if name not in self._moving)
         hosts = [name for name in well if awaiting.stands(self.dns.zones, name, late)]
         self._probe(hosts, [key for key in self._state.keys if key.record_name in names])
@@ -177,14 +179,6 @@ class Run:
     def _speaks_for(self, host: str) -> frozenset[str]:
         """The names that receivers judge a host's mail by: its own, and those of its domains."""
         return frozenset({host, *(d.name for d in self.stack.domains_of(self.stack.host(host)))})
-
-    def _may_move(self, zone_of: Container[str], late: Collection[str]) -> frozenset[str]:
-        """Which hosts may send from their new address: every name that they speak for is served and fresh."""
-        return frozenset(
-            name
-            for name in self._moving
-            if self._speaks_for(name).isdisjoint(late) and all(d in zone_of for d in self._speaks_for(name) - {name})
-        )
 
     def _observe(self, state: State) -> None:
         self._take(self.fleet.observe(planning.desired_on(self.stack, self.fleet.well, state)))

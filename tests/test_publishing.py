@@ -741,3 +741,13 @@ def test_hosts_that_are_replaced_in_many_domains_are_no_withdrawal(folder: State
     zones = look(moved, keys)
 
     assert zones.errors == {}
+
+
+def test_a_host_moves_when_every_name_that_it_speaks_for_is_published_and_fresh(look: Look) -> None:
+    """Also where nothing had to be written: somebody else may have listed the new address long ago."""
+    zones, speaking = look(), {MX1: {MX1, COM, ORG}}
+    assert awaiting.may_move(zones, speaking, ()) == {MX1}
+    assert awaiting.may_move(zones, speaking, {ORG}) == frozenset()
+
+    zones.errors[COM] = WorldMoved(COM, "moved.")
+    assert awaiting.may_move(zones, {MX1: {MX1, ORG}}, ()) == frozenset()
