@@ -28,7 +28,8 @@ _PREFIX = re.compile(r"0|[1-9][0-9]{0,2}")
 _QNUM = "(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
 _IP4 = re.compile(rf"{_QNUM}(?:\.{_QNUM}){{3}}")
 _IP6 = re.compile(r"[0-9A-Fa-f:.]+")
-_TOPLABEL = re.compile(r"[A-Za-z0-9]*[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9]")
+# Digits before the first letter, lest a long label be tried at each of its letters.
+_TOPLABEL = re.compile(r"[0-9]*[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9]")
 _SHOWN = 20
 
 

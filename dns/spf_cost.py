@@ -4,17 +4,23 @@ At worst for any sender: whoever is matched late. Included records and redirects
 costs nothing.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sendwright.dns.spf import QUERYING, Directive, Modifier, SpfRecord, SpfSyntaxError, parse
 from sendwright.dns.spf_lookup import Answer, Lookup, records_of, valid_name
 from sendwright.dns.spf_macros import MacroString, expand, truncated
 from sendwright.dns.spf_session import LOOKUPS, NAMES, VOIDS
+from sendwright.escape import plain
 
-# Records of others are followed within bounds: both are far behind the limit of ten.
+# Records of others are followed within bounds: all are far behind the limit of ten.
 _DEEPEST = 20
 _MOST_QUESTIONS = 500
+_MOST_SECONDS = 60.0
+_MOST_PROBLEMS = 20
+_MOST_SHOWN = 20
+_LONGEST_SHOWN = 300
 _FAMILIES = ("A", "AAAA")
 
 
@@ -26,7 +32,8 @@ class Item:
     lookups: int
 
     def __str__(self) -> str:
-        return f"{self.term} {self.lookups}"
+        shown = self.term if len(self.term) <= _LONGEST_SHOWN else self.term[: _LONGEST_SHOWN - 1] + "…"
+        return f"{shown} {self.lookups}"
 
 
 @dataclass(frozen=True)
@@ -53,22 +60,25 @@ class Cost:
         return self.voids > VOIDS
 
     def __str__(self) -> str:
-        return f"{', '.join(map(str, self.items))} = {self.total} of {LOOKUPS}" if self.items else f"0 of {LOOKUPS}"
+        if not self.items:
+            return f"0 of {LOOKUPS}"
+        more = [f"and {len(self.items) - _MOST_SHOWN} more"] if len(self.items) > _MOST_SHOWN else []
+        return f"{', '.join([*map(str, self.items[:_MOST_SHOWN]), *more])} = {self.total} of {LOOKUPS}"
 
 
-def cost(domain: str, record: SpfRecord, lookup: Lookup) -> Cost:
+def cost(domain: str, record: SpfRecord, lookup: Lookup, clock: Callable[[], float] = time.monotonic) -> Cost:
     """Count what a record at a domain costs at worst, over senders of both families; never raises for what it finds.
 
     A name that depends on the sender counts as one lookup, and as void if that can be; a record behind such a name
-    cannot be followed, which is one of the ``problems``.
+    cannot be followed, which is one of the ``problems``. ``clock``: seconds, by which the questions end some time.
     """
-    asked = _Asked(lookup)
+    asked = _Asked(lookup, clock, clock() + _MOST_SECONDS)
     counts = [_Count(asked, domain, family) for family in _FAMILIES]
     paths = [list(_ends(count.steps(record, domain, (domain.lower(),)))) for count in counts]
     worst = max((end for ends in paths for end in ends), key=lambda end: end.worst.lookups)
     voids = max(end.worst.voids for ends in paths for end in ends)
-    problems = dict.fromkeys(problem for count in counts for problem in count.problems)
-    return Cost(worst.items, voids, tuple(problems))
+    problems = dict.fromkeys(plain(problem) for count in counts for problem in count.problems)
+    return Cost(tuple(worst.items), voids, tuple(problems)[:_MOST_PROBLEMS])
 
 
 @dataclass(frozen=True)
@@ -104,22 +114,39 @@ class _End:
 
     passes: bool
     worst: _Worst
-    items: tuple[Item, ...]
+    trail: "_Trail | None"
+
+    @property
+    def items(self) -> list[Item]:
+        """What each term on it costs, in their order."""
+        found, trail = [], self.trail
+        while trail is not None:
+            found.append(trail.item)
+            trail = trail.before
+        return found[::-1]
+
+
+@dataclass(frozen=True)
+class _Trail:
+    """A way so far: ways that begin alike share it, or those of a record of 30,000 terms would take gigabytes."""
+
+    item: Item
+    before: "_Trail | None"
 
 
 def _ends(steps: Iterator[_Step]) -> Iterator[_End]:
-    so_far, items = _Worst(), tuple[Item, ...]()
+    so_far, trail = _Worst(), None
     for step in steps:
         for passes, worst in ((True, step.passes), (False, step.denies)):
             if worst is not None:
-                yield _End(passes, so_far + worst, items + _item(step, worst))
+                yield _End(passes, so_far + worst, _on(trail, step, worst))
         if step.goes_on is None:
             return
-        so_far, items = so_far + step.goes_on, items + _item(step, step.goes_on)
+        so_far, trail = so_far + step.goes_on, _on(trail, step, step.goes_on)
 
 
-def _item(step: _Step, worst: _Worst) -> tuple[Item, ...]:
-    return (Item(step.term, worst.lookups),) if worst.lookups else ()
+def _on(trail: _Trail | None, step: _Step, worst: _Worst) -> _Trail | None:
+    return _Trail(Item(step.term, worst.lookups), trail) if worst.lookups else trail
 
 
 class _Unknown(Exception):
@@ -131,6 +158,8 @@ class _Asked:
     """The questions so far: each is asked once, and not without end."""
 
     lookup: Lookup
+    clock: Callable[[], float]
+    until: float
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
     def __call__(self, name: str, rdtype: str) -> Answer:
@@ -138,6 +167,8 @@ class _Asked:
         if key not in self.answers:
             if len(self.answers) >= _MOST_QUESTIONS:
                 return Answer(failure=f"not asked: it takes more than {_MOST_QUESTIONS} questions to count this record")
+            if self.clock() > self.until:
+                return Answer(failure=f"not asked: it takes more than {_MOST_SECONDS:g} s to count this record")
             self.answers[key] = self.lookup(*key) if valid_name(name) else Answer()
         return self.answers[key]
 

@@ -127,6 +127,9 @@ def _expanded(part: str | Macro | Escape, value: Callable[[str], str]) -> str:
 def truncated(name: str) -> str:
     """Return a target name of at most 253 octets, cut label by label from the left (RFC 7208 section 7.3)."""
     name = name.removesuffix(".")
-    while len(name.encode()) > _LONGEST_NAME and "." in name:
-        name = name.partition(".")[2]
-    return name
+    octets = name.encode()
+    if len(octets) <= _LONGEST_NAME:
+        return name
+    # In one step: a record may make names of megabytes, and of hundreds of thousands of labels.
+    dot = octets.find(b".", len(octets) - _LONGEST_NAME - 1)
+    return octets[(dot if dot >= 0 else octets.rfind(b".")) + 1 :].decode()
