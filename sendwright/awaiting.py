@@ -86,7 +86,7 @@ def world(zones: Zones, names: Collection[str], ask: Ask, resolver: str) -> Worl
     servers = {}
     for zone, found in discover_all(sorted(names), ask, resolver).items():
         if isinstance(found, DnsError):
-            zones.errors[zone] = found
+            zones.errors.setdefault(zone, found)
         else:
             servers[zone] = found
     return World(ask, resolver, servers)
