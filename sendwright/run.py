@@ -117,10 +117,11 @@ class Run:
 
         A host that is to send from another address is left until receivers know that one.
         """
+        self._converge(name for name in self.fleet.well if name not in self._moving)
+
+    def _converge(self, names: Iterable[str]) -> None:
         jobs = {}
-        for name in self.fleet.well:
-            if name in self._moving:
-                continue
+        for name in names:
             observation = self._hosts[name]
             wanted = self._services(name, observation)
             if hostdiff.differing(wanted, observation):
@@ -147,7 +148,10 @@ class Run:
         names = {target.name for target in published.known if target.zone not in late}
         speaking = {name: self._speaks_for(name) for name in self._moving}
         behind = {waiting.target.name for waiting in fresh.waiting}
-        self._moving -= awaiting.may_move(self.dns.zones, speaking, behind)
+        moved = awaiting.may_move(self.dns.zones, speaking, behind)
+        self._moving -= moved
+        # What they were left without so far may be the very keys that they are to prove.
+        self._converge(name for name in self.fleet.well if name in moved)
         well = (name for name in self.fleet.well if name not in self._moving)
         hosts = [name for name in well if awaiting.stands(self.dns.zones, name, late)]
         self._probe(hosts, [key for key in self._state.keys if key.record_name in names])
