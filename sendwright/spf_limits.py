@@ -6,7 +6,7 @@ RFC 7208 section 4.6.4.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from sendwright.dns.plan import Changes, Create, Delete, Update
+from sendwright.dns.plan import Changes, Create, Delete, Update, Write
 from sendwright.dns.providers.base import Key, RecordSet
 from sendwright.dns.rdata import canonical, joined
 from sendwright.dns.records import Record
@@ -91,27 +91,40 @@ def _cost(name: str, value: str, lookup: Lookup) -> Cost:
 
 
 def _own(zones: Zones, lookup: Lookup) -> Lookup:
-    """Answer for the names of the declaration from what is declared and what stands, and ask for all others."""
+    """Answer for the names of the declaration from what is declared and what stands, and ask for all others.
+
+    What nobody declares may stand at a name that exists: that is asked for, and nothing is remembered wrongly by it.
+    """
     known: dict[tuple[str, str], set[str]] = {}
+    standing: set[str] = set()
     for zone in zones.found.values():
-        for name, rdtype, value in _values(zone.records, zone.sight.served):
+        for name, rdtype, value in _values(zone.records, zone.sight.served, zone.changes.writes):
             known.setdefault((name, rdtype), set()).add(value)
-    return _answering(known, lookup)
+        standing |= {zone.name, *(s.name for s in zone.sight.served if s.values)}
+    return _answering(known, lookup, standing)
 
 
-def _answering(known: Mapping[Key, Collection[str]], lookup: Lookup) -> Lookup:
-    names = {name for name, _ in known}
+def _answering(known: Mapping[Key, Collection[str]], lookup: Lookup, standing: Collection[str] = ()) -> Lookup:
+    names = {name for name, _ in known} - {*standing}
 
     def answer(name: str, rdtype: str) -> Answer:
         plain = name.removesuffix(".").lower()
-        return Answer(tuple(sorted(known.get((plain, rdtype), ())))) if plain in names else lookup(name, rdtype)
+        if (values := known.get((plain, rdtype))) is None and plain not in names:
+            return lookup(name, rdtype)
+        return Answer(tuple(sorted(values or ())))
 
     return answer
 
 
-def _values(records: Iterable[Record], served: Iterable[RecordSet]) -> Iterator[tuple[str, str, str]]:
+def _values(
+    records: Iterable[Record], served: Iterable[RecordSet], writes: Iterable[Write] = ()
+) -> Iterator[tuple[str, str, str]]:
     texts = [(r.name, r.type, r.value) for r in records]
     texts += [(s.name, s.type, canonical(s.type, text)) for s in served for text in s.values]
+    texts += [(w.name, w.type, w.value) for w in writes if not isinstance(w, Delete)]
+    # Of what is declared, what stands and what comes of both, there is one SPF record: the last, as the stages go.
+    spf = {name: (name, rdtype, text) for name, rdtype, text in texts if slot(name, rdtype, text) == "SPF"}
+    texts = [*(text for text in dict.fromkeys(texts) if slot(*text) != "SPF"), *spf.values()]
     for name, rdtype, text in texts:
         if rdtype == "MX":
             yield name, rdtype, text.split()[-1].rstrip(".")

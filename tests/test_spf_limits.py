@@ -100,6 +100,30 @@ def test_what_is_about_to_be_published_is_not_asked_for() -> None:
     assert resolver.asked == []
 
 
+def test_what_nobody_declares_at_a_name_that_exists_is_asked_for() -> None:
+    """Somebody else's terms follow their own records there: that those are not ours makes no void lookup of them."""
+    resolver = Resolver()
+
+    spf_limits.judge(_zones(_create("v=spf1 ip4:203.0.113.10 a mx ~all")), resolver)
+
+    assert {rdtype for name, rdtype in resolver.asked if name.rstrip(".") == NAME} >= {"A", "MX"}
+
+
+def test_a_name_has_one_spf_record_whatever_is_declared_and_stands_there() -> None:
+    """An include of a domain of ours meets what is merged there, and not both parts of it."""
+    living = RecordSet(NAME, "TXT", 3600, (txt("v=spf1 include:s1.provider.example -all"),))
+    declared = Record(NAME, "TXT", 3600, txt("v=spf1 ip4:203.0.113.10 ~all"), "why")
+    merged = _update(
+        "v=spf1 include:s1.provider.example -all", "v=spf1 ip4:203.0.113.10 include:s1.provider.example -all"
+    )
+    below = Create(f"news.{NAME}", "TXT", 3600, txt(f"v=spf1 include:{NAME} ~all"), "why", Stage.EXPAND)
+    zones = _zones(merged, below, records=(declared,), served=(living,))
+
+    spf_limits.judge(zones, Resolver())
+
+    assert zones.found[NAME].changes.notes == ()
+
+
 def test_names_that_do_not_exist_are_noted() -> None:
     """From three void lookups on, receivers answer permerror (RFC 7208 section 4.6.4)."""
     zones = _zones(_create("v=spf1 exists:a.void.example exists:b.void.example exists:c.void.example ~all"))
