@@ -14,6 +14,7 @@ from sendwright.plan import Stage
 from sendwright.state.model import Claim
 
 WITHDRAWN = "written by sendwright and no longer declared"
+_NULL_MX = "0 ."
 _CONSENT = "the inventory consents to its replacement (replace_mx)"
 
 
@@ -82,7 +83,7 @@ def changes(found: Values, clock: Clock) -> Changes:
     undeclared = [_undeclared(found, v, clock) for v in sorted(found.claimed) if v not in found.desired]
     if conflicts:
         return Changes(found.zone, conflicts=conflicts, gone=tuple(c for part in undeclared for c in part.gone))
-    declared = [_declared(found, value) for value in sorted(found.desired)]
+    declared = [_declared(found, value) for value in sorted(found.desired) if not _too_early(found, value, clock)]
     consented = Changes(found.zone, tuple(_consented(found)))
     return Changes.combined(found.zone, [*declared, *undeclared, consented])
 
@@ -104,6 +105,11 @@ def _declared(found: Values, value: str) -> Changes:
         # In one step: with both, or with neither, receivers would find no valid record for a while.
         return replace(known, writes=(_update(found, record, old),))
     return replace(known, writes=(Create(found.name, found.type, found.ttl, value, record.why, record.stage),))
+
+
+def _too_early(found: Values, value: str, clock: Clock) -> bool:
+    """Whether mail is on its way yet, and this is a null MX: receivers refuse who has one (RFC 7505 section 4.2)."""
+    return found.type == "MX" and value == _NULL_MX and not all(clock.due(found.claimed[v]) for v in found.leaving)
 
 
 def _yielding(found: Values, record: Record, theirs: str) -> Changes:
@@ -140,7 +146,7 @@ def _undeclared(found: Values, value: str, clock: Clock) -> Changes:
         return Changes(found.zone, leaving=() if claim.left else (claim,))
     if value in found.predecessors.values():
         return Changes(found.zone)
-    if found.type == "MX" and not clock.retention(claim) and not _another_exchange(found):
+    if found.type == "MX" and not clock.retention(claim) and not (found.desired or found.foreign):
         note = (
             f"MX {found.name} {short(value)} stays although it is no longer declared: there is no other, and mail for "
             f"{found.name} would have nowhere to go. It is withdrawn once another MX is there; or remove it by hand."
@@ -153,7 +159,7 @@ def _undeclared(found: Values, value: str, clock: Clock) -> Changes:
 
 
 def _another_exchange(found: Values) -> bool:
-    return bool(found.desired or found.foreign)
+    return not {*found.desired, *found.foreign} <= {_NULL_MX}
 
 
 def _consented(found: Values) -> Iterator[Write]:

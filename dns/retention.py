@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sendwright.dns.plan import Held
 from sendwright.dns.records import TTL
 from sendwright.dns.slots import revokes, slot
-from sendwright.stack import Stack
+from sendwright.stack import Mx, Stack
 from sendwright.state.model import Claim
 
 # Smarthosts and forwarders keep mail in queues of their own, up to five days (RFC 5321 section 4.5.4.1) and some more.
@@ -52,7 +52,7 @@ def retention(stack: Stack, claims: Iterable[Claim]) -> Callable[[Claim], timede
     names = {(c.name, c.type) for c in claims}
     hosts = {name for name, rdtype in names if rdtype in _ADDRESSES and (f"_dmarc.{name}", "TXT") not in names}
     declared, locked = {h.name for h in stack.hosts}, {d.name for d in stack.domains if not d.sends}
-    domains = {d.name for d in stack.domains}
+    going_on = {d.name for d in stack.domains if d.mx is not Mx.NONE}
     known = {d.name for d in stack.domains if d.sends} | ((declared | hosts) - locked)
     queues = timedelta(days=stack.smtp.queue_days + stack.smtp.bounce_days)
 
@@ -61,7 +61,7 @@ def retention(stack: Stack, claims: Iterable[Claim]) -> Callable[[Claim], timede
             return timedelta() if claim.name in declared else queues
         if claim.type == "MX":
             # The last MX of a domain that goes on stays until there is another, whatever the time.
-            return timedelta() if claim.name in domains else queues + _OTHERS_QUEUES + _TTL
+            return timedelta() if claim.name in going_on else queues + _OTHERS_QUEUES + _TTL
         if claim.mechanism:
             return queues if claim.name in known else queues + _OTHERS_QUEUES + _TTL
         judging = slot(claim.name, claim.type, claim.value) in {"DKIM", "DMARC"}

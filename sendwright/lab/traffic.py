@@ -134,7 +134,7 @@ def _submit(clients: Clients, route: Route, flow: Flow) -> None:
 
 def _bring(clients: Clients, domain: str, flow: Flow) -> None:
     mail = EmailMessage()
-    mail["From"], mail["To"] = f"stranger@{clients.lab.inbox.domain}", f"postmaster@{domain}"
+    mail["From"], mail["To"] = f"stranger@{CONTROLLER_NAME}", f"postmaster@{domain}"
     mail["Subject"] = uuid.uuid4().hex
 
     def hand_over() -> None:

@@ -106,6 +106,9 @@ def test_when_all_mail_has_arrived_nothing_but_the_lock_is_left(zone: Zone) -> N
 
 def test_a_null_mx_never_stands_beside_another(zone: Zone) -> None:
     """The one that led here goes in the same edit that brings it (RFC 7505 section 3)."""
+    zone.apply(**LOCK, mx="none")
+    assert zone.values(ZONE, "MX") == ("10 mx1.example.com.",)
+    zone.now += timedelta(days=15)
     changes = zone.plan(**LOCK, mx="none")
 
     (edit,) = (e for e in edits(changes, zone.sets.values()) if e.type == "MX")

@@ -343,6 +343,21 @@ def test_a_null_mx_takes_the_place_of_ours_in_one_edit() -> None:
     assert edits(changes, served)[0].after == _set(ZONE, "MX", "0 .")
 
 
+def test_a_null_mx_comes_when_no_mail_of_the_domain_is_on_its_way_any_more() -> None:
+    """Receivers refuse mail from a domain that takes none (RFC 7505 section 4.2)."""
+    served = [_set(ZONE, "MX", "10 mx1.example.com.")]
+    null = Record(ZONE, "MX", 3600, "0 .", "why", Stage.CONTRACT)
+    claim = _claim(ZONE, "MX", "10 mx1.example.com.")
+
+    first = diff([null], served, [claim], keep=DAYS)
+    left = replace(claim, left=NOW)
+    waiting, due = (diff([null], served, [left], NOW + passed, DAYS) for passed in (DAYS / 2, DAYS))
+
+    assert (first.writes, first.leaving, first.held) == ((), (claim,), (Held(claim, None),))
+    assert (waiting.writes, waiting.held) == ((), (Held(left, NOW + DAYS),))
+    assert edits(due, served)[0].after == _set(ZONE, "MX", "0 .")
+
+
 def test_a_foreign_term_that_follows_a_record_which_changes_is_said() -> None:
     """Their ``mx`` lets other hosts pass once the MX is ours; our own terms and other names are no news."""
     spf = _set(ZONE, "TXT", '"v=spf1 mx a:mx9.example.com MX:example.com. mx:example.net a -all"')

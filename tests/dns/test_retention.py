@@ -14,10 +14,11 @@ HOST = {"name": "mx1.example.com", "ssh": {"hostname": "mx1"}, "egress": [{"publ
 NONE, QUEUES = timedelta(), timedelta(days=4 + 2)
 OTHERS = QUEUES + timedelta(days=7, hours=1)
 LOCKED = {"name": "locked.example", "dns": "main", "sends": False}
+SILENT = {**LOCKED, "name": "silent.example", "mx": "none"}
 
 
 def _stack(**more: Any) -> Stack:
-    domains = [{"name": "example.com", "dns": "main"}, LOCKED]
+    domains = [{"name": "example.com", "dns": "main"}, LOCKED, SILENT]
     return Stack.model_validate(
         {"hosts": [HOST], "domains": domains, "smtp": {"queue_days": 4, "bounce_days": 2}, **more}
     )
@@ -38,6 +39,9 @@ GONE_HOST = (_claim("mx9.example.com", "A", "203.0.113.9"), _term("mx9.example.c
     ("claim", "kept"),
     [
         (_claim("example.com", "MX", "10 mx9.example.com."), NONE),
+        (_claim("locked.example", "MX", "10 mx1.example.com."), NONE),
+        (_claim("silent.example", "MX", "10 mx1.example.com."), OTHERS),
+        (_claim("gone.example", "MX", "10 mx1.example.com."), OTHERS),
         (_claim("_submission._tcp.example.com", "SRV", "0 1 587 mx9.example.com."), NONE),
         (_claim("example.com", "CAA", '0 issue "ca.example"'), NONE),
         (_claim("_smtp._tls.example.com", "TXT", '"v=TLSRPTv1; rua=mailto:a@b.example"'), NONE),

@@ -69,7 +69,7 @@ class Living:
         self.declare(hosts, domains())
         for _ in range(6):
             self.pass_time(QUEUES)
-            if self.provision()["outcome"] == "unchanged":
+            if self.provision(stay=False)["outcome"] == "unchanged":
                 return
         raise AssertionError(self.plan())
 
@@ -82,10 +82,10 @@ class Living:
         done = self.world.sendwright("plan", str(self.world.folder), "--format", "json", timeout=120)
         return json.loads(done.stdout)
 
-    def provision(self) -> Any:
-        """Provision without waiting for clocks, but for what is only not served yet; return the document."""
-        for _ in range(3):
-            argv = ("provision", str(self.world.folder), "--yes", "--no-wait", "--format", "json")
+    def provision(self, *, stay: bool = True) -> Any:
+        """Provision and return the document; unless ``stay``, wait for no clock, but for what is not served yet."""
+        argv = ("provision", str(self.world.folder), "--yes", "--format", "json", *(() if stay else ("--no-wait",)))
+        for _ in range(5):
             done = self.world.sendwright(*argv, timeout=120)
             assert done.returncode == 0, done.stdout + done.stderr
             outcome = json.loads(done.stdout)
@@ -216,7 +216,7 @@ def test_an_egress_address_changes(living: Living) -> None:
         waiting = living.queue(ONE, "one.example")
         living.declare({ONE: host(NEW)}, domains())
         plan = living.plan()
-        first, between = living.provision(), living.spf("one.example")
+        first, between = living.provision(stay=False), living.spf("one.example")
         living.pass_time(CACHES)
         second, after = living.provision(), living.spf("one.example")
         late = living.delivered(ONE, waiting)
@@ -244,7 +244,7 @@ def test_a_host_that_moves_before_caches_forgot_loses_mail(living: Living) -> No
     living.begin({ONE: host(NEW)})
     with flowing(living.clients, BOTH) as before:
         living.declare({ONE: host(OLD)}, domains())
-        living.provision()
+        living.provision(stay=False)
     passed(living, before)
 
     living.pass_time(CACHES, caches=False)
@@ -261,3 +261,126 @@ def test_a_host_that_moves_before_caches_forgot_loses_mail(living: Living) -> No
     assert naive.sent
     assert spoiled == []
     assert {each.client for each in passed(living, after)} == {OLD}
+
+
+def test_a_second_host_is_added(living: Living) -> None:
+    """It starts bare; it takes submission and mail only when receivers know it, and nobody notices."""
+    living.begin({ONE: host(OLD)})
+    assert living.spf("one.example") == {f"ip4:{OLD}", "-all"}
+    with flowing(living.clients, BOTH, MINE) as flow:
+        living.declare({ONE: host(OLD), TWO: host(SECOND)}, domains())
+        first, between = living.provision(stay=False), submission_open(living, TWO)
+        living.pass_time(CACHES)
+        second = living.provision()
+        with flowing(living.clients, (Route(TWO, "one.example"), Route(TWO, "two.example"))) as new:
+            living.world.lab.forget()
+    third = living.provision()
+
+    assert [each["outcome"] for each in (first, second, third)] == ["waiting", "done", "unchanged"]
+    assert not between
+    assert {each.client for each in passed(living, flow)} == {OLD}
+    assert {each.client for each in passed(living, new)} == {SECOND}
+    assert living.hosts_of("one.example", "MX") == {ONE, TWO}
+    assert living.hosts_of("_submissions._tcp.one.example", "SRV") == {ONE, TWO}
+    assert living.spf("one.example") == {f"ip4:{OLD}", f"ip4:{SECOND}", "-all"}
+
+
+def test_a_host_drains_and_is_removed(living: Living) -> None:
+    """It leaves MX and submission at once, and SPF, its name and its HELO record when no queue holds mail of it."""
+    one, two = {ONE: host(OLD)}, {TWO: host(SECOND)}
+    living.begin({**one, **two})
+    with flowing(living.clients, BOTH, MINE) as flow:
+        with flowing(living.clients, (Route(TWO, "one.example"), Route(TWO, "two.example"))) as leaving:
+            waiting = [living.queue(TWO, login) for login in MINE]
+        living.declare({**one, TWO: host(SECOND, state="draining")}, domains())
+        draining = living.provision()
+        closed = not submission_open(living, TWO)
+        drained = living.delivered(TWO, waiting[0])
+        living.pass_time(QUEUES)
+        still = living.provision(), living.spf("one.example"), living.at(TWO, "A")
+        living.declare(one, domains())
+        removed = living.provision()
+        after = [living.spf(name) for name in (*MINE, TWO)], living.at(TWO, "A")
+        late = living.delivered(TWO, waiting[1])
+        living.pass_time(QUEUES)
+        gone = living.provision()
+    last = living.provision()
+
+    assert {each.client for each in passed(living, flow)} == {OLD}
+    assert {each.client for each in (*passed(living, leaving), drained, late)} == {SECOND}
+    assert all(map(good, (drained, late)))
+    assert [each["outcome"] for each in (draining, removed, gone, last)] == ["done", "waiting", "done", "unchanged"]
+    assert closed
+    assert still[1:] == ({f"ip4:{OLD}", f"ip4:{SECOND}", "-all"}, (SECOND,))
+    assert living.hosts_of("one.example", "MX") == living.hosts_of("_submissions._tcp.one.example", "SRV") == {ONE}
+    assert after == ([still[1], still[1], {f"ip4:{SECOND}", "-all"}], (SECOND,))
+    assert [living.spf(name) for name in (*MINE, TWO)] == [{f"ip4:{OLD}", "-all"}] * 2 + [set()]
+    assert living.at(TWO, "A") == ()
+
+
+def test_mail_moves_here_and_away_again(living: Living) -> None:
+    """Whoever remembers the other exchange is served by it: nobody's mail is refused where it goes meanwhile."""
+    living.begin({ONE: host(OLD)})
+    moved = (Route(ONE, "moved.example"),)
+    with flowing(living.clients, moved, ("moved.example",)) as flow:
+        living.declare({ONE: host(OLD)}, domains(moved={"replace_mx": True}))
+        here = living.provision()
+        between = living.hosts_of("moved.example", "MX")
+        living.pass_time(CACHES)
+        last = living.provision()
+        with flowing(living.clients, (), ("moved.example",)) as to_us:
+            pass
+        living.world.lab.primary.replace("moved.example", [replace(FOREIGN, values=(*FOREIGN.values, f"10 {ONE}."))])
+        living.declare({ONE: host(OLD)}, domains())
+        away = living.provision()
+        with flowing(living.clients, (), ("moved.example",)) as remembered:
+            pass
+        living.pass_time(CACHES * 2)
+        living.provision()
+    end = living.provision()
+
+    passed(living, flow)
+    assert to_us.refused == remembered.refused == []
+    assert flow.inbound > 0
+    assert [each["outcome"] for each in (here, last, away, end)] == ["done", "unchanged", "done", "unchanged"]
+    assert between == {ONE}
+    assert living.at("moved.example", "MX") == FOREIGN.values
+    assert "moved.example" not in living.world.lab.host(ONE).run(["cat", "/etc/postfix/domains"]).stdout.split()
+
+
+def test_a_domain_is_released_and_another_one_locked(living: Living) -> None:
+    """What was sent before passes; then nothing is left of the one, and nobody can send as the other."""
+    living.begin({ONE: host(OLD)})
+    left = ("gone.example", "shut.example")
+    with flowing(living.clients, BOTH, MINE) as flow:
+        with flowing(living.clients, tuple(Route(ONE, name) for name in left), left) as before:
+            waiting = [living.queue(ONE, name) for name in left]
+        with flowing(living.clients, (), left) as strangers:
+            living.declare(
+                {ONE: host(OLD)}, domains("gone.example", shut={"dns": "main", "sends": False, "mx": "none"})
+            )
+            first = living.provision()
+            kept = [living.spf(name) for name in left]
+        living.pass_time(CACHES)
+        again = living.provision()
+        late = [living.delivered(ONE, subject) for subject in waiting]
+        living.pass_time(QUEUES)
+        second = living.provision()
+        living.pass_time(QUEUES)
+        living.provision()
+    last = living.provision()
+
+    passed(living, flow)
+    passed(living, before)
+    assert strangers.refused == []
+    assert all(map(good, late))
+    assert kept == [{f"ip4:{OLD}", "-all"}] * 2
+    assert [each["outcome"] for each in (first, again, second, last)] == ["waiting", "unchanged", "done", "unchanged"]
+    rest = [r for r in living.world.lab.records("gone.example") if r.type not in {"NS", "SOA"}]
+    assert rest == []
+    assert living.spf("shut.example") == {"-all"}
+    assert living.at("shut.example", "MX") == ("0 .",)
+    assert living.at("_dmarc.shut.example", "TXT") == ('"v=DMARC1; p=reject"',)
+    assert living.at("*._domainkey.shut.example", "TXT") == ('"v=DKIM1; p="',)
+    taken = living.world.lab.host(ONE).run(["cat", "/etc/postfix/domains"]).stdout.split()
+    assert not {*left} & {*taken}
