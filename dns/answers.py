@@ -44,7 +44,7 @@ class Soa:
 def soa(message: dns.message.Message) -> Soa | None:
     """Return the start of authority that a message names, in its answer or its authority section, or None."""
     for rrset in (*message.answer, *message.authority):
-        if rrset.rdtype == dns.rdatatype.SOA:
+        if _is(rrset, dns.rdatatype.SOA):
             # RFC 2308 section 5: the lesser of the record's TTL and its last field; RFC 9077 says the same for NSEC.
             return Soa(_name(rrset), min(rrset.ttl, *(rdata.minimum for rdata in rrset)))
     return None
@@ -55,7 +55,7 @@ def targets(message: dns.message.Message, zone: str) -> frozenset[str]:
     return frozenset(
         plain_name(rdata.target.to_text())
         for rrset in (*message.answer, *message.authority)
-        if rrset.rdtype == dns.rdatatype.NS and _name(rrset) == zone
+        if _is(rrset, dns.rdatatype.NS) and _name(rrset) == zone
         for rdata in rrset
     )
 
@@ -63,8 +63,13 @@ def targets(message: dns.message.Message, zone: str) -> frozenset[str]:
 def addresses(message: dns.message.Message) -> Iterator[str]:
     """Yield the addresses in the answer section, aliases followed."""
     for rrset in message.answer:
-        if rrset.rdtype in {dns.rdatatype.A, dns.rdatatype.AAAA}:
+        if _is(rrset, dns.rdatatype.A, dns.rdatatype.AAAA):
             yield from (rdata.address for rdata in rrset)
+
+
+def _is(rrset: dns.rrset.RRset, *types: dns.rdatatype.RdataType) -> bool:
+    # Of another class than IN, even a type of that number is another one, without the fields that it has here.
+    return rrset.rdclass == dns.rdataclass.IN and rrset.rdtype in types
 
 
 def _name(rrset: dns.rrset.RRset) -> str:

@@ -79,7 +79,7 @@ class CloudflareDns:
         sets = [self._record_set(remote, records) for _, records in sorted(found.items())]
         if (zone, "NS") in wanted and remote.name_servers:
             servers = tuple(sorted(name.rstrip(".").lower() + "." for name in remote.name_servers))
-            sets.append(RecordSet(zone, "NS", _NS_TTL, servers))
+            sets.append(RecordSet(zone, "NS", _NS_TTL, self._names(remote.name, servers)))
         return tuple(records for records in sets if records is not None)
 
     def apply(self, zone: str, edits: Collection[Edit]) -> None:
@@ -128,6 +128,12 @@ class CloudflareDns:
             name, rdtype = next(iter(records)).key
             what = f"{TITLE} has {rdtype} records at {name!a} that cannot be read."
             raise DnsError(remote.name, what, "Look at them in its dashboard.") from None
+
+    def _names(self, zone: str, servers: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(canonical("NS", server) for server in servers)
+        except ValueError:
+            raise DnsError(zone, f"{TITLE} names servers of it that are no names.", "Is it well? Run again.") from None
 
     def _refuse_proxied(self, zone: str, records: Iterable[Remote]) -> None:
         if proxied := sorted({r.key[0] for r in records if r.proxied and r.type in {"A", "AAAA"}}):

@@ -4,10 +4,11 @@ The SDK's own retries are off: it gives up after three tries in 1.6 seconds even
 Reads are tried again; a write is not, unless it surely did not happen: whoever does not hear the answer cannot know.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -15,6 +16,7 @@ from sendwright.dns.providers.cloudflare_batches import Batch
 from sendwright.dns.providers.cloudflare_records import Id, Remote
 from sendwright.dns.providers.cloudflare_refusals import Refused, refusal
 from sendwright.dns.providers.limiter import Limiter, OutOfPatience
+from sendwright.dns.providers.patience import OutOfTime, within
 from sendwright.errors import DnsError, ServerUnreachable
 
 if TYPE_CHECKING:
@@ -27,6 +29,12 @@ BASE_URL = "https://api.cloudflare.com/client/v4"
 _ZONES_A_PAGE = 50
 _RECORDS_A_PAGE = 5_000_000
 _TRIES = 3
+# Far more than anybody has, and still an end: of one answer's octets, of all pages, and of what stands on them.
+_MOST_BYTES = 256 * 2**20
+_MOST_PAGES = 2000
+_MOST_ITEMS = 2_000_000
+# So many times longer than it may be silent may an answer take in all.
+_IN_ALL = 6
 
 _REACH = "Is it reachable from here, and well (www.cloudflarestatus.com)? Running again is safe."
 _UNKNOWN = "Whether the changes were made is unknown, all or none of them; run again: what is there already is kept."
@@ -40,7 +48,7 @@ class RemoteZone(BaseModel):
     id: Id
     name: str = Field(max_length=255)
     status: str = Field("active", max_length=32)
-    name_servers: tuple[str, ...] = ()
+    name_servers: tuple[Annotated[str, Field(max_length=255)], ...] = ()
 
 
 class _Info(BaseModel):
@@ -50,7 +58,7 @@ class _Info(BaseModel):
 
 class _Page(BaseModel, Generic[Item]):
     success: Literal[True]
-    result: list[Item]
+    result: Annotated[list[Item], Field(max_length=_MOST_ITEMS)]
     result_info: _Info | None = None
 
 
@@ -113,12 +121,30 @@ class Api:
 
     @cached_property
     def _client(self) -> "Cloudflare":
-        from cloudflare import Cloudflare
+        from cloudflare import Cloudflare, DefaultHttpxClient
 
-        client = Cloudflare(api_token=self.token, base_url=self.base_url, max_retries=0, timeout=self.seconds)
+        # Not packed: a few octets would unpack to more than there is room for. No redirect: the API has none.
+        http = DefaultHttpxClient(
+            base_url=self.base_url,
+            timeout=self.seconds,
+            headers={"Accept-Encoding": "identity"},
+            follow_redirects=False,
+            event_hooks={"response": [self._bound]},
+        )
+        client = Cloudflare(
+            api_token=self.token, base_url=self.base_url, max_retries=0, timeout=self.seconds, http_client=http
+        )
         # They come from the environment, and would be sent in the place of the token that the inventory names.
         client.api_key = client.api_email = client.user_service_key = None
+        client._custom_headers = {}  # noqa: SLF001 - the SDK has no other way to leave them out
         return client
+
+    def _bound(self, response: "Response") -> None:
+        import httpx
+
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise httpx.DecodingError("its answer is packed, unasked")
+        response.stream = _bounded(response.stream, time.monotonic() + _IN_ALL * self.seconds)
 
     def _pages(
         self,
@@ -146,6 +172,9 @@ class Api:
                 return None
             if not found.result or number >= pages:
                 break
+            if number >= _MOST_PAGES or len(items) > _MOST_ITEMS:
+                what = f"{TITLE} does not come to an end when asked to {doing}: {len(items)} entries so far."
+                raise DnsError(zone, what, _REACH)
         if len(items) < (info.total_count or 0):
             what = f"{TITLE} gave {len(items)} of {info.total_count} entries when asked to {doing}."
             raise DnsError(zone, what, "Somebody may be changing them: run again.")
@@ -159,11 +188,11 @@ class Api:
         while True:
             waited = self._turn(zone, waited)
             try:
-                response = request()
-            except cloudflare.APIConnectionError as error:
+                response = within(_IN_ALL * self.seconds, request)
+            except (cloudflare.APIConnectionError, OutOfTime) as error:
                 failures += 1
                 sent = _was_sent(error)
-                if failures < _TRIES and not (writes and sent):
+                if failures < _TRIES and not (writes and sent) and not isinstance(error, OutOfTime):
                     self.limiter.sleep(failures)
                     continue
                 raise self._silent(zone, error, doing, unknown=writes and sent) from None
@@ -190,7 +219,9 @@ class Api:
             raise ServerUnreachable(zone, what, hint) from None
 
     def _silent(self, zone: str, error: Exception, doing: str, *, unknown: bool) -> ServerUnreachable:
-        reason = f"no answer in {self.seconds:g} s" if _timed_out(error) else type(error.__cause__ or error).__name__
+        reason = type(error.__cause__ or error).__name__
+        if _timed_out(error):
+            reason = f"no answer in {self.seconds * (_IN_ALL if isinstance(error, OutOfTime) else 1):g} s"
         if unknown:
             what = f"{TITLE} took the changes and gave no answer: {reason}."
             return ServerUnreachable(zone, what, _UNKNOWN)
@@ -200,7 +231,26 @@ class Api:
 def _timed_out(error: Exception) -> bool:
     import cloudflare
 
-    return isinstance(error, cloudflare.APITimeoutError)
+    return isinstance(error, cloudflare.APITimeoutError | OutOfTime)
+
+
+def _bounded(stream: Any, deadline: float) -> Any:
+    """Return the stream of a body that ends, in octets and in seconds."""
+    import httpx
+
+    class Bounded(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            size = 0
+            for part in stream:
+                size += len(part)
+                if size > _MOST_BYTES or time.monotonic() > deadline:
+                    raise httpx.ReadError("its answer does not end")
+                yield part
+
+        def close(self) -> None:
+            stream.close()
+
+    return Bounded()
 
 
 def _was_sent(error: Exception) -> bool:

@@ -34,7 +34,7 @@ class Remote(BaseModel):
     name: str = Field(max_length=255)
     type: str = Field(max_length=16)
     content: str | None = None
-    ttl: int = Field(ge=0)
+    ttl: int = Field(ge=0, lt=2**31)
     priority: float | None = None
     proxied: bool | None = None
     data: Annotated[Mapping[str, Any], BeforeValidator(_none_is_empty)] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from sendwright.errors import DnsError, NotAllowed, ServerUnreachable, WorldMoved
 from sendwright.escape import plain
@@ -27,12 +28,11 @@ class Refused:
     @classmethod
     def of(cls, status: int, body: object, token: str) -> "Refused":
         """Return what an answer's body says; whatever it is, it is bounded, printable, and never holds the token."""
-        errors = list(_errors(body))[:20]
+        # Cleaned before they are cut, which would leave a part of the token that is not recognised.
+        errors = [(code, text.replace(token, "…")[:200]) for code, text in islice(_errors(body), 20)]
         codes = frozenset(code for code, _ in errors if code is not None)
         messages = "; ".join(dict.fromkeys(f"{code}: {text}" if code is not None else text for code, text in errors))
-        return cls(
-            status, codes, plain(f"HTTP {status}, {messages}".replace(token, "…") if messages else f"HTTP {status}")
-        )
+        return cls(status, codes, plain(f"HTTP {status}, {messages}" if messages else f"HTTP {status}"))
 
 
 class Exists(WorldMoved):
@@ -77,7 +77,7 @@ def _errors(body: object) -> Iterator[tuple[int | None, str]]:
             for error in found[:20] if isinstance(found, list) else ():
                 if isinstance(error, dict):
                     code, message = error.get("code"), error.get("message")
-                    yield code if isinstance(code, int) else None, str(message or "no reason given")[:200]
+                    yield code if isinstance(code, int) else None, str(message or "no reason given")
                     yield from _errors({"error_chain": error.get("error_chain")})
     elif isinstance(body, str) and body.strip():
-        yield None, body.strip()[:120]
+        yield None, body.strip()

@@ -5,13 +5,12 @@ What such code says is hostile: it is cut, printable, and without our secrets.
 
 import importlib
 import logging
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from sendwright.dns.providers.patience import OutOfTime, within
 from sendwright.errors import DnsError, NotAllowed, SendwrightError, ServerUnreachable
 from sendwright.escape import plain
 
@@ -22,7 +21,7 @@ def load(module: str, name: str) -> Any:
     """Return what a module calls ``name``; None if there is no such module or name in it, or it cannot be imported."""
     try:
         return getattr(importlib.import_module(module), name, None)
-    except Exception:
+    except (Exception, SystemExit):
         return None
 
 
@@ -36,29 +35,19 @@ def call(
     and left behind in its thread; ``secrets``: what its words are cleaned of. Raises NotAllowed, ServerUnreachable or
     DnsError; our own errors pass.
     """
-    answers: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            answers.put((call(), None))
-        except Exception as error:
-            answers.put((None, error))
-
-    with _quiet():
-        threading.Thread(target=run, daemon=True).start()
-        try:
-            answer, error = answers.get(timeout=seconds)
-        except queue.Empty:
-            raise ServerUnreachable(zone, f"{what} gave no answer in {seconds:g} s.", hint) from None
-    if error is None:
-        return answer  # type: ignore[no-any-return]
-    if isinstance(error, SendwrightError):
-        raise error
-    # "from None": the exception may hold requests with their headers.
-    raise _kind(error)(zone, f"{what} failed: {_words(error, secrets)}.", hint) from None
+    try:
+        with _quiet():
+            return within(seconds, call)
+    except OutOfTime:
+        raise ServerUnreachable(zone, f"{what} gave no answer in {seconds:g} s.", hint) from None
+    except SendwrightError:
+        raise
+    except (Exception, SystemExit) as error:
+        # "from None": the exception may hold requests with their headers.
+        raise _kind(error)(zone, f"{what} failed: {_words(error, secrets)}.", hint) from None
 
 
-def _kind(error: Exception) -> type[DnsError]:
+def _kind(error: BaseException) -> type[DnsError]:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in {401, 403} or any(word in type(error).__name__ for word in ("Unauthorized", "Forbidden")):
         return NotAllowed
@@ -66,11 +55,15 @@ def _kind(error: Exception) -> type[DnsError]:
     return ServerUnreachable if isinstance(error, OSError) and status is None else DnsError
 
 
-def _words(error: Exception, secrets: tuple[str, ...]) -> str:
-    said = " ".join(str(error).split())
+def _words(error: BaseException, secrets: tuple[str, ...]) -> str:
+    try:
+        said = " ".join(str(error).split())
+    except Exception:
+        said = ""
     for secret in secrets:
+        # A key of several lines is one line by now, in whatever form it is quoted.
         for form in (secret, quote(secret, safe=""), repr(secret)[1:-1]):
-            said = said.replace(form, "…")
+            said = said.replace(" ".join(form.split()), "…")
     return plain(f"{type(error).__name__}: {said}".rstrip(".: "))
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from sendwright.dns.providers.patience import within
 from sendwright.errors import DnsError, NotAllowed, ServerUnreachable
 from sendwright.escape import plain
 
@@ -110,9 +111,14 @@ class Api:
         except OSError as error:
             what = f"{self.title} cannot be asked: {_reason(error)}."
             raise ServerUnreachable(zone, what, "Does SSL_CERT_FILE or SSL_CERT_DIR name certificates?") from None
-        try:
+
+        def request() -> tuple[int, bytes]:
             with client.stream(method, url, headers=headers, content=body) as response:
                 return response.status_code, self._body(response)
+
+        try:
+            # Its headers may come as slowly as its body.
+            return within(_IN_ALL * self.patience, request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             what = f"{self.title} takes no connection: {_reason(error)}."
             raise ServerUnreachable(zone, what, _REACH) from None

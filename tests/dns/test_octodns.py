@@ -251,11 +251,11 @@ class Moody(BaseProvider):  # type: ignore[misc]
         self.mood("apply", plan)
 
 
-def _moody(mood: Any, seconds: float = 5) -> OctoProvider:
-    return OctoProvider("x.Moody", Moody, {"mood": mood}, {"token": "s3cr3t/+"}, 0, seconds)
+def _moody(mood: Any, seconds: float = 5, secret: str | None = None) -> OctoProvider:
+    return OctoProvider("x.Moody", Moody, {"mood": mood}, {"token": secret or "s3cr3t/+"}, 0, seconds)
 
 
-def _fails(error: Exception, at: str = "populate") -> Any:
+def _fails(error: BaseException, at: str = "populate") -> Any:
     def mood(step: str, _: object) -> None:
         if step == at:
             raise error
@@ -387,6 +387,22 @@ def test_what_others_say_is_cut_printable_and_without_secrets(said: str) -> None
     assert len(str(caught.value)) < 500
     assert caught.value.__cause__ is None
     assert "s3cr3t" not in repr(_moody(_content))
+
+
+def test_a_key_of_several_lines_is_a_secret_too() -> None:
+    """However the words of an error wrap it."""
+    key = "-----BEGIN KEY-----\nMIIs3cr3t\nMIIm0r3\n-----END KEY-----\n"
+
+    for said in (key, repr(key), f"no such key: {key}"):
+        with pytest.raises(DnsError) as caught:
+            _moody(_fails(RuntimeError(said)), secret=key).read(ZONE, ())
+        assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_provider_that_ends_the_process_does_not_end_ours() -> None:
+    """The other zones are served."""
+    with pytest.raises(DnsError, match=r"failed: SystemExit: 3"):
+        _moody(_fails(SystemExit(3))).read(ZONE, ())
 
 
 def test_a_provider_that_hangs_is_given_up() -> None:
