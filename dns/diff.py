@@ -60,11 +60,15 @@ def diff(
 
 @dataclass(frozen=True)
 class _Set:
-    """One record set: its SPF records and its other values; ``alias``: the target of a CNAME at its name."""
+    """One record set: its SPF records and its other values; ``alias``: the target of a CNAME at its name.
+
+    ``past``: claims on what was withdrawn, and that somebody else has written since.
+    """
 
     values: Values
     spf: SpfSlot
     alias: str | None
+    past: tuple[Claim, ...]
 
     @classmethod
     def of(
@@ -83,7 +87,9 @@ class _Set:
         spf_desired = tuple(r for r in desired if slot(name, rdtype, r.value) == "SPF")
         want = {r.value: r for r in desired if r not in spf_desired}
         terms = {_term(c): c for c in claims if c.mechanism}
-        ours = {_value(c): c for c in claims if not c.mechanism}
+        known = {_value(c): c for c in claims if not c.mechanism}
+        # What was withdrawn and is there again was written by somebody else (or by hand).
+        ours = {value: c for value, c in known.items() if not (c.withdrawn and value in seen)}
         spf = SpfSlot(zone, name, spf_desired, living, served.ttl, 0, terms)
         values = Values(zone, name, rdtype, want, seen, served.ttl, 0, ours, host and rdtype in _FAMILIES)
         # All records of a set have one TTL (RFC 2181 section 5.2): where others have records, it is theirs.
@@ -91,13 +97,16 @@ class _Set:
         ttls = [r.ttl for r in desired]
         ttl = served.ttl if served.values and (shared or not ttls) else min(ttls, default=0)
         alias = cname.values[0] if cname and rdtype != "CNAME" else None
-        return cls(replace(values, ttl=ttl), replace(spf, ttl=ttl), alias)
+        past = tuple(c for value, c in known.items() if value not in ours)
+        return cls(replace(values, ttl=ttl), replace(spf, ttl=ttl), alias, past)
 
     def changes(self, clock: Clock) -> Changes:
         values = self.values
         if self.alias and (kept := self._kept_alias()):
             return kept
-        found = Changes.combined(values.zone, [record_sets.changes(values, clock), spf_slot.changes(self.spf, clock)])
+        past = Changes(values.zone, gone=tuple(c for c in self.past if clock.forgotten(c)))
+        parts = [record_sets.changes(values, clock), spf_slot.changes(self.spf, clock), past]
+        found = Changes.combined(values.zone, parts)
         conflicts = (*self._aliased(), *found.conflicts)
         return Changes(values.zone, conflicts=conflicts, gone=found.gone) if conflicts else found
 

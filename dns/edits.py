@@ -66,10 +66,13 @@ def lefts_of(changes: Changes, ledger: Collection[Claim], now: datetime) -> tupl
     """
     exchanges = {_seen(w) for w in changes.writes if isinstance(w, Delete) and w.type == "MX"}
     withdrawn = [c for c in ledger if c.zone == changes.zone and not c.mechanism and _key(c) in exchanges]
-    started = (replace(c, left=now) for c in (*changes.leaving, *withdrawn))
+    started = (
+        *(replace(c, left=now) for c in changes.leaving),
+        *(replace(c, left=now, withdrawn=True) for c in withdrawn),
+    )
     back = {_what(c) for c in changes.returned}
     # As the ledger has them by now: what was written again has a later date there.
-    return (*started, *(replace(c, left=None) for c in ledger if _what(c) in back))
+    return (*started, *(replace(c, left=None, withdrawn=False) for c in ledger if _what(c) in back))
 
 
 def adoptions(changes: Changes, now: datetime, dns: str) -> tuple[Claim, ...]:

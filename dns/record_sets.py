@@ -146,7 +146,8 @@ def _undeclared(found: Values, value: str, clock: Clock) -> Changes:
         return Changes(found.zone, leaving=() if claim.left else (claim,))
     if value in found.predecessors.values():
         return Changes(found.zone)
-    if found.type == "MX" and not clock.retention(claim) and not (found.desired or found.foreign):
+    null = found.type == "MX" and value == _NULL_MX
+    if found.type == "MX" and not null and not clock.retention(claim) and not (found.desired or found.foreign):
         note = (
             f"MX {found.name} {short(value)} stays although it is no longer declared: there is no other, and mail for "
             f"{found.name} would have nowhere to go. It is withdrawn once another MX is there; or remove it by hand."
@@ -154,7 +155,9 @@ def _undeclared(found: Values, value: str, clock: Clock) -> Changes:
         return Changes(found.zone, held=(Held(claim, None),), notes=(note,))
     # However long a domain that is gone is waited for: with another MX, its mail has where to go.
     if clock.due(claim) or (found.type == "MX" and _another_exchange(found)):
-        return Changes(found.zone, (Delete(found.name, found.type, WITHDRAWN, Stage.CONTRACT, found.seen[value]),))
+        # Receivers refuse the mail of a domain with a null MX: it goes before any may leave (RFC 7505 section 4.2).
+        stage = Stage.EXPAND if null else Stage.CONTRACT
+        return Changes(found.zone, (Delete(found.name, found.type, WITHDRAWN, stage, found.seen[value]),))
     return Changes(found.zone, leaving=() if claim.left else (claim,), held=(clock.held(claim),))
 
 

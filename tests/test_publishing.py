@@ -19,7 +19,7 @@ from sendwright.errors import DnsError, ForeignRecord, SecretError, ServerUnreac
 from sendwright.plan import Stage
 from sendwright.providers import Rfc2136
 from sendwright.publishing import Zones
-from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Stack
+from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Mx, Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage
 
@@ -751,3 +751,37 @@ def test_a_host_moves_when_every_name_that_it_speaks_for_is_published_and_fresh(
 
     zones.errors[COM] = WorldMoved(COM, "moved.")
     assert awaiting.may_move(zones, {MX1: {MX1, ORG}}, ()) == frozenset()
+
+
+def test_a_domain_that_sends_again_loses_its_null_mx_before_its_mail_leaves(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """Receivers refuse the mail of a domain that says that it takes none (RFC 7505 section 4.2)."""
+    stack = _stack()
+    locked = tuple(d.model_copy(update={"sends": False, "mx": Mx.NONE}) if d.name == ORG else d for d in stack.domains)
+    _publish_all(look(stack.model_copy(update={"domains": locked})), folder)
+    look(stack.model_copy(update={"domains": locked})).publish(folder, Stage.CONTRACT)
+    before = server.values(ORG, ORG, "MX")
+
+    look(_stack(mx="elsewhere")).publish(folder, Stage.EXPAND)
+
+    assert before == ("0 .",)
+    assert server.values(ORG, ORG, "MX") == ()
+
+
+def test_an_mx_that_was_withdrawn_and_is_there_again_is_somebody_elses(
+    server: Server53, folder: StateFolder, look: Look
+) -> None:
+    """A domain and its host moved to another inventory: two runs would withdraw and write it in turn, without end."""
+    _publish_all(look(), folder)
+    away = _stack(mx="elsewhere")
+    server.put(COM, COM, "MX", *server.values(COM, COM, "MX"), "5 mx.example.net.")
+    look(away).publish(folder, Stage.CONTRACT)
+    assert server.values(COM, COM, "MX") == ("5 mx.example.net.",)
+    server.put(COM, COM, "MX", f"10 {MX1}.", "5 mx.example.net.")
+
+    later = look(away, now=datetime.now(UTC) + timedelta(hours=3))
+    later.publish(folder, Stage.CONTRACT)
+
+    assert f"10 {MX1}." in server.values(COM, COM, "MX")
+    assert not any(c.zone == COM and c.type == "MX" for c in folder.claims())

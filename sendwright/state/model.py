@@ -106,7 +106,8 @@ class Claim:
 
     ``dns``: the entry of the inventory's ``dns`` by which it was written; ``mechanism``: ``value`` is a single term of
     the SPF record at ``name``, which may hold other people's terms too; ``left``: since when nothing that is declared
-    needs it, which starts the clock of its withdrawal.
+    needs it, which starts the clock of its withdrawal; ``withdrawn``: it went, and is remembered for a while: whoever
+    writes the same again is somebody else.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -119,6 +120,7 @@ class Claim:
     dns: Identifier
     mechanism: bool = False
     left: AwareDatetime | None = None
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True)

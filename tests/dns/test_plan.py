@@ -319,7 +319,7 @@ def test_an_mx_goes_when_another_stands_or_comes(theirs: list[str]) -> None:
 
     assert [type(w) for w in changes.at(Stage.CONTRACT).writes] == [Delete]
     assert releases_of(changes, [claim]) == ()
-    assert lefts_of(changes, [claim], NOW) == (replace(claim, left=NOW),)
+    assert lefts_of(changes, [claim], NOW) == (replace(claim, left=NOW, withdrawn=True),)
 
 
 def test_a_withdrawn_mx_is_remembered_until_caches_have_forgotten_it() -> None:
