@@ -62,7 +62,12 @@ def remove(path: Path) -> None:
 def read(path: Path) -> bytes | None:
     """Return a file's bytes, None when there is no such file; StateError when it cannot be read."""
     try:
-        return path.read_bytes()
+        # Links come through git too: to a device or a pipe, reading would never end.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise damaged(path, "it is no plain file")
+            return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -80,6 +85,9 @@ def below(folder: Path, suffix: str) -> tuple[Path, ...]:
         return ()
     except OSError as error:
         raise StateError(f"{folder} cannot be read: {error.strerror}.", "Mend its permissions.") from None
+    if link := next((entry for entry in entries if entry.is_symlink() and entry.is_dir()), None):
+        # It may lead to a folder above it, and so on without end.
+        raise damaged(link, "it is a link to a folder")
     found = [below(entry, suffix) if entry.is_dir() else (entry,) * (entry.suffix == suffix) for entry in entries]
     return tuple(path for paths in found for path in paths)
 

@@ -14,16 +14,20 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, ConfigDict, StringConstraints, TypeAdapter
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from sendwright.dns.providers.base import Edit, RecordSet
-from sendwright.errors import NotAllowed, WorldMoved
+from sendwright.errors import NotAllowed, StateError, WorldMoved
 from sendwright.names import Identifier, RecordName, RecordType
 from sendwright.state import files, stories
 from sendwright.state.model import Claim
 
 KEPT = 50
 """How many applies of a zone are remembered."""
+
+# Aliases, delegations and what a zone itself is made of are never written from here, so no undo brings them.
+_WRITTEN = frozenset({"A", "AAAA", "MX", "TXT", "SRV", "CAA", "TLSA"})
+_LONGEST_NAME = 253
 
 
 ApplyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.*-]{1,255}/[0-9]{8}T[0-9]{6}[a-z]*$")]
@@ -44,7 +48,7 @@ class Content:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    ttl: int
+    ttl: Annotated[int, Field(ge=0, lt=2**32)]
     values: tuple[str, ...]
 
 
@@ -104,6 +108,7 @@ class Journal:
         """Remember what is about to be sent; durable when this returns. The zone's oldest applies are forgotten."""
         ordered = sorted(edits, key=lambda e: (e.name, e.type))
         done = tuple(Edited(e.name, e.type, _content(e.before), _content(e.after)) for e in ordered)
+        self._refuse_link(zone)
         name = self._free(zone, now)
         apply = Apply(name, zone, dns, now, Outcome.SENT, done, tuple(entered), tuple(struck), undoes)
         self._save(apply, at_once=True)
@@ -139,6 +144,12 @@ class Journal:
         later = ("z" * n + letter for n in itertools.count() for letter in ascii_lowercase[:-1])
         return f"{zone}/{next(time + suffix for suffix in itertools.chain(('',), later) if time + suffix > last)}"
 
+    def _refuse_link(self, zone: str) -> None:
+        # A link that came through git would have files elsewhere written, and forgotten as if they were applies.
+        for folder in (self._path, self._path / zone):
+            if folder.is_symlink():
+                raise StateError(f"{folder} is a link, and no folder.", "Remove it; nothing was tried.")
+
     def _save(self, apply: Apply, *, at_once: bool) -> None:
         files.write(self._path / f"{apply.id}.json", stories.dump(_APPLY, apply), at_once=at_once)
 
@@ -149,6 +160,8 @@ class Journal:
         found = stories.parse(_APPLY, content, path)
         if (found.id, found.zone) != (f"{path.parent.name}/{path.stem}", path.parent.name):
             raise files.damaged(path, "it tells of another apply")
+        if fault := _fault(found):
+            raise files.damaged(path, fault)
         return found
 
 
@@ -157,6 +170,22 @@ def find(applies: Collection[Apply], name: str | None) -> Apply | None:
     if name is not None:
         return next((a for a in applies if a.id == name), None)
     return next((a for a in reversed(tuple(applies)) if a.outcome is not Outcome.REFUSED), None)
+
+
+def _fault(apply: Apply) -> str | None:
+    """Return what was never written from here: it came by git, and gates compare names as we write them."""
+    seen = set()
+    for edit in apply.edits:
+        if edit.name != edit.name.rstrip(".").lower() or len(edit.name) > _LONGEST_NAME:
+            return f"{edit.name[:_LONGEST_NAME]} is no name as it is written here"
+        if edit.name != apply.zone and not edit.name.endswith("." + apply.zone):
+            return f"{edit.name} does not lie in the zone"
+        if edit.type not in _WRITTEN:
+            return f"records of type {edit.type} are never written from here"
+        if (edit.name, edit.type) in seen:
+            return f"{edit.type} {edit.name} stands in it twice"
+        seen.add((edit.name, edit.type))
+    return None
 
 
 def _content(found: RecordSet | None) -> Content | None:

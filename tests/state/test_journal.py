@@ -16,6 +16,7 @@ COM, ORG = "example.com", "example.org"
 OLD = RecordSet(COM, "MX", 300, ("5 Old.example.NET.",))
 NEW = RecordSet(COM, "MX", 3600, ("10 mx1.example.com.",))
 EDIT = Edit(COM, "MX", OLD, NEW)
+ELSEWHERE = Edit(ORG, "A", None, RecordSet(ORG, "A", 300, ("192.0.2.1",)))
 CLAIM = Claim(COM, COM, "MX", "10 mx1.example.com.", NOW, "main")
 
 
@@ -63,7 +64,7 @@ def test_two_applies_in_one_second_keep_their_order(journal: Journal) -> None:
 
 def test_the_last_applies_of_each_zone_are_kept(journal: Journal) -> None:
     """One zone's many changes do not push another's out."""
-    journal.begin(ORG, "main", (EDIT,), NOW)
+    journal.begin(ORG, "main", (ELSEWHERE,), NOW)
     for minute in range(KEPT + 5):
         journal.begin(COM, "main", (EDIT,), NOW + timedelta(minutes=minute))
 
@@ -77,7 +78,7 @@ def test_the_last_applies_of_each_zone_are_kept(journal: Journal) -> None:
 def test_the_last_apply_is_the_last_that_may_have_reached_its_zone(journal: Journal) -> None:
     """What was refused changed nothing, so there is nothing to undo."""
     first = journal.begin(COM, "main", (EDIT,), NOW)
-    refused = journal.begin(ORG, "main", (EDIT,), NOW + timedelta(hours=1))
+    refused = journal.begin(ORG, "main", (ELSEWHERE,), NOW + timedelta(hours=1))
     journal.end(refused, Outcome.REFUSED)
 
     applies = journal.applies()
