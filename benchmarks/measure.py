@@ -37,6 +37,23 @@ class Result:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Sent:
+    """How many requests something took, and the least that the interface allows."""
+
+    what: str
+    sent: int
+    least: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A benchmark's outcome in requests."""
+
+    title: str
+    rows: tuple[Sent, ...]
+
+
 def interleaved(
     contenders: Sequence[Contender], rounds: int, *, warm: bool = True, clock: Callable[[], float] = time.perf_counter
 ) -> tuple[Series, ...]:
@@ -69,8 +86,12 @@ def ratio(of: Series, to: Series) -> float:
     return median(a / b for a, b in zip(of.seconds, to.seconds, strict=True))
 
 
-def lines(result: Result) -> str:
+def lines(result: Result | Counts) -> str:
     """Return a result as a table for people."""
+    if isinstance(result, Counts):
+        width = max(len(row.what) for row in result.rows)
+        rows = [f"  {row.what:{width}} {row.sent:8} {row.least:8}" for row in result.rows]
+        return "\n".join([result.title, f"  {'':{width}} {'sent':>8} {'least':>8}", *rows])
     base = next(series for series in result.series if series.name == result.base)
     width = max(len(series.name) for series in result.series)
     rows = [
