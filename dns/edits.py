@@ -54,7 +54,7 @@ def releases_of(changes: Changes, ledger: Iterable[Claim]) -> tuple[Claim, ...]:
         *(
             c
             for c in ledger
-            if c.zone == changes.zone and ((c.name, c.value) in dropped if c.mechanism else _key(c) in values)
+            if c.zone == changes.zone and ((c.name, c.value) in dropped if c.mechanism else _among(c, values))
         ),
     )
 
@@ -65,7 +65,7 @@ def lefts_of(changes: Changes, ledger: Collection[Claim], now: datetime) -> tupl
     It starts for what nothing needs any more and for a withdrawn MX, and stops for what is declared again.
     """
     exchanges = {_seen(w) for w in changes.writes if isinstance(w, Delete) and w.type == "MX"}
-    withdrawn = [c for c in ledger if c.zone == changes.zone and not c.mechanism and _key(c) in exchanges]
+    withdrawn = [c for c in ledger if c.zone == changes.zone and not c.mechanism and _among(c, exchanges)]
     started = (
         *(replace(c, left=now) for c in changes.leaving),
         *(replace(c, left=now, withdrawn=True) for c in withdrawn),
@@ -162,8 +162,9 @@ def _what(claim: Claim) -> tuple[str, str, str, str, bool]:
     return claim.zone, claim.name, claim.type, claim.value, claim.mechanism
 
 
-def _key(claim: Claim) -> tuple[str, str, str]:
-    return claim.name, claim.type, canonical(claim.type, claim.value)
+def _among(claim: Claim, values: Collection[tuple[str, str, str]]) -> bool:
+    # To parse the data of each claim of a large ledger takes seconds, and mostly nothing is sought.
+    return bool(values) and (claim.name, claim.type, canonical(claim.type, claim.value)) in values
 
 
 def _diff(write: Write) -> str:

@@ -4,6 +4,7 @@ TXT data is one value here, however it is cut: the strings of at most 255 octets
 it goes out to a server, and joined when it comes in. All other text is master-file text with absolute names.
 """
 
+import re
 from functools import lru_cache
 
 import dns.exception
@@ -15,6 +16,7 @@ import dns.tokenizer
 from dns.rdtypes.ANY.TXT import TXT
 
 _STRING = 255
+_PLAIN = re.compile(r'"([ !#-\[\]-~]*)"')
 _WIDTH = 72
 # RFC 1035 section 5.1: a backslash before what means something, and three digits for what is not printable.
 _ESCAPES = {octet: f"\\{octet:03d}" for octet in (*range(0x20), *range(0x7F, 0x100))} | {
@@ -31,6 +33,9 @@ def txt(value: str | bytes) -> str:
 @lru_cache(maxsize=65536)
 def joined(text: str) -> bytes:
     """Return the joined octets of TXT data, however its text is quoted and split (RFC 7208 section 3.3)."""
+    # Nearly all data is one plain string, and dnspython takes 1 ms to go through that of a key.
+    if plain := _PLAIN.fullmatch(text):
+        return plain[1].encode()
     tokens = dns.tokenizer.Tokenizer(text).get_remaining()
     return b"".join(_octets(token.unescape_to_bytes().value) for token in tokens)
 

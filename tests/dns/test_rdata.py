@@ -43,3 +43,11 @@ def test_text_that_is_no_record_data_is_refused(rdtype: str, text: str) -> None:
     """Text from outside is parsed or refused, never passed on."""
     with pytest.raises(ValueError, match=f"not the data of a {rdtype} record"):
         canonical(rdtype, text)
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=300))
+def test_a_plain_string_is_read_as_it_would_be_among_others(text: str) -> None:
+    """Whatever is quick to read means what the parser of master files says."""
+    quoted = txt(text)
+
+    assert joined(quoted) == joined(f'{quoted} ""') == text.encode()
