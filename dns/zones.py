@@ -39,7 +39,7 @@ def read_zone(name: str, message: dns.message.Message) -> InZone | AskFor | NotH
     if not authoritative(message):
         code = rcode(message)
         return NotHere("it refers to other servers" if code == "NOERROR" else f"it answers {code}")
-    if record_set(message, name, "CNAME"):
+    if name and record_set(message, name, "CNAME"):
         # The answer then speaks of the alias' target; the alias itself lies where its parent does (RFC 1034, 3.6.2).
         return AskFor(name.partition(".")[2])
     found = soa(message)
@@ -48,33 +48,30 @@ def read_zone(name: str, message: dns.message.Message) -> InZone | AskFor | NotH
     return InZone(found.zone)
 
 
-def locate(names: Iterable[str], ask: Ask, server: str, title: str) -> dict[str, str]:
-    """Return the zone of every name, asking one server all at once; ``title`` is how errors call it.
+def verdicts(names: Iterable[str], ask: Ask, server: str, title: str) -> dict[str, str | NotHere]:
+    """Ask one server about every name, all at once, and return the zone of each or why it is not kept there.
 
-    Raises ServerUnreachable, or one NotAllowed about all names whose zone the server does not keep.
+    No question is asked twice. Arguments: ``title`` is how errors call the server. Raises ServerUnreachable.
     """
     names = sorted(set(names))
-    questions = {name: name for name in names}
-    zones: dict[str, str] = {}
-    failures: dict[str, str] = {}
-    while questions:
-        asked = list(questions.items())
-        answers = ask_all(ask, [Question(server, subject, "SOA") for _, subject in asked])
-        questions = {}
-        for (name, subject), answer in zip(asked, answers, strict=True):
+    said: dict[str, InZone | AskFor | NotHere] = {}
+    subjects = names
+    while subjects:
+        answers = ask_all(ask, [Question(server, subject, "SOA") for subject in subjects])
+        for subject, answer in zip(subjects, answers, strict=True):
             if isinstance(answer, NoAnswer):
                 what = f"{title} does not answer: {answer}."
                 raise ServerUnreachable(common_parent(names), what, "Is it up, and reachable from here?")
-            match read_zone(subject, answer):
-                case InZone(zone):
-                    zones[name] = zone
-                case AskFor(other):
-                    questions[name] = other
-                case NotHere(why):
-                    failures[name] = why
-    if failures:
-        raise not_kept(failures, title)
-    return zones
+            said[subject] = read_zone(subject, answer)
+        subjects = sorted({v.name for v in said.values() if isinstance(v, AskFor)} - said.keys())
+    return {name: _verdict(name, said) for name in names}
+
+
+def _verdict(name: str, said: Mapping[str, InZone | AskFor | NotHere]) -> str | NotHere:
+    verdict = said[name]
+    while isinstance(verdict, AskFor):
+        verdict = said[verdict.name]
+    return verdict.zone if isinstance(verdict, InZone) else verdict
 
 
 def not_kept(failures: Mapping[str, str], title: str) -> NotAllowed:

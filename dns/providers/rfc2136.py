@@ -6,7 +6,7 @@ lost race is refused by the server, not silently overwritten.
 
 import base64
 import socket
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,19 +19,17 @@ import dns.tsig
 import dns.update
 
 from sendwright.dns.answers import authoritative, rcode, record_set, soa
+from sendwright.dns.providers.atlas import FEW, Atlas
 from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.providers.parts import apply_parts, fewest
-from sendwright.dns.providers.transfer import Bounds
+from sendwright.dns.providers.transfer import Bounds, Copy, transfer
 from sendwright.dns.providers.update import absolute, require, round_trip, write
-from sendwright.dns.providers.whole import Transfers
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all, query
-from sendwright.dns.zones import delegation_above, locate, owner, wildcards_above
+from sendwright.dns.zones import wildcards_above
 from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, WorldMoved
 from sendwright.providers import Rfc2136
 from sendwright.secrets import resolve
 
-# So few questions go out at the same time and are answered in one round trip, before a transfer has begun.
-_FEW = 3
 # An edit has at least two records of 12 octets, the prerequisite and the change (RFC 2136 sections 2.4 and 2.5).
 _MOST_EDITS = 65535 // 24
 _MOVED = {dns.rcode.YXDOMAIN, dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.NXDOMAIN}
@@ -60,9 +58,13 @@ class DynamicUpdate:
     patience: float = 20.0
 
     @cached_property
-    def whole(self) -> Transfers:
-        """The zones that the server hands over."""
-        return Transfers(self.server, self.port, self.key, Bounds(silence=self.patience))
+    def atlas(self) -> Atlas:
+        """What the server said so far of its zones."""
+
+        def fetch(zone: str, keep: Callable[[Key], bool]) -> Copy:
+            return transfer(self.server, self.port, zone, self.key, keep, Bounds(silence=self.patience))
+
+        return Atlas(self.server, self.title, self.ask, fetch)
 
     @classmethod
     def of(cls, config: Rfc2136, base: Path) -> "DynamicUpdate":
@@ -85,34 +87,19 @@ class DynamicUpdate:
         return f"the server {self.server}" + (f" port {self.port}" if self.port != 53 else "")
 
     def zones(self, names: Iterable[str]) -> Mapping[str, str]:
-        """Return the zone that each name lies in (see ``Provider``).
-
-        Domains and hosts are asked for one by one: the server may keep a zone that nothing delegates. Of the many names
-        in front of them, as ``_dmarc``, the zone itself tells whether it delegates one, where it is handed over.
-        """
-        names = frozenset(names)
-        first = {name for name in names if (of := owner(name)) == name or of not in names}
-        where = locate(first, self.ask, self.server, self.title)
-        inside: dict[str, list[str]] = {}
-        for name in names:
-            inside.setdefault(where[name if name in first else owner(name)], []).append(name)
-        rest = []
-        for zone, found in inside.items():
-            cuts = self.whole.delegated(zone, found) if len(found) > _FEW and not first.issuperset(found) else None
-            for name in found:
-                if name not in first and (cuts is None or delegation_above(name, zone, cuts)):
-                    rest.append(name)
-                else:
-                    where[name] = zone
-        return where | locate(rest, self.ask, self.server, self.title)
+        """Return the zone that each name lies in (see ``Provider``), many by the transfer that also reads them."""
+        return self.atlas.locate(names)
 
     def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         """Return those of the wanted record sets that exist (see ``Provider``).
 
         By one transfer of the zone, where the server allows it to the key; else by questions.
         """
-        whole = self.whole.read(zone, wanted) if len(wanted) > _FEW else None
-        return self._asked(zone, wanted) if whole is None else whole
+        keep = {*wanted, *((name, "CNAME") for name, _ in wanted)}
+        copy = self.atlas.taken(zone)
+        if copy is None and len(wanted) > FEW:
+            copy = self.atlas.transferred(zone, keep.__contains__)
+        return self._asked(zone, wanted) if copy is None else copy.read(keep)
 
     def _asked(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         found = self._answers(zone, wanted)
@@ -131,6 +118,7 @@ class DynamicUpdate:
 
         Raises WorldMoved, NotAllowed, ServerUnreachable, or DnsError with what the server said.
         """
+        self.atlas.taken(zone)
         ordered = sorted(edits, key=lambda e: (e.name, e.type))
         parts = fewest(ordered, lambda part: self._fits(zone, part), _MOST_EDITS)
         apply_parts(parts, len(ordered), lambda part: self._send(zone, part))
@@ -141,7 +129,7 @@ class DynamicUpdate:
         questions = [Question(self.server, name, rdtype) for name, rdtype in keys]
         for (name, rdtype), answer in zip(keys, ask_all(self.ask, questions), strict=True):
             if isinstance(answer, NoAnswer):
-                raise ServerUnreachable(zone, f"{self.title} does not answer: {answer}.", _REACH)
+                raise ServerUnreachable(zone, f"{self.title} does not answer: {answer}.{self._hung}", _REACH)
             if not authoritative(answer) and not record_set(answer, name, "CNAME"):
                 what = f"{self.title} does not speak for {name}: it answers {rcode(answer)}."
                 raise NotAllowed(zone, what, "Name the server that is primary for the zone under dns.")
@@ -206,7 +194,7 @@ class DynamicUpdate:
         try:
             connection = socket.create_connection((self.server, self.port), self.patience)
         except OSError as error:
-            what = f"{self.title} takes no connection over TCP: {_reason(error)}."
+            what = f"{self.title} takes no connection over TCP: {_reason(error)}.{self._hung}"
             raise ServerUnreachable(zone, what, _REACH) from error
         try:
             with connection:
@@ -216,7 +204,7 @@ class DynamicUpdate:
         except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey, dns.message.UnknownTSIGKey):
             raise DnsError(zone, f"{self.title} answered with another key or clock than ours.", _UNKNOWN) from None
         except (OSError, EOFError) as error:
-            what = f"{self.title} took the update and gave no answer: {_reason(error)}."
+            what = f"{self.title} took the update and gave no answer: {_reason(error)}.{self._hung}"
             raise ServerUnreachable(zone, what, _UNKNOWN) from error
         except dns.exception.DNSException as error:
             what = f"{self.title} answered with something that is no DNS message ({type(error).__name__})."
@@ -224,6 +212,10 @@ class DynamicUpdate:
         if answer.id != message.id or not answer.flags & dns.flags.QR:
             raise DnsError(zone, f"{self.title} answered another question than ours.", _UNKNOWN)
         return answer
+
+    @property
+    def _hung(self) -> str:
+        return " Transfers by it (AXFR over TCP) hang, too; after the first, none was tried." if self.atlas.hung else ""
 
     def _refused(self, zone: str, said: str) -> NotAllowed:
         key = self.key.name.to_text(omit_final_dot=True)

@@ -5,7 +5,7 @@ A transfer shows what stands in a zone: no wildcard answers for others, and no q
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import dns.exception
@@ -13,6 +13,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdatatype
 import dns.rrset
 import dns.tsig
@@ -21,9 +22,35 @@ from sendwright.dns.providers.base import Key, RecordSet
 from sendwright.dns.providers.update import absolute, received, send
 from sendwright.dns.rdata import plain_name
 
+# What the server makes of the zone by itself: nobody declares these, and they are most of a signed zone.
+_MADE = {"RRSIG", "NSEC", "NSEC3"}
+
 
 class NotTransferred(Exception):
-    """Report that a server does not hand the zone over, or not whole; it may well answer questions."""
+    """Report that a server does not hand the zone over, or not whole; it may well answer questions.
+
+    ``hung``: it was waited for until the patience ended.
+    """
+
+    def __init__(self, why: str, *, hung: bool = False) -> None:
+        super().__init__(why)
+        self.hung = hung
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What was kept of a transferred zone, by name and type: the TTL and the data, made text only when it is read."""
+
+    zone: str
+    sets: Mapping[Key, tuple[int, list[dns.rdata.Rdata]]]
+
+    def read(self, keys: Iterable[Key]) -> tuple[RecordSet, ...]:
+        """Return those of the record sets that exist, in order."""
+        return tuple(
+            RecordSet(*key, self.sets[key][0], tuple(sorted({rdata.to_text() for rdata in self.sets[key][1]})))
+            for key in sorted(set(keys))
+            if key in self.sets
+        )
 
 
 @dataclass(frozen=True)
@@ -39,25 +66,30 @@ class Bounds:
 _BOUNDS = Bounds()
 
 
+def declarable(key: Key) -> bool:
+    """Whether anybody but the server itself writes such a record set."""
+    return key[1] not in _MADE
+
+
 def transfer(
     server: str, port: int, zone: str, key: dns.tsig.Key, keep: Callable[[Key], bool], bounds: Bounds = _BOUNDS
-) -> dict[Key, RecordSet]:
+) -> Copy:
     """Return those record sets of a zone that are to be kept; NotTransferred for whatever goes wrong.
 
     Arguments: ``server``, ``port``: of the primary; ``key`` signs the request and verifies the answer.
     """
     question = dns.message.make_query(absolute(zone), dns.rdatatype.AXFR, flags=0)
     question.use_tsig(key)
-    found: dict[Key, tuple[int, set[str]]] = {}
+    found: dict[Key, tuple[int, list[dns.rdata.Rdata]]] = {}
     try:
         with socket.create_connection((server, port), bounds.silence) as connection:
             send(connection, question)
             for rrset in _whole(_messages(connection, question, bounds), absolute(zone), bounds.records):
                 if keep(place := _key(rrset)):
-                    found.setdefault(place, (rrset.ttl, set()))[1].update(rdata.to_text() for rdata in rrset)
+                    found.setdefault(place, (rrset.ttl, []))[1].extend(rrset)
     except (OSError, EOFError, dns.exception.DNSException) as error:
-        raise NotTransferred(type(error).__name__) from error
-    return {place: RecordSet(*place, ttl, tuple(sorted(values))) for place, (ttl, values) in found.items()}
+        raise NotTransferred(type(error).__name__, hung=isinstance(error, TimeoutError)) from error
+    return Copy(zone, found)
 
 
 def _messages(

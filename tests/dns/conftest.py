@@ -42,17 +42,22 @@ Reply = Callable[[dns.message.Message], Iterable[bytes]]
 
 @dataclass
 class NameServer:
-    """A server that takes one message a connection; ``got`` are those that came, ``key`` is the one that it knows."""
+    """A server that takes one message a connection, or a datagram; ``key`` is the one that it knows.
+
+    ``got`` are the messages that came over TCP, ``asked`` those over UDP.
+    """
 
     port: int
     key: dns.tsig.Key
     got: list[dns.message.Message] = field(default_factory=list)
+    asked: list[dns.message.Message] = field(default_factory=list)
 
 
 @contextlib.contextmanager
 def _serving(reply: Reply) -> Iterator[NameServer]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
         server = NameServer(listener.getsockname()[1], KEY)
+        datagrams.bind(("127.0.0.1", server.port))
 
         def serve() -> None:
             while True:
@@ -64,18 +69,30 @@ def _serving(reply: Reply) -> Iterator[NameServer]:
                     for part in reply(server.got[-1]):
                         connection.sendall(part)
 
-        def until_closed() -> None:
-            with contextlib.suppress(OSError):
-                serve()
+        def answer() -> None:
+            while True:
+                wire, client = datagrams.recvfrom(65535)
+                if not wire:
+                    return
+                server.asked.append(dns.message.from_wire(wire))
+                datagrams.sendto(b"".join(reply(server.asked[-1]))[2:], client)
 
-        threading.Thread(target=until_closed, daemon=True).start()
+        def until_closed(act: Callable[[], None]) -> None:
+            with contextlib.suppress(OSError):
+                act()
+
+        threads = [threading.Thread(target=until_closed, args=(act,), daemon=True) for act in (serve, answer)]
+        for thread in threads:
+            thread.start()
         yield server
         listener.shutdown(socket.SHUT_RDWR)
+        datagrams.sendto(b"", ("127.0.0.1", server.port))
+        threads[1].join()
 
 
 @pytest.fixture
 def serving() -> Callable[[Reply], AbstractContextManager[NameServer]]:
-    """Return what serves, over TCP, the octets that a function makes of each message."""
+    """Return what serves, over TCP and UDP, the octets that a function makes of each message."""
     return _serving
 
 

@@ -123,52 +123,6 @@ def test_a_transfer_tells_what_stands_from_what_a_wildcard_covers(serving: Servi
     )
 
 
-def test_the_zones_of_a_domains_many_names_are_found_by_a_question_and_the_transfer_that_reads_them(
-    serving: Serving,
-) -> None:
-    """Domains and hosts are asked for; of the names in front of them the zone itself says whether it delegates one."""
-    below = [f"{label}.{ZONE}" for label in ("_dmarc", "_mta-sts", "k._domainkey", "*._domainkey", "_smtp._tls")]
-    lines = [f'_dmarc.{ZONE}. 60 IN TXT "v=DMARC1"', f"_tcp.{ZONE}. 60 IN NS ns.elsewhere.example."]
-    asked: list[Question] = []
-
-    with serving(_zone(*lines)) as server:
-        provider = DynamicUpdate("127.0.0.1", server.port, 0, server.key, _questions(asked))
-        where = provider.zones([ZONE, *below, f"_imap._tcp.{ZONE}"])
-        found = provider.read(ZONE, [(name, "TXT") for name in [ZONE, *below]])
-
-    assert where == dict.fromkeys([ZONE, *below, f"_imap._tcp.{ZONE}"], ZONE)
-    assert {q.name for q in asked} == {ZONE, f"_imap._tcp.{ZONE}"}
-    assert found == (RecordSet(f"_dmarc.{ZONE}", "TXT", 60, ('"v=DMARC1"',)),)
-    assert [message.opcode() for message in server.got] == [dns.opcode.QUERY]
-
-
-def test_what_a_transfer_told_is_read_once(serving: Serving) -> None:
-    """Who reads again, or reads more than was spoken of, wants to know what is there by then."""
-    below = [f"_{i}.{ZONE}" for i in range(6)]
-
-    with serving(_zone()) as server:
-        provider = DynamicUpdate("127.0.0.1", server.port, 0, server.key, _questions([]))
-        provider.zones([ZONE, *below])
-        provider.read(ZONE, [(name, "TXT") for name in [*below, f"more.{ZONE}"]])
-        provider.read(ZONE, [(name, "TXT") for name in below])
-
-    assert len(server.got) == 3
-
-
-def test_where_no_transfer_is_to_be_had_every_name_is_asked_for(serving: Serving) -> None:
-    """And the transfer is not asked for again to read the zone."""
-    below = [f"_{i}.{ZONE}" for i in range(6)]
-    asked: list[Question] = []
-
-    with serving(_refusal(dns.rcode.REFUSED)) as server:
-        provider = DynamicUpdate("127.0.0.1", server.port, 0, server.key, _questions(asked))
-        assert provider.zones([ZONE, *below]) == dict.fromkeys([ZONE, *below], ZONE)
-        assert sorted(q.name for q in asked) == sorted([ZONE, *below])
-        assert provider.read(ZONE, [(name, "TXT") for name in below]) == ()
-
-    assert len(server.got) == 1
-
-
 def test_a_few_names_are_asked_for(serving: Serving) -> None:
     """They are answered at the same time, however big the zone is."""
     asked: list[Question] = []

@@ -10,12 +10,12 @@ from sendwright.dns.zones import (
     InZone,
     NotHere,
     delegation_above,
-    locate,
     not_kept,
     read_zone,
+    verdicts,
     wildcards_above,
 )
-from sendwright.errors import NotAllowed, ServerUnreachable
+from sendwright.errors import ServerUnreachable
 
 _SOA = "ns1.example.com. h.example.com. 1 3600 600 86400 300"
 
@@ -68,20 +68,24 @@ def test_a_server_that_does_not_speak_for_a_name_is_not_believed(message: dns.me
     assert isinstance(read_zone("x.example.com", message), NotHere)
 
 
-def test_every_name_is_located_and_aliases_are_asked_again() -> None:
-    """One question a name."""
-    alias = dns.rrset.from_text("www.example.com.", 60, "IN", "CNAME", "example.net.")
+def test_every_name_is_located_and_no_question_is_asked_twice() -> None:
+    """Also of aliases, which lie where their parent does: that one is asked for once."""
+    asked: list[str] = []
 
     def ask(question: Question) -> dns.message.Message:
-        return _message(alias) if question.name == "www.example.com" else _message(authority=_soa("example.com"))
+        asked.append(question.name)
+        if question.name.startswith("www"):
+            return _message(dns.rrset.from_text(question.name + ".", 60, "IN", "CNAME", "example.net."))
+        return _message(authority=_soa("example.com"))
 
-    names = ["www.example.com", "a.example.com"]
+    names = ["www.example.com", "a.example.com", "www2.example.com"]
 
-    assert locate(names, ask, "192.0.2.1", "the server") == dict.fromkeys(names, "example.com")
+    assert verdicts([*names, *names], ask, "192.0.2.1", "the server") == dict.fromkeys(names, "example.com")
+    assert sorted(asked) == sorted([*names, "example.com"])
 
 
 def test_a_server_that_is_silent_or_not_primary_is_named() -> None:
-    """With what to do about it."""
+    """With what to do about it, or with what it answers."""
 
     def silent(_question: Question) -> dns.message.Message:
         raise NoAnswer("no answer within 2 s")
@@ -90,9 +94,15 @@ def test_a_server_that_is_silent_or_not_primary_is_named() -> None:
         return _message(rcode=dns.rcode.REFUSED, aa=False)
 
     with pytest.raises(ServerUnreachable, match="the server 192"):
-        locate(["example.com"], silent, "192.0.2.1", "the server 192.0.2.1")
-    with pytest.raises(NotAllowed, match="REFUSED"):
-        locate(["example.com"], refuses, "192.0.2.1", "the server 192.0.2.1")
+        verdicts(["example.com"], silent, "192.0.2.1", "the server 192.0.2.1")
+    assert verdicts(["example.com"], refuses, "192.0.2.1", "X") == {"example.com": NotHere("it answers REFUSED")}
+
+
+def test_the_root_is_asked_about_once_whatever_it_answers() -> None:
+    """It has no parent that could be asked instead: a hostile server that calls it an alias is not asked for ever."""
+    alias = dns.rrset.from_text(".", 60, "IN", "CNAME", "example.net.")
+
+    assert isinstance(read_zone("", _message(alias)), NotHere)
 
 
 def test_the_wildcards_that_may_answer_for_a_name() -> None:
