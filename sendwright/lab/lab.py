@@ -191,9 +191,9 @@ class Lab:
         """Let the secondary catch up."""
         world.release(self.secondary, [zone.name for zone in self.state.spec.zones])
 
-    def forget(self) -> None:
-        """Have the resolver forget every answer, as if its TTL had run out."""
-        world.forget(self.world)
+    def forget(self, below: str = ".") -> None:
+        """Have the resolver forget every answer about a name and all names below it, as if its TTL had run out."""
+        world.forget(self.world, below)
 
     @contextmanager
     def inside(self) -> Iterator[None]:

@@ -116,9 +116,9 @@ def release(secondary: PowerDns, names: Sequence[str]) -> None:
         secondary.retrieve(name)
 
 
-def forget(machine: Machine) -> None:
-    """Have the resolver forget every answer, as if its TTL had run out."""
-    machine.run(["unbound-control", "flush_zone", "."])
+def forget(machine: Machine, below: str) -> None:
+    """Have the resolver forget every answer about a name and all names below it, as if its TTL had run out."""
+    machine.run(["unbound-control", "flush_zone", below])
 
 
 def render(name: str, **values: str) -> str:
