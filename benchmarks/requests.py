@@ -34,10 +34,10 @@ def _rfc2136(those: Declared) -> Iterator[Sent]:
     server = NameServer(PARENT, tuple(those.held[PARENT].values()))
     with server.serving() as provider:
         zones = replace(those, provider=provider).look()
-        # A zone that nothing delegates is found by asking only: each domain and host may be one.
-        names = len(those.stack.domains) + len(those.stack.hosts)
-        yield Sent("RFC 2136, one zone: look, questions for zones", server.asked["questions"], names)
-        yield Sent("RFC 2136, one zone: look, transfers", server.asked["transfers"], 1)
+        # A zone that nothing delegates is found by asking only: each domain may be one that nothing is published of.
+        names = len(those.stack.domains)
+        yield Sent("RFC 2136, one zone: first look, questions for zones", server.asked["questions"], names)
+        yield Sent("RFC 2136, one zone: first look, transfers", server.asked["transfers"], 1)
         least = 0
         for stage in _STAGES:
             before = server.octets
