@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.declared import PARENT, Declared, declared
 from benchmarks.servers import NameServer
+from sendwright.cli import collect_rarely
 from sendwright.dns.providers.base import Provider
 from sendwright.dns.providers.zonefile import MasterFiles
 
@@ -69,4 +70,5 @@ def _peak() -> float:
 
 
 if __name__ == "__main__":
+    collect_rarely()  # as the command line does
     print(json.dumps(measured(sys.argv[1], int(sys.argv[2]))))
