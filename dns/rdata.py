@@ -36,14 +36,16 @@ def joined(text: str) -> bytes:
     # Nearly all data is one plain string, and dnspython takes 1 ms to go through that of a key.
     if plain := _PLAIN.fullmatch(text):
         return plain[1].encode()
-    tokens = dns.tokenizer.Tokenizer(text).get_remaining()
+    tokens = dns.tokenizer.Tokenizer(_one_line(text)).get_remaining()
     return b"".join(_octets(token.unescape_to_bytes().value) for token in tokens)
 
 
 def rdata(rdtype: str, text: str) -> dns.rdata.Rdata:
     """Return record data for the wire, exactly as the text has it; a single TXT string over 255 octets is split."""
     try:
-        return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(rdtype), text, relativize=False)
+        return dns.rdata.from_text(
+            dns.rdataclass.IN, dns.rdatatype.from_text(rdtype), _one_line(text), relativize=False
+        )
     except dns.exception.SyntaxError:
         octets = joined(text)
         if rdtype != "TXT" or len(octets) <= _STRING:
@@ -75,6 +77,13 @@ def short(value: str) -> str:
 def plain_name(name: str) -> str:
     """Return a DNS name as this project writes it: lower case, without a final dot."""
     return name.rstrip(".").lower()
+
+
+def _one_line(text: str) -> str:
+    # dnspython reads to the end of the line; what comes after it would be written along, and compared by nobody.
+    if "\n" in text:
+        raise dns.exception.SyntaxError("more than one line")  # type: ignore[no-untyped-call]
+    return text
 
 
 def _octets(value: str | bytes) -> bytes:

@@ -1,6 +1,7 @@
 """pydantic's errors in a person's words: where in the inventory, what is wrong, what is allowed."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
@@ -13,6 +14,9 @@ from sendwright.errors import Problem
 from sendwright.escape import plain
 
 Place = tuple[str | int, ...]
+
+# A password that somebody wrote into a URL.
+_USER = re.compile(r"(?<=://)[^/]*@")
 
 # pydantic's kinds of errors in the words of somebody who writes an inventory.
 _SENTENCES = {
@@ -79,7 +83,7 @@ def _problem(
         return None
     what, allowed = _sentence(kind, details, model, loc)
     secret = any(str(part).endswith("Secret") for part in loc)
-    quoted = f"“{plain(value)}”: " if isinstance(value, str) and kind in _QUOTED and not secret else ""
+    quoted = f"“{plain(_USER.sub('…@', value))}”: " if isinstance(value, str) and kind in _QUOTED and not secret else ""
     return Problem(place(*shown), quoted + what, allowed)
 
 

@@ -134,7 +134,9 @@ UnixUser = Annotated[str, _matching(_UNIX_USER, "a Unix user name")]
 PlainPath = Annotated[str, _matching(_PATH, "a path of letters, digits and . _ / @ % + = : , - (or ~/ before it)")]
 PythonClass = Annotated[str, _matching(_CLASS, "a Python class with its module, as in octodns_gandi.GandiProvider")]
 EnvironmentName = Annotated[str, _matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "an environment variable's name")]
-TsigName = Annotated[str, _matching(re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?"), "a TSIG key's name")]
+TsigName = Annotated[
+    str, _matching(re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?"), "a TSIG key's name")
+]
 HttpUrl = Annotated[str, _matching(_URL, "a URL of a server, as in https://ns1.example.com:8081")]
 SshHost = Annotated[str, AfterValidator(ssh_host)]
 Argument = Annotated[str, AfterValidator(_argument)]

@@ -37,6 +37,8 @@ _MOST_BYTES = 256 * 1024 * 1024
 _MOST_SHOWN = 10
 # Two machines' clocks may differ by this much: the one that made the plan and the one that carries it out.
 _SKEW = timedelta(minutes=5)
+# What is derived for a time so long ago is never what is derived now, and calendars end.
+_OLDEST = timedelta(days=366)
 
 
 def _stage(name: object) -> object:
@@ -141,7 +143,7 @@ def compare(saved: SavedPlan, fresh: SavedPlan) -> tuple[Difference, ...]:
 
 
 def refuse_other(saved: SavedPlan, scope: Scope, stack: Stack, now: datetime) -> None:
-    """Raise what can be said before anything is looked at: another verb's plan, another inventory, a future date."""
+    """Raise what can be said before anything is looked at: another verb's plan, another inventory, no date for it."""
     if saved.scope != scope:
         verbs = {"provision": "sendwright provision", "dns": "sendwright dns apply"}
         what = f"the saved plan is one for `{verbs[saved.scope]}`; nothing was tried."
@@ -149,6 +151,8 @@ def refuse_other(saved: SavedPlan, scope: Scope, stack: Stack, now: datetime) ->
     if saved.made > now + _SKEW:
         what = f"the saved plan was made on {saved.made:%Y-%m-%d %H:%M %Z}, which has not come yet; nothing was tried."
         raise UsageError(what, "Set the clock of the machine that is wrong, then plan again.")
+    if saved.made < now - _OLDEST:
+        raise UsageError("the saved plan is older than a year; nothing was tried.", "Make a new plan with --out.")
     if saved.rests_on.get("the inventory") != declaration(stack):
         raise PlanMoved((str(Difference("~", "the inventory is not the one that it was made from")),))
 

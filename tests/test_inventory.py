@@ -332,3 +332,19 @@ def test_no_inventory_is_bad_usage(tmp_path: Path) -> None:
     """The sentence says how to begin one."""
     with pytest.raises(UsageError, match="sendwright init"):
         inventory.load(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://me:hunter2@ns1.example", "https://hunter2@ns1.example/p@th"])
+def test_a_password_in_a_url_is_refused_and_never_repeated(url: str) -> None:
+    """The rest of it is, so that people find it."""
+    found = problems(dns={"main": {"provider": "powerdns", "url": url, "key": {"env": "KEY"}}})
+
+    assert "hunter2" not in str(found)
+    assert "“https://…@" in str(found)
+
+
+def test_a_tsig_key_has_a_name_that_fits_into_a_message() -> None:
+    """As any name of DNS."""
+    tsig = {"name": ".".join(["a" * 60] * 5), "secret": {"env": "TSIG"}}
+
+    assert "a TSIG key's name" in str(problems(dns={"main": {**PROVIDER, "tsig": tsig}}))

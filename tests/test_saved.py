@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -135,6 +135,15 @@ def test_a_plan_from_the_future_runs_no_clock_out(stack: Stack) -> None:
 
     saved.refuse_other(plan, "provision", stack, NOW - timedelta(minutes=1))
     assert saved.moment(plan, NOW - timedelta(minutes=1)) == NOW - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("made", [datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), NOW - timedelta(days=367)])
+def test_a_plan_from_long_ago_is_bad_usage(stack: Stack, made: datetime) -> None:
+    """Nothing is derived for a time before calendars begin."""
+    plan = saved.of("provision", PLAN, {"the inventory": saved.declaration(stack)}, made)
+
+    with pytest.raises(UsageError, match="older than a year"):
+        saved.refuse_other(plan, "provision", stack, NOW)
 
 
 def test_another_verbs_plan_and_another_inventorys_are_refused_before_anything_is_looked_at(stack: Stack) -> None:

@@ -58,4 +58,8 @@ def document(kind: str, **fields: Any) -> str:
 
 
 def _dump(fields: dict[str, Any]) -> str:
-    return json.dumps({"version": VERSION, **fields}, indent=2, ensure_ascii=False)
+    text = json.dumps({"version": VERSION, **fields}, indent=2, ensure_ascii=False)
+    if text.replace("\n", "").isprintable():
+        return text
+    # It may well be read on a terminal, and JSON itself escapes only some of what moves a cursor there.
+    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)

@@ -1,3 +1,4 @@
+import dns.exception
 import dns.rdata
 import dns.rdataclass
 import pytest
@@ -5,6 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.dns.rdata import canonical, joined, rdata, txt
+
+
+@pytest.mark.parametrize(
+    ("rdtype", "text"), [("A", "192.0.2.1\nwww"), ("TXT", '"a"\n"b"'), ("CNAME", "a.\n$INCLUDE x")]
+)
+def test_data_of_more_than_one_line_is_none(rdtype: str, text: str) -> None:
+    """What stands behind the first line would be written along with it, and compared by nobody."""
+    with pytest.raises(ValueError, match="not the data"):
+        canonical(rdtype, text)
+    with pytest.raises(dns.exception.SyntaxError):
+        rdata(rdtype, text)
 
 
 @given(st.binary(max_size=1200))
