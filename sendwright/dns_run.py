@@ -126,7 +126,7 @@ class _Run:
         """Look at the zones, and derive the plan: what can be done now, and what is left for ``provision``."""
         self._look()
         zones = self._dns.zones
-        keys = planning.believed(self._state.keys, {}, zones.created)
+        keys = planning.believed(self._state.keys, {}, zones.created, zones.returning)
         claims = tuple(claim for claim in self._state.claims if claim not in zones.gone)
         self._state = replace(self._state, keys=keys, claims=claims)
         ready = Ready(self._stack, keys)

@@ -3,7 +3,7 @@
 What judges DNS and certificates is imported where it is used: what hosts should run is needed before, to look at them.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -51,19 +51,23 @@ def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, D
 
 
 def believed(
-    keys: Iterable[DkimKey], hosts: Mapping[str, Observation], created: Container[str] = ()
+    keys: Iterable[DkimKey],
+    hosts: Mapping[str, Observation],
+    created: Container[str] = (),
+    returning: Collection[str] = (),
 ) -> tuple[DkimKey, ...]:
     """Return the keys without the proofs that no longer hold: a reinstalled host proves itself anew.
 
     A host that does not have a key any more has to prove it again: the host or the domain was out of the inventory, and
     caches may hold records from then. A host that has it goes on signing: no other key is better. Arguments:
-    ``created``: the names of records that are about to be created; since when such a key was served is worth nothing.
+    ``created``: the names of records that are about to be created; since when such a key was served is worth nothing;
+    ``returning``: hosts whose name has no address yet: whatever lies on them, SPF records without them are remembered.
     """
-    return tuple(_believed(key, hosts, key.record_name in created) for key in keys)
+    return tuple(_believed(key, hosts, key.record_name in created, returning) for key in keys)
 
 
-def _believed(key: DkimKey, hosts: Mapping[str, Observation], created: bool) -> DkimKey:
-    lacking = {n for n, seen in hosts.items() if not seen.managed or key_path(key) not in seen.paths}
+def _believed(key: DkimKey, hosts: Mapping[str, Observation], created: bool, returning: Collection[str]) -> DkimKey:
+    lacking = {n for n, seen in hosts.items() if not seen.managed or key_path(key) not in seen.paths} | {*returning}
     kept = tuple(name for name in key.proven_on if name not in lacking)
     return replace(key, proven_on=kept, served_since=None if created else key.served_since)
 

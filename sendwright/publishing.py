@@ -28,6 +28,9 @@ _AWAITS = {
 }
 
 
+_ADDRESSES = ("A", "AAAA")
+
+
 @dataclass(frozen=True)
 class Zone:
     """A zone as it was read, and what follows from that."""
@@ -131,6 +134,16 @@ class Zones:
         """The names at which a record that mail relies on is about to be created, because it is not there."""
         writes = (w for zone in self.found.values() for w in zone.changes.at(Stage.EXPAND).writes)
         return frozenset(w.name for w in writes if isinstance(w, Create))
+
+    @property
+    def returning(self) -> frozenset[str]:
+        """The names that are about to get an address and have none at all: hosts that were away, or are new."""
+        found = set()
+        for zone in self.found.values():
+            stand = {s.name for s in zone.sight.served if s.type in _ADDRESSES}
+            new = {w.name for w in zone.changes.at(Stage.EXPAND).writes if w.type in _ADDRESSES}
+            found |= new - stand
+        return frozenset(found)
 
     def again(self, fresh: "Zones") -> "Zones":
         """Return a fresh look with the errors so far: what was given up stays given up, and for its first reason."""

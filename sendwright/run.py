@@ -76,7 +76,7 @@ class Run:
         zones = self.dns.zones
         self._state = replace(
             self._state,
-            keys=planning.believed(self._state.keys, self._hosts, zones.created),
+            keys=planning.believed(self._state.keys, self._hosts, zones.created, zones.returning),
             claims=tuple(claim for claim in self._state.claims if claim not in zones.gone),
         )
         changes = tuple(zone.changes for zone in zones.found.values())

@@ -209,6 +209,16 @@ def test_a_key_is_proven_again_where_it_does_not_lie_any_more() -> None:
     assert there == replace(key, proven_on=(MX2,))
 
 
+def test_a_host_that_was_away_proves_itself_anew_even_with_everything_in_its_place() -> None:
+    """It was drained, removed and withdrawn from SPF, and nobody touched it: others remember SPF without it."""
+    key = _key(KeyStage.SIGNING, (MX1, MX2))
+    seen = replace(BARE, managed=True, paths={key_path(key): _lies(File(key_path(key), ""))})
+
+    (believed,) = planning.believed([key], {MX1: seen, MX2: seen}, returning={MX2})
+
+    assert believed == replace(key, proven_on=(MX1,))
+
+
 def test_the_first_key_signs_as_soon_as_it_is_proven() -> None:
     """Nothing signed before it, so there is nothing to switch from."""
     (key,) = planning.proven([_key(KeyStage.PUBLISHED)], {"r202611._domainkey.example.com": frozenset({MX1})})

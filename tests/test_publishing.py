@@ -567,6 +567,15 @@ def test_a_host_that_moves_waits_for_whatever_is_written_at_the_names_it_speaks_
     assert {("TXT", COM), ("A", MX1)} <= {(t.type, t.name) for t, at in later.items() if at is not None}
 
 
+def test_a_host_without_any_address_in_dns_was_away_and_one_that_moves_was_not(folder: StateFolder, look: Look) -> None:
+    """The one has to prove itself again before it sends; the other goes on from its old address."""
+    _publish_all(look(), folder)
+
+    zones = look(_stack(hosts=(_host(MX1, 99), _host(MX2, 11))))
+
+    assert zones.returning == {MX2}
+
+
 def test_a_key_whose_record_is_there_but_unclaimed_is_waited_for_all_the_same(server: Server53, look: Look) -> None:
     """The ledger was lost: the record is adopted, and the key proven in this run, not in the next one."""
     server.put(COM, KEYS[0].record_name, "TXT", '"v=DKIM1; k=rsa; h=sha256; p=AAAA"')
