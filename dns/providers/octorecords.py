@@ -21,7 +21,7 @@ def read_back(zone: str, records: Iterable[Any], wanted: Collection[Key]) -> tup
     for record in records:
         name, rdtype = key(record)
         if (name, rdtype) in wanted or (rdtype == "CNAME" and name in names):
-            found.append(RecordSet(name, rdtype, record.ttl, tuple(sorted(_texts(zone, record)))))
+            found.append(RecordSet(name, rdtype, _ttl(zone, record), tuple(sorted(_texts(zone, record)))))
         elif rdtype == "ALIAS" and {(name, "A"), (name, "AAAA")} & wanted:
             what = f"{name} has an ALIAS, a record that is no DNS: the provider makes addresses of it."
             raise DnsError(zone, what, "Remove it: a host's name must lead to its own addresses only.")
@@ -60,6 +60,14 @@ def _texts(zone: str, record: Any) -> list[str]:
         what = f"{rdtype} {name} holds data that is no DNS ({type(error).__name__})."
         raise DnsError(zone, what, "Mend it at the provider.") from None
     return texts
+
+
+def _ttl(zone: str, record: Any) -> int:
+    # It is what an API said, and octoDNS takes what it is given: no clock could be set by some of it.
+    if type(record.ttl) is not int or not 0 <= record.ttl < 2**31:
+        name, rdtype = key(record)
+        raise DnsError(zone, f"{rdtype} {name} has a TTL that is none.", "Mend it at the provider.")
+    return record.ttl
 
 
 def _values(record: Any) -> list[Any]:

@@ -389,6 +389,17 @@ def test_what_others_say_is_cut_printable_and_without_secrets(said: str) -> None
     assert "s3cr3t" not in repr(_moody(_content))
 
 
+@pytest.mark.parametrize("ttl", [10**30, -1, "60", None, 1.5])
+def test_a_ttl_that_no_record_can_have_is_told_as_such(ttl: Any) -> None:
+    """octoDNS hands on what an API said."""
+    zone = Zone(f"{ZONE}.", [])
+    record: Any = Record.new(zone, "", {"type": "A", "ttl": 60, "value": "192.0.2.1"}, lenient=True)
+    record.ttl = ttl
+
+    with pytest.raises(DnsError, match=r"A example\.com has a TTL that is none"):
+        read_back(ZONE, [record], {(ZONE, "A")})
+
+
 def test_a_key_of_several_lines_is_a_secret_too() -> None:
     """However the words of an error wrap it."""
     key = "-----BEGIN KEY-----\nMIIs3cr3t\nMIIm0r3\n-----END KEY-----\n"
