@@ -312,6 +312,25 @@ def test_a_host_drains_and_is_removed(living: Living) -> None:
     assert living.at(TWO, "A") == ()
 
 
+def test_a_host_that_was_away_returns(living: Living) -> None:
+    """Everything lies on it still, but receivers know it no more: it sends when they do, and not before."""
+    living.begin({ONE: host(OLD), TWO: host(SECOND)})
+    living.begin({ONE: host(OLD)})
+    assert living.spf("one.example") == {f"ip4:{OLD}", "-all"}
+    with flowing(living.clients, BOTH, MINE) as flow:
+        living.declare({ONE: host(OLD), TWO: host(SECOND)}, domains())
+        first, between = living.provision(stay=False), submission_open(living, TWO)
+        living.pass_time(CACHES)
+        second = living.provision()
+        with flowing(living.clients, (Route(TWO, "one.example"), Route(TWO, "two.example"))) as returned:
+            living.world.lab.forget()
+
+    assert [each["outcome"] for each in (first, second)] == ["waiting", "done"]
+    assert not between
+    assert {each.client for each in passed(living, flow)} == {OLD}
+    assert {each.client for each in passed(living, returned)} == {SECOND}
+
+
 def test_mail_moves_here_and_away_again(living: Living) -> None:
     """Whoever remembers the other exchange is served by it: nobody's mail is refused where it goes meanwhile."""
     living.begin({ONE: host(OLD)})
