@@ -28,6 +28,7 @@ _SENTENCES = {
     "mapping_type": "must be a mapping ({…})",
     "dict_type": "must be a mapping ({…})",
     "model_type": "must be a mapping ({…})",
+    "model_attributes_type": "must be a mapping ({…})",
     "string_type": "must be text",
     "bool_type": "must be True or False",
     "bool_parsing": "must be True or False",

@@ -105,6 +105,7 @@ def test_five_mistakes_are_reported_together_each_with_its_place_and_what_is_all
         ({"domain": {5: 3}}, "domains › example.com", "5: the name of a setting must be text"),
         ({"dns": {"main": {**PROVIDER, "provider": "bind"}}}, "dns › main", "known provider (allowed: {"),
         ({"dns": {"main": {"server": "192.0.2.1"}}}, "dns › main", "with rfc2136, cloudflare"),
+        ({"dns": {"main": "cloudflare"}}, "dns › main", "must be a mapping"),
         ({"dns": {"cloudflare": {**PROVIDER, "port": 0}}}, "dns › cloudflare › port", "1 to 65535"),
         ({"dns": {"main": {"provider": "cloudflare", "tokn": 1}}}, "dns › main › tokn", "did you mean token?"),
         ({"dns": {"main": PROVIDER, "b d": PROVIDER}}, "dns › b d", "letters, digits"),

@@ -91,13 +91,23 @@ def _raw(record: Record) -> str:
     return joined(record.value).decode("utf-8", "backslashreplace") if record.type == "TXT" else record.value
 
 
+def _says_none(record: Record) -> bool:
+    """Whether an SPF record lets nobody send: no term of it has any use in a record that lets somebody."""
+    return _raw(record).lower() == "v=spf1 -all"
+
+
 def _notes(records: Iterable[Record]) -> Iterator[str]:
     """Yield what has to be known about records of others that stand there already."""
     for record in records:
         name = record.name
         place = slot(name, record.type, record.value)
         if place == "SPF":
-            yield f"Only one SPF record may be at {name}: if there is one already, add the terms to it before its all."
+            what = (
+                "put this one in its place"
+                if _says_none(record)
+                else "put these terms but for `all` into it, right behind v=spf1"
+            )
+            yield f"Only one SPF record may be at {name}: if there is one already, {what}."
         elif place in {"DMARC", "TLS-RPT"}:
             yield f"Only one {place} record may be at {name}, two are none: leave the one that is there, or replace it."
         if record.tightens:

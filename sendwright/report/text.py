@@ -115,7 +115,7 @@ def outcome_lines(outcome: "Outcome") -> str:
         return plan_lines(outcome.plan, partial=bool(outcome.errors))
     words = {
         "done": "done",
-        "waiting": "waiting; run it again then",
+        "waiting": "waiting; run it again later",
         "declined": "nothing was changed",
         "failed": "failed in part; what worked stays, and running again heals",
     }

@@ -100,9 +100,19 @@ def test_what_may_stand_there_only_once_is_said() -> None:
     """A second SPF record is an error for every receiver (RFC 7208 section 3.2)."""
     text = export_lines(_export(_stack(replace_mx=True)))
 
-    assert "Only one SPF record may be at example.com" in text
+    assert "Only one SPF record may be at example.com: if there is one already, put these terms" in text
+    assert "right behind v=spf1" in text
     assert "Only one DMARC record may be at _dmarc.example.com" in text
     assert "The MX of others goes" in text
+
+
+def test_the_spf_record_of_a_locked_domain_takes_the_place_of_another() -> None:
+    """None of its terms has a meaning in a record that lets others send."""
+    stack = _stack()
+    locked = Domain.model_validate({"name": "old.example", "dns": "main", "sends": False})
+    text = export_lines(_export(stack.model_copy(update={"domains": (*stack.domains, locked)})))
+
+    assert "Only one SPF record may be at old.example: if there is one already, put this one in its place." in text
 
 
 def test_a_reason_cannot_leave_its_comment() -> None:

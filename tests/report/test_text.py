@@ -88,4 +88,4 @@ def test_what_is_waited_for_is_said_below_the_outcome() -> None:
 
     text = outcome_lines(Outcome(Result.WAITING, Plan((change,)), waiting=("TXT x: ns2 does not have it yet",)))
 
-    assert text == "waiting; run it again then\n  TXT x: ns2 does not have it yet"
+    assert text == "waiting; run it again later\n  TXT x: ns2 does not have it yet"
