@@ -48,6 +48,9 @@ def read_zone(name: str, message: dns.message.Message) -> InZone | AskFor | NotH
     return InZone(found.zone)
 
 
+_REACH = "Is it up, and reachable from here? Running again is safe."
+
+
 def verdicts(names: Iterable[str], ask: Ask, server: str, title: str) -> dict[str, str | NotHere]:
     """Ask one server about every name, all at once, and return the zone of each or why it is not kept there.
 
@@ -61,7 +64,7 @@ def verdicts(names: Iterable[str], ask: Ask, server: str, title: str) -> dict[st
         for subject, answer in zip(subjects, answers, strict=True):
             if isinstance(answer, NoAnswer):
                 what = f"{title} does not answer: {answer}."
-                raise ServerUnreachable(common_parent(names), what, "Is it up, and reachable from here?")
+                raise ServerUnreachable(common_parent(names), what, _REACH)
             said[subject] = read_zone(subject, answer)
         subjects = sorted({v.name for v in said.values() if isinstance(v, AskFor)} - said.keys())
     return {name: _verdict(name, said) for name in names}

@@ -27,11 +27,15 @@ ns 60 A {KNOT[0]}
 
 @dataclass(frozen=True)
 class Knot:
-    """A Knot in the world of a lab, and its zones; ``secretive`` are those that nobody may transfer."""
+    """A Knot in the world of a lab, and its zones.
+
+    ``secretive`` are those that nobody may transfer; ``strays`` are those that nobody is led to.
+    """
 
     lab: Lab
     zones: tuple[str, ...]
     secretive: tuple[str, ...]
+    strays: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -55,18 +59,19 @@ class Knot:
 
     def hold_secondary(self) -> None:
         """Keep the secondary from learning of changes."""
-        world.hold(self.lab.secondary, self._public)
+        world.hold(self.lab.secondary, self.public)
 
     def release_secondary(self) -> None:
         """Let the secondary catch up."""
         self._fetch()
 
     @property
-    def _public(self) -> list[str]:
-        return [zone for zone in self.zones if zone not in self.secretive]
+    def public(self) -> list[str]:
+        """The zones that the secondary has a copy of."""
+        return [zone for zone in self.zones if zone not in {*self.secretive, *self.strays}]
 
     def _fetch(self) -> None:
-        for zone in self._public:
+        for zone in self.public:
             self.lab.secondary.fetch_from(zone, self.address)
             self.lab.secondary.retrieve(zone)
 
@@ -75,16 +80,17 @@ class Knot:
 
     def publish(self) -> None:
         """Have the root delegate the zones, and the secondary serve a copy of those that it may have."""
-        ours = [RRset(f"ns.{zone}", "A", 60, KNOT[:1]) for zone in self.zones]
-        for zone in self.zones:
-            servers = (f"ns.{zone}.", f"{_SECOND}.") if zone in self._public else (f"ns.{zone}.",)
+        led = [zone for zone in self.zones if zone not in self.strays]
+        ours = [RRset(f"ns.{zone}", "A", 60, KNOT[:1]) for zone in led]
+        for zone in led:
+            servers = (f"ns.{zone}.", f"{_SECOND}.") if zone in self.public else (f"ns.{zone}.",)
             ours.append(RRset(zone, "NS", 60, servers))
         self.lab.primary.replace(".", ours)
-        for zone in self._public:
+        for zone in self.public:
             self.lab.secondary.create_secondary(zone, self.address, self.lab.tsig_name)
         self._fetch()
         self.lab.secondary.retrieve(".")
-        for zone in self._public:
+        for zone in self.public:
             self._await(partial(self.lab.secondary.records, zone), f"the secondary's copy of {zone}")
         self._await(lambda: set(ours) <= set(self.lab.secondary.records(".")), "the root's delegation")
 
@@ -97,13 +103,13 @@ class Knot:
             time.sleep(0.05)
 
 
-def start(lab: Lab, zones: Collection[str], secretive: Collection[str] = ()) -> Knot:
+def start(lab: Lab, zones: Collection[str], secretive: Collection[str] = (), strays: Collection[str] = ()) -> Knot:
     """Start Knot with empty zones that the lab's key may change, and publish them in the lab's world.
 
     Arguments: ``zones``: their names, one level below the root's; ``secretive``: further ones that nobody may transfer,
-    so that there is no secondary either. Raises LabError.
+    so that there is no secondary either; ``strays``: further ones that are not published. Raises LabError.
     """
-    knot = Knot(lab, (*zones, *secretive), tuple(secretive))
+    knot = Knot(lab, (*zones, *secretive, *strays), tuple(secretive), tuple(strays))
     folder = lab.world.root / _FOLDER.lstrip("/")
     text = world.render(
         "knot.conf",
@@ -117,7 +123,7 @@ def start(lab: Lab, zones: Collection[str], secretive: Collection[str] = ()) -> 
     )
     (folder / "knot.conf").write_text(text)
     for name in knot.zones:
-        (folder / f"{name}.zone").write_text(_RECORDS + (f"@ 60 NS {_SECOND}.\n" if name not in secretive else ""))
+        (folder / f"{name}.zone").write_text(_RECORDS + (f"@ 60 NS {_SECOND}.\n" if name in knot.public else ""))
     lab.world.run(["chown", "-R", "knot:", _FOLDER])
     lab.world.run(["ip", "address", "replace", f"{knot.address}/32", "dev", "eth0"])
     knot.run()
