@@ -7,7 +7,7 @@ import dns.message
 
 from sendwright.dns.answers import addresses, rcode, soa, targets
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all
-from sendwright.errors import DnsError, ServerUnreachable
+from sendwright.errors import DnsError, NotDelegated, ServerUnreachable
 
 Answer = dns.message.Message | NoAnswer
 # What to ask next, given the answers to what was asked before; at its end the servers of a zone.
@@ -79,7 +79,7 @@ def _search(zone: str, resolver: str) -> Search:
     servers = sorted(server for server in known if server.name in names.union(*said))
     if not servers:
         what = f"{resolver} knows no name server for it ({rcode(child)})."
-        raise DnsError(zone, what, "Is the zone delegated? The registrar must list its name servers.")
+        raise NotDelegated(zone, what, "Is the zone delegated? The registrar must list its name servers.")
     return tuple(servers)
 
 

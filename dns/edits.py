@@ -97,6 +97,11 @@ def as_plan(changes: Changes) -> tuple[Change, ...]:
     )
 
 
+def phrase(write: Write) -> str:
+    """Return a write as part of a sentence, where no sign says what is done."""
+    return f"withdraw {line(write)}" if isinstance(write, Delete) else line(write)
+
+
 def line(write: Write) -> str:
     """Return one line for people, as in ``TXT r1._domainkey.example.com "v=DKIM1; …"``."""
     place = f"{write.type} {write.name}"

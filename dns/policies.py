@@ -40,4 +40,6 @@ def _dmarc(domain: Domain) -> Record:
     value = txt("; ".join(tag for tag in tags if tag))
     # Tightening waits for a proven signature; a policy of none harms no mail and may come first.
     stage = Stage.SWITCH if domain.sends and not loose else Stage.EXPAND
-    return Record(f"_dmarc.{domain.name}", "TXT", TTL, value, why, stage)
+    # A domain that lives already keeps its policy until somebody declares another.
+    implied = domain.sends and "policy" not in domain.dmarc.model_fields_set
+    return Record(f"_dmarc.{domain.name}", "TXT", TTL, value, why, stage, implied=implied)

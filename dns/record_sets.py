@@ -116,17 +116,18 @@ def _yielding(found: Values, record: Record, theirs: str) -> Changes:
     claim = found.claimed.get(record.value)
     place = slot(found.name, found.type, theirs)
     stands, alike = replace(record, value=theirs), dmarc.same(theirs, record.value)
-    note = (
-        f"TXT {found.name}: somebody else's {place} record stays as it is: {short(theirs)}. "
-        f"Declared is {short(record.value)}: sendwright dns adopt makes that record ours to change."
-    )
+    if record.implied:
+        then = "The inventory declares no policy of its own."
+    else:
+        then = f"Declared is {short(record.value)}: sendwright dns adopt makes that record ours to change."
+    note = f"TXT {found.name}: somebody else's {place} record stays as it is: {short(theirs)}. {then}"
     return Changes(
         found.zone,
         standing=(stands,) if alike else (),
         gone=(claim,) if claim else (),
         notes=() if alike else (note,),
         expected=(stands,),
-        offers=(Offer(found.name, found.type, theirs),),
+        offers=() if record.implied and not alike else (Offer(found.name, found.type, theirs),),
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sendwright import issuing, planning, proving, saved, signing
-from sendwright.dns.edits import adoptions, line
+from sendwright.dns.edits import adoptions, phrase
 from sendwright.dns.plan import Changes, Delete, Write
 from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory
@@ -130,7 +130,7 @@ class _Run:
         claims = tuple(claim for claim in self._state.claims if claim not in zones.gone)
         self._state = replace(self._state, keys=keys, claims=claims)
         ready = Ready(self._stack, keys)
-        changes = [zone.changes for zone in zones.found.values()]
+        changes = zones.planned
         later = tuple(sentence for found in changes for sentence in ready.later(found))
         now = tuple(ready.only(found) for found in changes)
         seen = Seen({}, now, self._dns.needed(), notes=(*later, *zones.notes, *zones.held), working=ready.hosts)
@@ -229,7 +229,7 @@ class Ready:
     def later(self, changes: Changes) -> tuple[str, ...]:
         """Return a sentence for each write that has to wait for the hosts."""
         waiting = (w for w in changes.writes if not self(w))
-        return tuple(f"zone {changes.zone}: {line(w)}: {_AFTER[w.stage]}" for w in waiting)
+        return tuple(f"zone {changes.zone}: {phrase(w)}: {_AFTER[w.stage]}" for w in waiting)
 
     def _senders(self, name: str) -> frozenset[str]:
         domain = self._stack.covering(name)

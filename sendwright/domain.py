@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StrictBool, field_validator
 
 from sendwright.declared import Model
 from sendwright.names import DomainName, Identifier, IpAddress, LocalPart, MailAddress, MailtoUri, SpfDomain
@@ -105,15 +105,15 @@ class Domain(Model):
 
     name: DomainName
     dns: Identifier
-    sends: bool = True
+    sends: StrictBool = True
     hosts: tuple[DomainName, ...] | None = None
     dkim: Dkim = Dkim()
     spf: Spf = Spf()
     dmarc: Dmarc = Dmarc()
     tls_rpt: TlsRpt = TlsRpt()
     mx: Mx = Field(default_factory=_mx)
-    replace_mx: bool = False
-    submission_srv: bool = Field(default_factory=_submission_srv)
+    replace_mx: StrictBool = False
+    submission_srv: StrictBool = Field(default_factory=_submission_srv)
     caa: tuple[DomainName, ...] = ()
     receive: Receive = Receive()
 

@@ -18,6 +18,7 @@
     │   ├── ServerUnreachable        a name server or an API does not answer
     │   ├── NotAllowed               TSIG key or token refused
     │   ├── WorldMoved               the records are no longer as they were read
+    │   ├── NotDelegated             nobody is known to serve the zone
     │   ├── ForeignRecord            a record of somebody else is in the way
     │   └── TooManyLookups           an SPF record would be an error for every receiver
     ├── PlanMoved                    the world is no longer as a saved plan saw it
@@ -168,6 +169,10 @@ class PlanMoved(SendwrightError):
             "the world is not as the saved plan has it, so nothing was changed.",
             f"{shown}Look at it, and make a new plan with --out.",
         )
+
+
+class NotDelegated(DnsError):
+    """Report a zone that nobody is known to serve: it may be filled, but what is in it is not seen."""
 
 
 class TooManyLookups(DnsError):

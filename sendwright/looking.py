@@ -136,6 +136,8 @@ def _opened(
             provider = opener(config, base)
             entries[name] = _Entry(provider, _where(provider, stack, {r.name for r in mine}, sights), left)
         except SendwrightError as error:
+            below = _few(sorted({_domain(stack, r.name) for r in mine} | {*left}))
+            error.hint = f"{error.hint} Nothing was looked at of {below} (dns › {name}).".strip()
             sights.errors[f"dns › {name}"] = error
     return entries
 
@@ -222,11 +224,15 @@ def _kept(entry: _Entry, live: Collection[str], ledger: Mapping[str, Sequence[Cl
 
 def _forsaken(zone: str, why: str, claims: Iterable[Claim]) -> str:
     names = sorted({f"{c.type} {c.name}" for c in claims})
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return (
         f"zone {zone}: nothing in it is declared any more, and {why}: what sendwright wrote there stays: "
-        f"{', '.join(names[:_MOST_NAMES])}{more}. Remove it by hand."
+        f"{_few(names)}. Remove it by hand."
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _grouped(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sendwright import looking
 from sendwright.dns.diff import diff
-from sendwright.dns.edits import claims_of, edits, held_line, lefts_of, line, releases_of
+from sendwright.dns.edits import claims_of, edits, held_line, lefts_of, phrase, releases_of
 from sendwright.dns.freshness import Target
 from sendwright.dns.guards import refuse_many_deletions
 from sendwright.dns.plan import Changes, Create, Delete, Write
@@ -15,7 +15,7 @@ from sendwright.dns.providers.base import Provider, open_provider
 from sendwright.dns.rdata import canonical
 from sendwright.dns.records import Record, desired
 from sendwright.dns.retention import retention
-from sendwright.errors import DnsError, ForeignRecord, SendwrightError, WorldMoved
+from sendwright.errors import DnsError, ForeignRecord, NotDelegated, SendwrightError, WorldMoved
 from sendwright.looking import Open, Sight
 from sendwright.plan import Stage
 from sendwright.stack import Stack
@@ -166,7 +166,7 @@ class Zones:
     def lacking(self) -> tuple[str, ...]:
         """Say for each zone that was not given up what it lacks of what is declared, and what that waits for."""
         return tuple(
-            f"zone {zone.name}: {line(write)}: {_AWAITS[write.stage]}"
+            f"zone {zone.name}: {phrase(write)}: {_AWAITS[write.stage]}"
             for zone in self.found.values()
             if zone.name not in self.errors
             for write in zone.changes.at(*_AWAITS).writes
@@ -224,7 +224,13 @@ class Zones:
         return tuple(Target(zone, w.name, w.type, w.value) for zone, w in writes)
 
     def _open(self, zone: Zone) -> bool:
-        return isinstance(self.errors.get(zone.name), ForeignRecord | None)
+        # A zone is filled before it is delegated; and what is in the way of one record set is not in that of others.
+        return isinstance(self.errors.get(zone.name), ForeignRecord | NotDelegated | None)
+
+    @property
+    def planned(self) -> tuple[Changes, ...]:
+        """What would be written: nothing where a zone was given up."""
+        return tuple(zone.changes for zone in self.found.values() if self._open(zone))
 
     def _apply(
         self, folder: StateFolder, changes: Changes, now: datetime, entered: Iterable[Claim], struck: Iterable[Claim]

@@ -79,7 +79,7 @@ class Run:
             keys=planning.believed(self._state.keys, self._hosts, zones.created, zones.returning),
             claims=tuple(claim for claim in self._state.claims if claim not in zones.gone),
         )
-        changes = tuple(zone.changes for zone in zones.found.values())
+        changes = zones.planned
         needed, chains = (*self._needed(reverses), *self.dns.needed()), self._declared_chains()
         well = {name: self._hosts[name] for name in self.fleet.well}
         moving = (n for n, seen in well.items() if planning.moves(self.stack, self.stack.host(n), seen, self._state))

@@ -14,7 +14,7 @@ from sendwright.dns.slots import slot
 from sendwright.dns.spf import QUERYING, Directive, SpfSyntaxError, parse
 from sendwright.dns.spf_cost import Cost, cost
 from sendwright.dns.spf_lookup import Answer, Lookup
-from sendwright.errors import TooManyLookups
+from sendwright.errors import ForeignRecord, TooManyLookups
 from sendwright.publishing import Zones
 
 
@@ -29,8 +29,9 @@ def judge(zones: Zones, lookup: Lookup) -> None:
         for write in _spf_writes(zone.changes):
             after = _cost(write.name, write.value, own)
             if _grows_over(write, after, own):
-                zones.errors.setdefault(name, _refusal(name, write.name, after))
-            notes += [f"TXT {write.name}: {fault}" for fault in _faults(after)]
+                _refuse(zones, _refusal(name, write.name, after))
+            else:
+                notes += [f"TXT {write.name}: {fault}" for fault in _faults(after)]
         changes = replace(zone.changes, notes=(*zone.changes.notes, *dict.fromkeys(notes)))
         zones.found[name] = replace(zone, changes=changes)
 
@@ -53,6 +54,12 @@ def refuse_costly(changes: Changes, served: Iterable[RecordSet], asked: Iterable
 def _grows_over(write: Create | Update, after: Cost, lookup: Lookup) -> bool:
     before = _cost(write.name, write.seen, lookup) if isinstance(write, Update) else None
     return after.over and (before is None or after.total > before.total)
+
+
+def _refuse(zones: Zones, refusal: TooManyLookups) -> None:
+    # What is in the way of another record set does not keep a zone from being written; this does.
+    if isinstance(zones.errors.get(refusal.zone), ForeignRecord | None):
+        zones.errors[refusal.zone] = refusal
 
 
 def _refusal(zone: str, name: str, found: Cost) -> TooManyLookups:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from sendwright.declared import SECRET, EnvSecret, Model, NamedCommand, NamedFile, SecretRef
 from sendwright.domain import Address, Dkim, DkimAlgorithm, Dmarc, Domain, Mx, Receive, Spf, TlsRpt
@@ -110,7 +110,7 @@ class Ssh(Model):
     key_password: SecretRef | None = None
     host_key: Fingerprint | None = None
     known_hosts: PlainPath | None = None
-    sudo: bool = False
+    sudo: StrictBool = False
 
 
 class Host(Model):
@@ -120,7 +120,7 @@ class Host(Model):
     ssh: Ssh
     egress: tuple[Egress, ...] = Field(min_length=1)
     state: HostState = HostState.ACTIVE
-    adopt: bool = False
+    adopt: StrictBool = False
     tls: Tls = SelfSigned()
 
     @field_validator("egress")

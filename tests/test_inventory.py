@@ -93,6 +93,7 @@ def test_five_mistakes_are_reported_together_each_with_its_place_and_what_is_all
         ({"domain": {"dmark": {}}}, "domains › example.com › dmark", "did you mean dmarc?"),
         ({"domain": {"name": "example.org"}}, "domains › example.com › name", "no such setting"),
         ({"domain": {"replace_mx": "perhaps"}}, "domains › example.com › replace_mx", "True or False"),
+        ({"domain": {"replace_mx": "yes"}}, "domains › example.com › replace_mx", "True or False"),
         ({"domain": {"sends": "perhaps"}}, "domains › example.com › sends", "True or False"),
         ({"domain": {"caa": "letsencrypt.org"}}, "domains › example.com › caa", "a list"),
         ({"domain": {"caa": ["Let's Encrypt"]}}, "domains › example.com › caa › 1", "letters, digits and hyphens"),

@@ -15,7 +15,7 @@ from sendwright.dns.propagation import World
 from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.records import desired
 from sendwright.dns.transport import NoAnswer, Question
-from sendwright.errors import DnsError, ForeignRecord, SecretError, ServerUnreachable, WorldMoved
+from sendwright.errors import DnsError, ForeignRecord, NotDelegated, SecretError, ServerUnreachable, WorldMoved
 from sendwright.plan import Stage
 from sendwright.providers import Rfc2136
 from sendwright.publishing import Zones
@@ -395,6 +395,29 @@ def test_an_inventory_that_lost_its_domains_withdraws_nothing_unasked(
     assert "--allow-deletions" in str(refused.errors[COM])
     assert before
     assert server.values(COM, f"d1.{COM}", "TXT") == ()
+
+
+def test_a_zone_is_filled_before_it_is_delegated(server: Server53, folder: StateFolder, look: Look) -> None:
+    """Nobody sees it yet, which is said; but what nobody can write nobody can delegate to."""
+    zones = look()
+    zones.errors[COM] = NotDelegated(COM, "nobody is known to serve it.")
+
+    zones.publish(folder, Stage.EXPAND)
+
+    assert server.values(COM, COM, "TXT") != ()
+    assert isinstance(zones.errors[COM], NotDelegated)
+
+
+def test_the_policy_of_a_living_domain_is_no_ones_to_loosen_by_a_default(server: Server53, look: Look) -> None:
+    """Adopting what stands must not turn reject into none, where the inventory never said so."""
+    server.put(COM, f"_dmarc.{COM}", "TXT", '"v=DMARC1; p=reject"')
+
+    silent = look().found[COM].changes
+    said = look(_stack(dmarc={"policy": "none"})).found[COM].changes
+
+    assert f"_dmarc.{COM}" not in {offer.name for offer in silent.offers}
+    assert any("declares no policy of its own" in note for note in silent.notes)
+    assert f"_dmarc.{COM}" in {offer.name for offer in said.offers}
 
 
 def test_the_mx_of_a_domain_that_is_gone_outlives_it_no_longer_than_the_rest(

@@ -11,7 +11,7 @@ from sendwright.dns.providers.zonefile import MasterFiles
 from sendwright.dns.rdata import txt
 from sendwright.dns.record import Record
 from sendwright.dns.spf_lookup import NOTHING, Answer
-from sendwright.errors import TooManyLookups
+from sendwright.errors import ForeignRecord, TooManyLookups
 from sendwright.looking import Sight
 from sendwright.plan import Stage
 from sendwright.publishing import Zone, Zones
@@ -56,6 +56,17 @@ def test_a_record_that_would_pass_ten_lookups_is_refused_with_what_each_include_
     said = str(zones.errors[NAME])
     assert "include:big.example 7, include:s0.provider.example 1" in said
     assert "= 11 of 10" in said
+
+
+def test_what_is_in_the_way_elsewhere_in_the_zone_does_not_hide_the_limit() -> None:
+    """A zone with a foreign MX is written all the same; one whose SPF would be an error is not."""
+    zones = _zones(_create("v=spf1 include:big.example include:big.example ~all"))
+    zones.errors[NAME] = ForeignRecord(NAME, "somebody else's MX.")
+
+    spf_limits.judge(zones, Resolver())
+
+    assert isinstance(zones.errors[NAME], TooManyLookups)
+    assert zones.planned == ()
 
 
 def test_ten_lookups_are_allowed() -> None:

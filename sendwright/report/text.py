@@ -45,7 +45,7 @@ def plan_lines(plan: Plan, *, diffs: bool = True, partial: bool = False) -> str:
         lines += ["", click.style("Needed from you", bold=True)]
         lines += [f"  ! {printable(text)}" for text in plan.needed]
     if plan.notes:
-        lines += ["", click.style("Stays as it is", bold=True)]
+        lines += ["", click.style("Besides", bold=True)]
         lines += [f"  · {printable(text)}" for text in plan.notes]
     return "\n".join(lines)
 
