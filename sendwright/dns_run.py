@@ -182,7 +182,7 @@ class _Run:
         return Outcome(Result.FAILED if failed else result, plan, errors, waiting)
 
     def _look(self) -> None:
-        with self._progress.step("looked at the zones", lambda: len(self._dns.zones.errors)):
+        with self._progress.step("looked at the zones", lambda: bool(self._dns.zones.errors)):
             self._dns.look(self._state.keys)
 
     def _prove(self, ready: "Ready", *, stay: bool) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ class Publication:
         known = awaiting.timings(self.zones, world, awaited)
         since = {target: at for target, at in awaited.items() if at is not None and target in known}
         self._published = proving.Published(world, known, since, awaiting.margin(self.zones))
-        with self._progress.step("DNS holds what mail relies on", lambda: len(self.zones.errors)):
+        with self._progress.step("DNS holds what mail relies on", lambda: bool(self.zones.errors)):
             self._recent = self.zones.publish(self._folder, Stage.EXPAND)
 
     def point(self, allowed: Callable[[Write], bool]) -> None:
@@ -126,7 +126,7 @@ class Publication:
 
     def wait(self, awaited: proving.Published, *, stay: bool) -> Freshness:
         """Stage 4: wait until that is served and fresh; a zone that some server does not serve in time is given up."""
-        with self._progress.step("served by every name server, and fresh"):
+        with self._progress.step("served by every name server, and fresh", lambda: not fresh.done):
             fresh = proving.until_fresh(awaited, self._progress.note, stay=stay)
         if stay:
             awaiting.not_served(self.zones, fresh)
@@ -145,7 +145,7 @@ class Publication:
         world = awaiting.world(self.zones, {t.zone for t in written}, self._internet.ask, self._internet.resolver())
         # Served is enough for what no new key rests on: what caches hold is what the mail until now was sent with.
         known = {t: Timing() for t in written if t.zone in world.servers}
-        with self._progress.step("everything written is served"):
+        with self._progress.step("everything written is served", lambda: not served.done):
             published = proving.Published(world, known, {}, timedelta())
             served = proving.until_fresh(published, self._progress.note, stay=stay)
         if stay:

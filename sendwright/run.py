@@ -231,7 +231,8 @@ class Run:
             return None
 
     def _step(self, text: str) -> AbstractContextManager[None]:
-        return self._progress.step(text, lambda: len(self.errors))
+        before = len(self.errors)
+        return self._progress.step(text, lambda: len(self.errors) > before)
 
     def _converging(self, name: str, line: str) -> None:
         self._progress.note(f"{name}: {line}")

@@ -114,12 +114,12 @@ def test_a_step_that_fails_is_never_said_to_be_done(capsys: pytest.CaptureFixtur
 
 def test_a_step_that_went_on_past_a_failure_is_not_said_to_be_done(capsys: pytest.CaptureFixture[str]) -> None:
     """One host of two failed: the others are served, and the line says that it is not all of them."""
-    failures: list[str] = ["of an earlier step"]
+    failures: list[str] = []
     progress = Progress(clock=lambda: 0.0)
 
-    with progress.step("keys are made", lambda: len(failures)):
+    with progress.step("keys are made", lambda: bool(failures)):
         pass
-    with progress.step("2 hosts converge", lambda: len(failures)):
+    with progress.step("2 hosts converge", lambda: bool(failures)):
         failures.append("mx1")
 
     assert capsys.readouterr().err.splitlines() == [

@@ -40,9 +40,8 @@ class Progress:
             click.echo(f"  {printable(text)}", err=True)
 
     @contextmanager
-    def step(self, text: str, failures: Callable[[], int] = lambda: 0) -> Iterator[None]:
-        """Announce a step, and say when it is done how long it took; of one that adds ``failures``, that it failed."""
-        before = failures()
+    def step(self, text: str, failed: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Announce a step, and say when it is done how long it took; and, if it has ``failed`` then, that it did."""
         started = self._clock()
         if self._moving:
             self.note(text)
@@ -51,7 +50,7 @@ class Progress:
         except BaseException:
             self._erase()
             raise
-        how = "not everywhere, after " if failures() > before else ""
+        how = "not everywhere, after " if failed() else ""
         self.say(f"{text}: {how}{self._clock() - started:.1f} s")
 
     def _erase(self) -> None:
