@@ -60,7 +60,10 @@ class MasterFiles:
 
     def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
         """Return those of the wanted record sets that stand in the file (see ``Provider``)."""
-        file = parse(zone, _text(zone, self._path(zone))[0])
+        path = self._path(zone).resolve()
+        file = parse(zone, _text(zone, path)[0])
+        # Already here: a plan lists nothing that will certainly be refused.
+        _refuse_generated(file, path)
         keys = sorted({*wanted, *((name, "CNAME") for name, _ in wanted)})
         return tuple(found for key in keys if (found := file.record_set(key)))
 

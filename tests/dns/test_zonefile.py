@@ -194,21 +194,33 @@ def test_a_file_that_cannot_be_read_is_left_as_it_is(files: MasterFiles, path: P
     assert path.read_text() == TEXT + "broken A 192.0.2\n"
 
 
-def test_a_file_that_a_signer_made_is_not_written_to(files: MasterFiles, path: Path) -> None:
-    """The next signing would lose it, and until then its signatures would be wrong."""
-    with path.open("a") as file:
-        file.write("www 300 NSEC example.com. A NSEC\n")
+@pytest.mark.parametrize("generated", ["signer", "journal"])
+def test_a_file_that_is_made_from_another_is_refused_before_anything_is_planned(
+    files: MasterFiles, path: Path, generated: str
+) -> None:
+    """What is written to it would be lost, so reading refuses in the same words as writing: a plan says it already."""
+    if generated == "journal":
+        path.with_name(f"{path.name}.jnl").touch()
+    else:
+        path.write_text(TEXT + "www 300 NSEC example.com. A NSEC\n")
+    said = []
 
-    with pytest.raises(NotAllowed, match="signer"):
-        files.apply(ZONE, [_add(SPF)])
+    for attempt in (lambda: files.read(ZONE, {SPF.key}), lambda: files.apply(ZONE, [_add(SPF)])):
+        with pytest.raises(NotAllowed, match=generated) as refused:
+            attempt()
+        said.append(str(refused.value))
+
+    assert said[0] == said[1]
 
 
-def test_a_file_that_a_server_updates_is_not_written_to(files: MasterFiles, path: Path) -> None:
-    """BIND writes such a file anew from its journal."""
-    path.with_name(f"{path.name}.jnl").touch()
+def test_a_journal_beside_what_a_link_leads_to_counts(files: MasterFiles, path: Path, tmp_path: Path) -> None:
+    """There the server keeps it, and there the file would be overwritten."""
+    target = path.rename(tmp_path / "elsewhere")
+    path.symlink_to(target)
+    target.with_name("elsewhere.jnl").touch()
 
     with pytest.raises(NotAllowed, match="journal"):
-        files.apply(ZONE, [_add(SPF)])
+        files.read(ZONE, {SPF.key})
 
 
 def test_an_alias_beside_other_records_is_never_written(files: MasterFiles) -> None:
