@@ -71,13 +71,15 @@ def _edit(edit: Edit, found: Sequence[_Piece], newline: str) -> list[_Piece]:
     """Make one edit in the pieces of its record set; return the new lines that have no place among them."""
     after = edit.after
     keep = set(after.values) if after else set()
+    # Lines may name several TTLs, of which the set's is the least: those of somebody else are left as they are.
+    retimed = after and edit.before and edit.before.ttl != after.ttl
     seen = set()
     for piece in found:
         assert piece.meaning is not None  # noqa: S101 - only entries belong to a record set
         seen.add(piece.meaning.value)
         if piece.meaning.value not in keep:
             piece.text, piece.meaning = "", None
-        elif after and piece.meaning.ttl != after.ttl:
+        elif after and retimed and piece.meaning.ttl != after.ttl:
             piece.text = _with_ttl(piece.text, after.ttl)
             piece.meaning = replace(piece.meaning, ttl=after.ttl)
     new = [_line(after, text, newline) for text in after.values if text not in seen] if after else []

@@ -116,6 +116,32 @@ def test_a_changed_ttl_is_written_where_it_stands() -> None:
     assert new.endswith("x IN 60 A 192.0.2.1 ; one\n  60 A 192.0.2.2 ; two\n")
 
 
+def test_a_line_of_somebody_else_keeps_its_ttl_beside_a_value_that_changes() -> None:
+    """Where the lines of a set name several TTLs, what comes gets the least of them, and what stays keeps its own."""
+    text = HEAD + '@ IN TXT "verification=1"\n@ 300 TXT "old"\n@ 1d TXT "older"\nwww A 192.0.2.1\n'
+
+    new = _edited(text, _set(ZONE, "TXT", '"verification=1"', '"older"', '"new"', ttl=300))
+
+    gone = text.replace("2026010101", "2026010102").replace('@ 300 TXT "old"\n', "")
+    assert new == gone.replace("www A", 'example.com.\t300\tIN\tTXT\t"new"\nwww A')
+
+
+def test_undoing_an_edit_of_a_set_with_several_ttls_brings_all_of_them_back() -> None:
+    """The lines of somebody else were never touched, and ours come back with the TTL of the set."""
+    text = HEAD + '@ 1d TXT "verification=1"\n@ 300 TXT "ours"\n'
+    once = _edited(text, _set(ZONE, "TXT", '"verification=1"', '"new"', ttl=300))
+
+    back = _edited(once, _set(ZONE, "TXT", '"verification=1"', '"ours"', ttl=300))
+
+    assert _meanings_of_lines(back) == _meanings_of_lines(text)
+    assert '@ 1d TXT "verification=1"\n' in back
+
+
+def _meanings_of_lines(text: str) -> set[tuple[str, str, int, str]]:
+    found = (entry.meaning for entry in parse(ZONE, text).entries)
+    return {(m.name, m.type, m.ttl, m.value) for m in found if m.type != "SOA"}
+
+
 def test_a_long_text_is_split_into_strings_of_255_octets() -> None:
     """RFC 1035 section 3.3.14."""
     new = _edited(HEAD, _set(f"r1._domainkey.{ZONE}", "TXT", txt("p=" + "A" * 400)))
@@ -253,19 +279,28 @@ def test_any_edits_of_any_file_say_what_they_should_and_leave_the_rest_alone(
 ) -> None:
     """What is read afterwards is what was asked for; every other line is there as it was, in its order."""
     file, edits = case
-    touched = {(e.name, e.type) for e in edits}
+    stays = {(e.name, e.type): _stays(e) for e in edits}
 
     new = edited(file, edits, lambda serial: serial + 1)
 
-    foreign = [e for e in file.entries if (e.meaning.name, e.meaning.type) not in touched]
+    foreign = [e for e in file.entries if (m := e.meaning).value in stays.get((m.name, m.type), {m.value})]
     expected = {(m.name, m.type, m.ttl, m.value) for e in foreign if (m := e.meaning).type != "SOA"}
-    expected |= {(*e.after.key, e.after.ttl, _split(e.type, v)) for e in edits if e.after for v in e.after.values}
+    expected |= {
+        (*e.after.key, e.after.ttl, _split(e.type, v)) for e in edits if e.after for v in {*e.after.values} - _stays(e)
+    }
     again = parse(ZONE, new)
     found = {(m.name, m.type, m.ttl, m.value) for e in again.entries if (m := e.meaning).type != "SOA"}
     assert found == expected
     assert again.record_set((ZONE, "SOA")) != file.record_set((ZONE, "SOA"))
     _in_order([_text(file, e.start, e.end) for e in foreign if e.meaning.type != "SOA"], new)
     _in_order(_between(file), new)
+
+
+def _stays(edit: Edit) -> set[str]:
+    """Return the values whose lines an edit leaves alone: all that stay, unless the TTL of the set is to change."""
+    if edit.before is None or edit.after is None or edit.before.ttl != edit.after.ttl:
+        return set()
+    return {*edit.before.values} & {*edit.after.values}
 
 
 def _split(rdtype: str, value: str) -> str:
@@ -288,12 +323,10 @@ def _in_order(parts: list[str], text: str) -> None:
     """Find every part in the text, one after the other; an entry may have been given its name and its TTL."""
     at = 0
     for part in parts:
-        if (found := text.find(part, at)) >= 0:
-            at = found + len(part)
-            continue
-        head, rest = re.match(r"(\S*\s+)(.*)", part, re.DOTALL).groups()  # type: ignore[union-attr]
-        given = re.compile(rf"[^\s;]*{re.escape(head)}\d+ {re.escape(rest)}")
-        match = given.search(text, at)
+        head, rest = re.match(r"(\S*\s+|)(.*)", part, re.DOTALL).groups()  # type: ignore[union-attr]
+        given = rf"[^\s;]*{re.escape(head)}\d+ {re.escape(rest)}"
+        # Whichever comes first: the same line may stand once more further below.
+        match = re.compile(f"{re.escape(part)}|{given}").search(text, at)
         assert match, part
         at = match.end()
 
