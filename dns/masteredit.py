@@ -1,6 +1,7 @@
 """Edits of a master file that keep it a person's file: what is not touched stays byte for byte, comments included.
 
-Pure. A value that goes takes its lines along; one that comes gets a line that relies on nothing above it. Entries may
+Pure. A value that goes takes its lines along, but that one which takes its slot (as a merged SPF record does) takes its
+line over; any other that comes gets a line that relies on nothing above it. Entries may
 inherit their name and TTL from the entry before (RFC 1035 section 5.1): the first one that would now inherit something
 else is given in its own line what it had. What comes out is read again, and has to say exactly what it should.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from sendwright.dns.masterfile import MasterFile, Meaning, parse
 from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.rdata import rdata
+from sendwright.dns.slots import slot
 from sendwright.errors import DnsError
 
 SECTION = "; Added by sendwright:"
@@ -70,22 +72,35 @@ def _pieces(file: MasterFile) -> Iterator[_Piece]:
 def _edit(edit: Edit, found: Sequence[_Piece], newline: str) -> list[_Piece]:
     """Make one edit in the pieces of its record set; return the new lines that have no place among them."""
     after = edit.after
-    keep = set(after.values) if after else set()
     # Lines may name several TTLs, of which the set's is the least: those of somebody else are left as they are.
     retimed = after and edit.before and edit.before.ttl != after.ttl
-    seen = set()
+    seen = {piece.meaning.value for piece in found if piece.meaning}
+    new = [_line(after, text, newline) for text in after.values if text not in seen] if after else []
     for piece in found:
-        assert piece.meaning is not None  # noqa: S101 - only entries belong to a record set
-        seen.add(piece.meaning.value)
-        if piece.meaning.value not in keep:
-            piece.text, piece.meaning = "", None
-        elif after and retimed and piece.meaning.ttl != after.ttl:
+        stays = after is not None and piece.meaning is not None and piece.meaning.value in after.values
+        if not stays:
+            _succeed(piece, new)
+        if after and piece.meaning and piece.meaning.ttl != after.ttl and (retimed or not stays):
             piece.text = _with_ttl(piece.text, after.ttl)
             piece.meaning = replace(piece.meaning, ttl=after.ttl)
-    new = [_line(after, text, newline) for text in after.values if text not in seen] if after else []
     if found:
         found[-1].then, new = tuple(new), []
     return new
+
+
+def _succeed(piece: _Piece, new: list[_Piece]) -> None:
+    """Turn the line of a value that goes into that of the one that takes its slot, comment and all; else drop it."""
+    old, place = piece.meaning, _slot(piece)
+    heir = next((line for line in new if place and _slot(line) == place), None)
+    text = _with_data(piece.text, heir.meaning.value) if heir and heir.meaning else ""
+    piece.text, piece.meaning = text, None
+    if text and heir and heir.meaning and old:
+        new.remove(heir)
+        piece.meaning = replace(old, value=heir.meaning.value)
+
+
+def _slot(piece: _Piece) -> str | None:
+    return slot(piece.meaning.name, piece.meaning.type, piece.meaning.value) if piece.meaning else None
 
 
 def _line(after: RecordSet, text: str, newline: str) -> _Piece:
@@ -155,6 +170,16 @@ def _with_ttl(text: str, ttl: int) -> str:
         if not _CLASS.fullmatch(token):
             break
     return f"{text[: tokens[0][1]]}{ttl} {text[tokens[0][1] :]}"
+
+
+def _with_data(text: str, data: str) -> str:
+    """Return an entry's text with other data; empty if a comment or a parenthesis stands amid its data."""
+    tokens = list(_tokens(text))[0 if _inherits(text) else 1 :]
+    kind = next(i for i, (token, _) in enumerate(tokens) if not (_TTL.fullmatch(token) or _CLASS.fullmatch(token)))
+    (_, start), (last, at) = tokens[kind + 1], tokens[-1]
+    end = at + len(last)
+    within = {match.group()[0] for match in _TOKEN.finditer(text, start, end)}
+    return "" if within & {"(", ")", ";"} else f"{text[:start]}{data}{text[end:]}"
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:

@@ -142,6 +142,35 @@ def _meanings_of_lines(text: str) -> set[tuple[str, str, int, str]]:
     return {(m.name, m.type, m.ttl, m.value) for m in found if m.type != "SOA"}
 
 
+@pytest.mark.parametrize(
+    ("line", "new"),
+    [
+        ('@ 1d IN TXT "v=spf1 ~all"  ; Ann\'s', '@ 1d IN TXT "v=spf1 -all"  ; Ann\'s'),
+        ('  86400 TXT ( "v=spf1" ; one\n " ~all" ) ; two', None),
+        ('  86400 TXT ( "v=spf1 ~all" ) ; Ann\'s', '  86400 TXT ( "v=spf1 -all" ) ; Ann\'s'),
+        ("@ 86400 TYPE16 \\# 12 0b763d73706631207e616c6c ; Ann's", '@ 86400 TYPE16 "v=spf1 -all" ; Ann\'s'),
+    ],
+)
+def test_a_record_that_takes_the_slot_of_another_takes_its_line(line: str, new: str | None) -> None:
+    """An SPF record is merged, not replaced: a person's name for it, its comment and its place stay."""
+    text = HEAD + f"{line}\nwww A 192.0.2.1\n"
+    new = new or 'example.com.\t86400\tIN\tTXT\t"v=spf1 -all"'
+
+    found = _edited(text, _set(ZONE, "TXT", '"v=spf1 -all"', ttl=86400))
+
+    assert found == text.replace("2026010101", "2026010102").replace(line, new)
+
+
+def test_undoing_a_merged_record_brings_its_line_back() -> None:
+    """Byte for byte, but for the serial number."""
+    text = HEAD + 'x TXT "v=spf1 ~all"  ; Ann\'s\n'
+    once = _edited(text, _set(f"x.{ZONE}", "TXT", '"v=spf1 -all"'))
+
+    back = _edited(once, _set(f"x.{ZONE}", "TXT", '"v=spf1 ~all"'))
+
+    assert back == text.replace("2026010101", "2026010103")
+
+
 def test_a_long_text_is_split_into_strings_of_255_octets() -> None:
     """RFC 1035 section 3.3.14."""
     new = _edited(HEAD, _set(f"r1._domainkey.{ZONE}", "TXT", txt("p=" + "A" * 400)))
@@ -221,6 +250,8 @@ _DATA = st.sampled_from(
         "MX 10 mx1",
         "MX ( 20\n\t mx2.example.net. ) ; the other",
         'TXT "a;b" "c"',
+        "TXT ( v=spf1\\ ~all )",
+        'TXT ( "v=spf1 " ; in\n ?all )',
         "TXT ( x ; in\n ; side\n   y\n )",
         'txt "q\\"uo\\te"',
         "SRV 0 0 0 .",
