@@ -77,7 +77,10 @@ def _verdict(name: str, said: Mapping[str, InZone | AskFor | NotHere]) -> str | 
     return verdict.zone if isinstance(verdict, InZone) else verdict
 
 
-def not_kept(failures: Mapping[str, str], title: str) -> NotAllowed:
+_PRIMARY = "Name the server that is primary for it under dns, or delegate the name to it."
+
+
+def not_kept(failures: Mapping[str, str], title: str, hint: str = _PRIMARY) -> NotAllowed:
     """Return the one error about all names whose zone a provider does not keep, each with the reason in a phrase.
 
     It is about what the names have in common, and speaks of the uppermost of them: who declares a domain that is kept
@@ -94,7 +97,7 @@ def not_kept(failures: Mapping[str, str], title: str) -> NotAllowed:
     return NotAllowed(
         common_parent(failures),
         f"{title} does not keep the zone of {names}: {why}.",
-        "Name the server that is primary for it under dns, or delegate the name to it.",
+        hint,
     )
 
 

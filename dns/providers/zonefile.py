@@ -55,7 +55,7 @@ class MasterFiles:
             inside.setdefault(zone or "", []).append(name)
         found = dict(place for zone, within in inside.items() for place in self._places(zone, within, files))
         if failures := {name: place.why for name, place in found.items() if isinstance(place, NotHere)}:
-            raise not_kept(failures, self.title)
+            raise not_kept(failures, self.title, _NO_FILE)
         return {name: place.zone for name, place in found.items() if isinstance(place, InZone)}
 
     def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
@@ -131,6 +131,7 @@ class MasterFiles:
             os.close(handle)
 
 
+_NO_FILE = "Put ZONE.zone into the folder, or name under dns who keeps the zone."
 _AGAIN = "Plan again and look at what is new."
 
 

@@ -68,20 +68,26 @@ def test_a_name_lies_in_the_longest_zone_that_has_a_file(files: MasterFiles) -> 
 
 def test_a_name_without_a_file_says_which_one_it_would_be(files: MasterFiles) -> None:
     """Not found is not a crash."""
-    with pytest.raises(NotAllowed, match=r"as example\.org\.zone would be"):
+    with pytest.raises(NotAllowed, match=r"as example\.org\.zone would be") as refused:
         files.zones(["example.org"])
+
+    assert refused.value.hint == "Put ZONE.zone into the folder, or name under dns who keeps the zone."
 
 
 def test_a_name_that_the_zone_delegates_is_not_in_it(files: MasterFiles) -> None:
     """What is written below a zone cut is never served (RFC 1034 section 4.2)."""
-    with pytest.raises(NotAllowed, match=r"delegates sub\.example\.com"):
+    with pytest.raises(NotAllowed, match=r"delegates sub\.example\.com") as refused:
         files.zones(["mx1.sub.example.com"])
+
+    assert refused.value.hint == "Put ZONE.zone into the folder, or name under dns who keeps the zone."
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With what to mend."""
-    with pytest.raises(NotAllowed, match="nowhere"):
+    with pytest.raises(NotAllowed, match="nowhere") as refused:
         MasterFiles(tmp_path / "nowhere", 900).zones([ZONE])
+
+    assert refused.value.hint == "Mend folder under dns, or its permissions."
 
 
 def test_what_stands_is_read_and_an_alias_as_such(files: MasterFiles) -> None:
