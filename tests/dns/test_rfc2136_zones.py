@@ -267,7 +267,7 @@ def _worlds(draw: st.DrawFn) -> tuple[Keeper, Sequence[str]]:
     return Keeper(zones, draw(st.sets(st.sampled_from(_DOMAINS)))), names
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_worlds())
 def test_the_zone_of_every_name_is_the_one_that_a_question_about_it_names(world: tuple[Keeper, Sequence[str]]) -> None:
     """However zones are cut, delegated and handed over; and no question is put twice."""
