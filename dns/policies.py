@@ -41,5 +41,5 @@ def _dmarc(domain: Domain) -> Record:
     # Tightening waits for a proven signature; a policy of none harms no mail and may come first.
     stage = Stage.SWITCH if domain.sends and not loose else Stage.EXPAND
     # A domain that lives already keeps its policy until somebody declares another.
-    implied = domain.sends and "policy" not in domain.dmarc.model_fields_set
+    implied = frozenset({"policy", "rua"} - domain.dmarc.model_fields_set) if domain.sends else frozenset[str]()
     return Record(f"_dmarc.{domain.name}", "TXT", TTL, value, why, stage, implied=implied)

@@ -14,8 +14,8 @@ class Record:
     ``name`` is lower case without a final dot; ``ttl`` in seconds; ``value`` is canonical master-file text (``rdata``);
     ``why`` is a line for people; ``stage`` is when it may be written first. ``replaces``: the inventory consents to
     withdrawing what others have in the same record set. ``tightens``: an SPF record whose verdict on everybody else may
-    become stricter only at that stage; None: at once. ``implied``: nobody declared it in so many words, so it takes
-    no other's place, not even of what is adopted.
+    become stricter only at that stage; None: at once. ``implied``: which settings behind a DMARC record nobody
+    declared in so many words: a default takes nobody's place.
     """
 
     name: str
@@ -26,4 +26,4 @@ class Record:
     stage: Stage = Stage.EXPAND
     replaces: bool = False
     tightens: Stage | None = None
-    implied: bool = False
+    implied: frozenset[str] = frozenset()

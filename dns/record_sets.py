@@ -116,7 +116,7 @@ def _yielding(found: Values, record: Record, theirs: str) -> Changes:
     claim = found.claimed.get(record.value)
     place = slot(found.name, found.type, theirs)
     stands, alike = replace(record, value=theirs), dmarc.same(theirs, record.value)
-    if record.implied:
+    if defaulted := _by_default(record, theirs) and not alike:
         then = "The inventory declares no policy of its own."
     else:
         then = f"Declared is {short(record.value)}: sendwright dns adopt makes that record ours to change."
@@ -127,8 +127,13 @@ def _yielding(found: Values, record: Record, theirs: str) -> Changes:
         gone=(claim,) if claim else (),
         notes=() if alike else (note,),
         expected=(stands,),
-        offers=() if record.implied and not alike else (Offer(found.name, found.type, theirs),),
+        offers=() if defaulted else (Offer(found.name, found.type, theirs),),
     )
+
+
+def _by_default(record: Record, theirs: str) -> bool:
+    """Whether a default would take the place of a stricter policy, or of reports that somebody else asked for."""
+    return "policy" in record.implied and ("rua" in record.implied or dmarc.stricter(theirs, record.value))
 
 
 def _update(found: Values, record: Record, old: str) -> Update:

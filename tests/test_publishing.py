@@ -413,11 +413,22 @@ def test_the_policy_of_a_living_domain_is_no_ones_to_loosen_by_a_default(server:
     server.put(COM, f"_dmarc.{COM}", "TXT", '"v=DMARC1; p=reject"')
 
     silent = look().found[COM].changes
+    reports = look(_stack(dmarc={"rua": ["mailto:a@example.net"]})).found[COM].changes
     said = look(_stack(dmarc={"policy": "none"})).found[COM].changes
 
     assert f"_dmarc.{COM}" not in {offer.name for offer in silent.offers}
     assert any("declares no policy of its own" in note for note in silent.notes)
+    assert f"_dmarc.{COM}" not in {offer.name for offer in reports.offers}
     assert f"_dmarc.{COM}" in {offer.name for offer in said.offers}
+
+
+def test_whoever_names_where_reports_go_may_adopt_a_policy_that_is_no_stricter(server: Server53, look: Look) -> None:
+    """Nothing is loosened by that."""
+    server.put(COM, f"_dmarc.{COM}", "TXT", '"v=DMARC1; p=none"')
+
+    reports = look(_stack(dmarc={"rua": ["mailto:a@example.net"]})).found[COM].changes
+
+    assert f"_dmarc.{COM}" in {offer.name for offer in reports.offers}
 
 
 def test_the_mx_of_a_domain_that_is_gone_outlives_it_no_longer_than_the_rest(

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import dns.message
+import dns.query
 import pytest
 
 from sendwright import credentials, inventory, planning
 from sendwright.dns.records import TTL
 from sendwright.lab import HostSpec, Lab, LabSpec, RRset, ZoneSpec, installed
 from sendwright.lab.clients import Clients, wait
+from sendwright.lab.spec import PRIMARY, SECONDARY
 from sendwright.lab.traffic import Flow, Judged, Route, flowing, verdicts
 from sendwright.rehearse import World, world_in
 from sendwright.service import Release
@@ -70,8 +73,16 @@ class Living:
         for _ in range(6):
             self.pass_time(QUEUES)
             if self.provision(stay=False)["outcome"] == "unchanged":
+                # A world that has lived for long: both servers have it all, and nobody remembers that they had not.
+                wait(self.settled, "the secondary does not have what the primary has")
+                self.world.lab.forget()
                 return
         raise AssertionError(self.plan())
+
+    def settled(self) -> bool:
+        """Whether both name servers have the same version of every zone."""
+        with self.world.lab.inside():
+            return all(serial(zone, PRIMARY[0]) == serial(zone, SECONDARY[0]) for zone in DOMAINS)
 
     def declare(self, hosts: Mapping[str, Mapping[str, Any]], domains: Mapping[str, Mapping[str, Any]]) -> None:
         """Replace the inventory."""
@@ -159,6 +170,12 @@ def living(lab_machine: None) -> Iterator[Living]:  # noqa: ARG001 - requested f
         yield Living(world)
     finally:
         lab.down()
+
+
+def serial(zone: str, server: str) -> int:
+    """Return the version of a zone that a server has."""
+    answer = dns.query.udp(dns.message.make_query(zone, "SOA"), server, timeout=5)
+    return int(answer.answer[0][0].serial)
 
 
 def snapshot(declared: Stack, release: int) -> str:
