@@ -14,7 +14,7 @@ from sendwright.dns.record_sets import WITHDRAWN
 from sendwright.dns.records import Record
 from sendwright.dns.retention import Clock
 from sendwright.dns.spf import SpfSyntaxError
-from sendwright.dns.spf_merge import SpfTooLong, added, merged, terms_of
+from sendwright.dns.spf_merge import SpfTooLong, added, merged, terms_of, too_long
 from sendwright.plan import Stage
 from sendwright.state.model import Claim
 
@@ -144,7 +144,7 @@ def _declared(spf: SpfSlot, clock: Clock) -> Changes:
         leaving=tuple(c for c in kept if c.left is None),
         returned=tuple(c for t, c in back if t in owned or t in steps.added),
         held=tuple(clock.held(c) for c in kept),
-        notes=(*_other_verdict(spf, verdict, steps.terms), *_others(spf, wanted, steps)),
+        notes=(*_other_verdict(spf, verdict, steps.terms), *_others(spf, wanted, steps), *_length(spf, steps)),
         expected=(stands,),
         offers=tuple(
             Offer(spf.name, "TXT", t, mechanism=True)
@@ -182,6 +182,12 @@ def _undeclared(spf: SpfSlot, clock: Clock) -> Changes:
         leaving=tuple(c for c in claims if c.left is None),
         held=tuple(clock.held(c) for c in claims),
     )
+
+
+def _length(spf: SpfSlot, steps: _Steps) -> Iterator[str]:
+    # A long record that nobody changes is its owner's own business.
+    if steps.writes and steps.text is not None and (warning := too_long(steps.text)):
+        yield f"TXT {spf.name}: {warning}"
 
 
 def _other_verdict(spf: SpfSlot, declared: str, terms: Sequence[str]) -> Iterator[str]:

@@ -254,3 +254,13 @@ def test_a_term_that_somebody_else_wrote_as_well_is_ours_once_only() -> None:
     assert edits(narrowed, [edit.after])[0].after == before[0]
     assert releases_of(narrowed, _claims(NEW)) == tuple(_claims(NEW))
     assert _texts(_diff([], _served(f"v=spf1 {NEW} {NEW}"), _claims(NEW, left=NOW - DAYS))) == [(Stage.CONTRACT, NEW)]
+
+
+def test_a_record_that_we_make_too_long_for_a_udp_answer_is_noted() -> None:
+    """RFC 7208 section 3.4; one that we do not touch is its owner's own business."""
+    long = "v=spf1 " + " ".join(f"ip4:198.51.100.{n}" for n in range(40)) + " -all"
+    changed = _diff(_spf(NEW, "-all"), _served(long))
+    standing = _diff(_spf("ip4:198.51.100.0", "-all"), _served(long))
+
+    assert any("may not fit into a UDP packet" in note for note in changed.notes)
+    assert not any("UDP" in note for note in standing.notes)
