@@ -133,10 +133,6 @@ class State:
     claims: tuple[Claim, ...] = ()
     authority: str | None = None
 
-    def keys_of(self, domain: str) -> tuple[DkimKey, ...]:
-        """Return a domain's keys, oldest first."""
-        return tuple(sorted((k for k in self.keys if k.domain == domain), key=lambda k: (k.created, k.selector)))
-
     def certificate_of(self, host: str) -> Certificate | None:
         """Return a host's certificate, or None."""
         return next((c for c in self.certificates if c.host == host), None)
