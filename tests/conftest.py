@@ -24,15 +24,26 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[[str, str, str], Inventory]:
+def inventory_folder(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Return what writes an inventory (hosts, and what they share) and says where it is."""
+
+    def write(hosts: str, shared: str) -> Path:
+        (tmp_path / "group_data").mkdir()
+        (tmp_path / "inventory.py").write_text(hosts)
+        (tmp_path / "group_data" / "all.py").write_text(shared)
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def written(inventory_folder: Callable[[str, str], Path]) -> Callable[[str, str, str], Inventory]:
     """Return what writes an inventory (hosts, what they share, the zone example.com in ``zones``) and loads it."""
 
     def write(hosts: str, shared: str, zone: str) -> Inventory:
-        (tmp_path / "group_data").mkdir()
-        (tmp_path / "zones").mkdir()
-        (tmp_path / "inventory.py").write_text(hosts)
-        (tmp_path / "group_data" / "all.py").write_text(shared)
-        (tmp_path / "zones" / "example.com.zone").write_text(zone)
-        return inventory.load(tmp_path)
+        folder = inventory_folder(hosts, shared)
+        (folder / "zones").mkdir()
+        (folder / "zones" / "example.com.zone").write_text(zone)
+        return inventory.load(folder)
 
     return write

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,9 @@ key_store = {"passphrase": {"env": "SENDWRIGHT_TEST_NEVER_SET"}}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(inventory_folder: Callable[[str, str], Path]) -> Path:
     """Return an inventory whose zones and passphrase nobody has."""
-    (tmp_path / "group_data").mkdir()
-    (tmp_path / "inventory.py").write_text(INVENTORY)
-    (tmp_path / "group_data" / "all.py").write_text(SHARED)
-    return tmp_path
+    return inventory_folder(INVENTORY, SHARED)
 
 
 def _run(*argv: str) -> "subprocess.CompletedProcess[str]":

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,9 @@ HOSTILE = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(inventory_folder: Callable[[str, str], Path]) -> Path:
     """An inventory with an encrypted key store whose passphrase nobody knows."""
-    (tmp_path / "group_data").mkdir()
-    (tmp_path / "inventory.py").write_text(INVENTORY)
-    (tmp_path / "group_data" / "all.py").write_text(SHARED)
-    return tmp_path
+    return inventory_folder(INVENTORY, SHARED)
 
 
 def run(folder: Path, verb: str, *argv: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":

@@ -194,6 +194,22 @@ def passed(living: Living, flow: Flow) -> list[Judged]:
     return found
 
 
+def second_joins(living: Living) -> tuple[list[Any], bool, list[Judged], list[Judged]]:
+    """Declare the second host while mail flows, and provision before and after caches forgot.
+
+    Return both outcomes, whether submission to it was open in between, and how mail by the first host was judged, and
+    by the second one.
+    """
+    with flowing(living.clients, BOTH, MINE) as flow:
+        living.declare({ONE: host(OLD), TWO: host(SECOND)}, domains())
+        first, between = living.provision(stay=False), submission_open(living, TWO)
+        living.pass_time(CACHES)
+        second = living.provision()
+        with flowing(living.clients, (Route(TWO, "one.example"), Route(TWO, "two.example"))) as new:
+            living.world.lab.forget()
+    return [first["outcome"], second["outcome"]], between, passed(living, flow), passed(living, new)
+
+
 def submission_open(living: Living, name: str) -> bool:
     """Whether a host takes submission."""
     with living.world.lab.inside():
@@ -278,19 +294,13 @@ def test_a_second_host_is_added(living: Living) -> None:
     """It starts bare; it takes submission and mail only when receivers know it, and nobody notices."""
     living.begin({ONE: host(OLD)})
     assert living.spf("one.example") == {f"ip4:{OLD}", "-all"}
-    with flowing(living.clients, BOTH, MINE) as flow:
-        living.declare({ONE: host(OLD), TWO: host(SECOND)}, domains())
-        first, between = living.provision(stay=False), submission_open(living, TWO)
-        living.pass_time(CACHES)
-        second = living.provision()
-        with flowing(living.clients, (Route(TWO, "one.example"), Route(TWO, "two.example"))) as new:
-            living.world.lab.forget()
+    outcomes, between, by_first, by_second = second_joins(living)
     third = living.provision()
 
-    assert [each["outcome"] for each in (first, second, third)] == ["waiting", "done", "unchanged"]
+    assert [*outcomes, third["outcome"]] == ["waiting", "done", "unchanged"]
     assert not between
-    assert {each.client for each in passed(living, flow)} == {OLD}
-    assert {each.client for each in passed(living, new)} == {SECOND}
+    assert {each.client for each in by_first} == {OLD}
+    assert {each.client for each in by_second} == {SECOND}
     assert living.hosts_of("one.example", "MX") == {ONE, TWO}
     assert living.hosts_of("_submissions._tcp.one.example", "SRV") == {ONE, TWO}
     assert living.spf("one.example") == {f"ip4:{OLD}", f"ip4:{SECOND}", "-all"}
@@ -334,18 +344,12 @@ def test_a_host_that_was_away_returns(living: Living) -> None:
     living.begin({ONE: host(OLD), TWO: host(SECOND)})
     living.begin({ONE: host(OLD)})
     assert living.spf("one.example") == {f"ip4:{OLD}", "-all"}
-    with flowing(living.clients, BOTH, MINE) as flow:
-        living.declare({ONE: host(OLD), TWO: host(SECOND)}, domains())
-        first, between = living.provision(stay=False), submission_open(living, TWO)
-        living.pass_time(CACHES)
-        second = living.provision()
-        with flowing(living.clients, (Route(TWO, "one.example"), Route(TWO, "two.example"))) as returned:
-            living.world.lab.forget()
+    outcomes, between, by_first, by_second = second_joins(living)
 
-    assert [each["outcome"] for each in (first, second)] == ["waiting", "done"]
+    assert outcomes == ["waiting", "done"]
     assert not between
-    assert {each.client for each in passed(living, flow)} == {OLD}
-    assert {each.client for each in passed(living, returned)} == {SECOND}
+    assert {each.client for each in by_first} == {OLD}
+    assert {each.client for each in by_second} == {SECOND}
 
 
 def test_mail_moves_here_and_away_again(living: Living) -> None:
