@@ -54,7 +54,7 @@ def test_submission_is_closed_until_a_domain_is_live(
     found = rendered(make_stack(), make_material(), release)
 
     assert "submission" not in text(found, "/etc/postfix/master.cf").replace("No submission", "")
-    assert "\ndefer_transports       = smtp relay\n" in text(found, "/etc/postfix/main.cf")
+    assert "\ndefault_transport      = retry:4.7.0 " in text(found, "/etc/postfix/main.cf")
     assert {s.port for s in service(found, "postfix").listens} == {25}
     assert table(found, "/etc/postfix/logins") == {}
 
@@ -67,7 +67,7 @@ def test_one_live_domain_opens_submission_for_itself_only(
     found = rendered(make_stack(), make_material(live=("example.com",)), release)
 
     assert {s.port for s in service(found, "postfix").listens} == {25, 587, 465}
-    assert "defer_transports" not in text(found, "/etc/postfix/main.cf")
+    assert "default_transport" not in text(found, "/etc/postfix/main.cf")
     assert table(found, "/etc/postfix/logins") == {"@example.com": "app", "anna@example.com": "anna app"}
     assert json.loads(text(found, "/etc/sendwright/senders.json")) == {
         "anna": {"now": ["anna@example.com"], "later": ["anna@example.net"]},
@@ -89,7 +89,7 @@ def test_a_draining_host_takes_no_submission_but_empties_its_queue_signed(
     found = rendered(make_stack(state="draining"), make_material(live=("example.com",)))
 
     assert {s.port for s in service(found, "postfix").listens} == {25}
-    assert "defer_transports" not in text(found, "/etc/postfix/main.cf")
+    assert "default_transport" not in text(found, "/etc/postfix/main.cf")
     assert "example.com" in table(found, "/etc/opendkim/rsa.signingtable")
 
 
