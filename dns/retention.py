@@ -14,8 +14,6 @@ from sendwright.dns.slots import revokes, slot
 from sendwright.stack import Mx, Stack
 from sendwright.state.model import Claim
 
-# Smarthosts and forwarders keep mail in queues of their own, up to five days (RFC 5321 section 4.5.4.1) and some more.
-_OTHERS_QUEUES = timedelta(days=7)
 _TTL = timedelta(seconds=TTL)
 # Caches may have asked a secondary that was a whole TTL behind.
 _FORGOTTEN = 2 * _TTL
@@ -55,18 +53,19 @@ def retention(stack: Stack, claims: Iterable[Claim]) -> Callable[[Claim], timede
     going_on = {d.name for d in stack.domains if d.mx is not Mx.NONE}
     known = {d.name for d in stack.domains if d.sends} | ((declared | hosts) - locked)
     queues = timedelta(days=stack.smtp.queue_days + stack.smtp.bounce_days)
+    others = timedelta(days=stack.smtp.others_queue_days)
 
     def keep(claim: Claim) -> timedelta:
         if claim.type in _ADDRESSES:
             return timedelta() if claim.name in declared else queues
         if claim.type == "MX":
             # The last MX of a domain that goes on stays until there is another, whatever the time.
-            return timedelta() if claim.name in going_on else queues + _OTHERS_QUEUES + _TTL
+            return timedelta() if claim.name in going_on else queues + others + _TTL
         if claim.mechanism:
-            return queues if claim.name in known else queues + _OTHERS_QUEUES + _TTL
+            return queues if claim.name in known else queues + others + _TTL
         judging = slot(claim.name, claim.type, claim.value) in {"DKIM", "DMARC"}
         if not judging or "._report._dmarc." in claim.name or revokes(claim.name, claim.type, claim.value):
             return timedelta()
-        return queues + _OTHERS_QUEUES + _TTL
+        return queues + others + _TTL
 
     return keep

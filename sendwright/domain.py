@@ -20,10 +20,20 @@ class DkimAlgorithm(StrEnum):
 
 
 class Dkim(Model):
-    """Signing. Switch Ed25519 off for relay services that refuse two DKIM-Signature fields."""
+    """Signing. Switch Ed25519 off for relay services that refuse two DKIM-Signature fields.
+
+    ``rotate``: a key that is due, ``rotate_days`` after it began to sign, gets its successor by itself when
+    ``sendwright rotate`` runs; ``revoked_days``: how long the empty record of a revoked key stays;
+    ``publish_revoked_keys``: the private part of a revoked key is published, so that what it once signed proves nothing
+    to anybody any more.
+    """
 
     algorithms: tuple[DkimAlgorithm, ...] = (DkimAlgorithm.RSA, DkimAlgorithm.ED25519)
     rsa_bits: Literal[2048, 3072, 4096] = 2048
+    rotate: StrictBool = False
+    rotate_days: int = Field(90, ge=1, le=3650)
+    revoked_days: int = Field(30, ge=1, le=3650)
+    publish_revoked_keys: StrictBool = False
 
     @field_validator("algorithms")
     @classmethod

@@ -156,3 +156,5 @@ PasswordHash = Annotated[
     _matching(re.compile(r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"), "an Argon2id hash"),
 ]
 Base64Text = Annotated[str, _matching(re.compile(r"[A-Za-z0-9+/]+={0,2}"), "base64")]
+# Without padding: "=" would have to be encoded where it is published (RFC 6376 section 2.11).
+Base64UrlText = Annotated[str, _matching(re.compile(r"[A-Za-z0-9_-]+"), "base64url without padding")]

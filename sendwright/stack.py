@@ -145,19 +145,29 @@ class Host(Model):
 
 
 class KeyStore(Model):
-    """How private keys rest on the controller: encrypted, unless somebody says otherwise in so many words."""
+    """How private keys rest on the controller: encrypted, unless somebody says otherwise in so many words.
+
+    ``push``: a command (its words, run in the inventory folder) that makes the state folder durable, before any new key
+    is published; without one a copy of the key on a host comes first.
+    """
 
     passphrase: SecretRef = EnvSecret(env="SENDWRIGHT_PASSPHRASE")
+    push: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     unencrypted: Literal["I know that anybody who reads this folder can sign as us"] | None = None
 
 
 class Smtp(Model):
-    """Settings of every Postfix. Lifetimes in days: key retirement waits for them, so they are short."""
+    """Settings of every Postfix. Lifetimes in days: key retirement waits for them, so they are short.
+
+    ``others_queue_days``: how long smarthosts and forwarders may keep our mail (RFC 5321 section 4.5.4.1 asks for four
+    to five days): what it is judged by stays as long.
+    """
 
     queue_days: int = Field(2, ge=1, le=5)
     bounce_days: int = Field(1, ge=1, le=5)
     message_mib: int = Field(25, ge=1, le=150)
     probe_mx: DomainName = "aspmx.l.google.com"
+    others_queue_days: int = Field(7, ge=1, le=90)
     keep_bounces_days: int = Field(90, ge=1, le=3650)
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict
 
 from sendwright.names import (
     Base64Text,
+    Base64UrlText,
     DomainName,
     Identifier,
     Login,
@@ -52,6 +53,11 @@ class DkimKey:
     ``public``: the base64 text of the ``p=`` tag (RFC 6376 section 3.6.1, RFC 8463 section 4); ``pem_sha256``: hex
     digest of the unencrypted PEM as it is installed on hosts; ``served_since``: when every authoritative server was
     first seen to serve it without a break since; ``proven_on``: hosts whose probe signature verified through live DNS.
+    ``signing_since``: when it was chosen to sign; ``last_signed``: when every host was seen not to sign with it any
+    more, None while its clock stands; ``lifetime``: the longest that a host was seen since to keep a message and its
+    bounce, in seconds; ``revoked``: when every server was seen to say so; ``leaked``: somebody else may have it;
+    ``disclosed``: its private part, as it is published: PKCS #8 in base64url; ``target``: the name that its own is an
+    alias of, where the zone is not ours to write (a delegated selector).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -65,11 +71,23 @@ class DkimKey:
     stage: KeyStage = KeyStage.GENERATED
     served_since: AwareDatetime | None = None
     proven_on: tuple[DomainName, ...] = ()
+    signing_since: AwareDatetime | None = None
+    last_signed: AwareDatetime | None = None
+    lifetime: int = 0
+    revoked: AwareDatetime | None = None
+    leaked: AwareDatetime | None = None
+    disclosed: Base64UrlText | None = None
+    target: RecordName | None = None
 
     @property
     def record_name(self) -> str:
-        """The name of its TXT record, without a final dot."""
+        """The name that verifiers ask for (RFC 6376 section 3.6.2.1), without a final dot."""
         return f"{self.selector}._domainkey.{self.domain}"
+
+    @property
+    def txt_name(self) -> str:
+        """The name of its TXT record: another one where verifiers are led there by an alias."""
+        return self.target or self.record_name
 
     @property
     def sealed(self) -> Sealed:
