@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from sendwright import awaiting, engine, hostdiff, issuing, planning, preflight, probing, proving, saved, signing
+from sendwright import awaiting, converging, hostdiff, issuing, planning, preflight, probing, proving, saved, signing
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
 from sendwright.dns.plan import Write
 from sendwright.dns.transport import query, system_resolver
-from sendwright.errors import HostError, PassphraseError, PreflightFailed, SendwrightError, StateError
-from sendwright.fleet import converge_all
+from sendwright.errors import HostError, PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Plan
@@ -129,7 +128,7 @@ class Run:
         if not jobs:
             return
         with self._step(f"{len(jobs)} hosts converge" if len(jobs) > 1 else f"{next(iter(jobs))} converges"):
-            self._work(jobs)
+            converging.converge(self.fleet, self.folder, self._base, jobs, self._converging)
 
     def point(self) -> None:
         """Stage 3, when the hosts take mail: MX, which receivers want a sender's domain to have."""
@@ -213,22 +212,6 @@ class Run:
             self._unproven = proofs.errors
         self._save_keys(planning.proven(self._state.keys, proofs.hosts))
         self._reload()
-
-    def _work(self, jobs: dict[str, tuple[Service, ...]]) -> None:
-        found = [job for name, services in jobs.items() if (job := self._job(name, services))]
-        outcomes = converge_all(found, self._base, self._converging, accept_unknown=self.fleet.trust_new_hosts)
-        for name, outcome in outcomes.items():
-            if isinstance(outcome, SendwrightError):
-                self.fleet.give_up(name, outcome)
-
-    def _job(self, name: str, services: tuple[Service, ...]) -> engine.Job | None:
-        try:
-            return engine.job(self.stack.host(name), services, self.folder.open)
-        except PassphraseError:
-            raise  # no host gets any private file without it
-        except StateError as error:
-            self.fleet.give_up(name, PreflightFailed(name, f"{error.what} Nothing was changed on it.", error.hint))
-            return None
 
     def _step(self, text: str) -> AbstractContextManager[None]:
         before = len(self.errors)
