@@ -54,10 +54,29 @@ def selector(algorithm: DkimAlgorithm, now: datetime, taken: Collection[str]) ->
 def record_text(key: DkimKey) -> str:
     """Return the value of a key's TXT record (RFC 6376 section 3.6.1); revoked keys have an empty ``p=``.
 
+    The private part of a revoked key may stand in its notes (``n=``), for everybody to forge with.
+    """
+    if key.stage not in _REVOKED:
+        return live_text(key)
+    notes = f"n={key.disclosed}; " if key.disclosed else ""
+    return f"v=DKIM1; k={key.algorithm}; h=sha256; {notes}p="
+
+
+def live_text(key: DkimKey) -> str:
+    """Return the value of a key's TXT record while mail is verified with it, whatever its story says.
+
     ``h=sha256`` because RFC 8301 section 3.1 ended SHA-1. Strings of 255 octets are made where it is written to DNS.
     """
-    public = "" if key.stage in _REVOKED else key.public
-    return f"v=DKIM1; k={key.algorithm}; h=sha256; p={public}"
+    return f"v=DKIM1; k={key.algorithm}; h=sha256; p={key.public}"
+
+
+def disclosure(pem: bytes) -> str:
+    """Return a private key as it is published after its revocation: PKCS #8 in base64url without padding."""
+    private = serialization.load_pem_private_key(pem, None)
+    der = private.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return base64.urlsafe_b64encode(der).decode().rstrip("=")
 
 
 def _public(private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:

@@ -1,24 +1,30 @@
 """Stage 1: keys and certificates are made and persisted before anything is published or installed."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 from sendwright import certfile, certs, dkim, planning, signing
-from sendwright.stack import CertificateFile, Host, InternalCa, Stack
+from sendwright.stack import CertificateFile, DkimAlgorithm, Domain, Host, InternalCa, Stack
 from sendwright.state.folder import StateFolder
 
 
 def generate_missing(stack: Stack, folder: StateFolder, now: datetime) -> int:
     """Generate and persist every DKIM key that the stack lacks; return how many. StateError, PassphraseError."""
-    state = folder.load()
-    missing = planning.missing_keys(stack, state.keys)
-    of = signing.by_domain(state.keys)
-    taken = {d.name: {k.selector for k in of[d.name]} for d in stack.domains}
-    for domain, algorithm in missing:
-        key, pem = dkim.generate(domain.name, algorithm, now, taken[domain.name], domain.dkim.rsa_bits)
-        taken[domain.name].add(key.selector)
-        folder.save_key(key, pem)
+    missing = planning.missing_keys(stack, folder.load().keys)
+    generate(folder, missing, now)
     return len(missing)
+
+
+def generate(folder: StateFolder, wanted: Iterable[tuple[Domain, DkimAlgorithm]], now: datetime) -> None:
+    """Generate and persist a DKIM key for each domain and algorithm. StateError, PassphraseError."""
+    of = signing.by_domain(folder.load().keys)
+    taken: dict[str, set[str]] = {}
+    for domain, algorithm in wanted:
+        used = taken.setdefault(domain.name, {k.selector for k in of[domain.name]})
+        key, pem = dkim.generate(domain.name, algorithm, now, used, domain.dkim.rsa_bits)
+        used.add(key.selector)
+        folder.save_key(key, pem)
 
 
 def declared_chain(host: Host, base: Path) -> str | None:

@@ -36,7 +36,7 @@ NOTHING = Published(World(query, "", {}), {}, {}, timedelta())
 
 def target(zone: str, key: DkimKey) -> Target:
     """Return a key's record as something to wait for."""
-    return Target(zone, key.record_name, "TXT", txt(record_text(key)))
+    return Target(zone, key.txt_name, "TXT", txt(record_text(key)))
 
 
 def until_fresh(published: Published, report: Callable[[str], None], *, stay: bool) -> Freshness:

@@ -1,6 +1,6 @@
 """The zones of a stack: what each needs, and its publication; one that fails does not stop the others."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +59,11 @@ class Zone:
         return frozenset(r.name for r in self.records)
 
     @property
+    def looked_at(self) -> frozenset[str]:
+        """The names at which something is declared, or was written by us."""
+        return self.names | {claim.name for claim in self.sight.claims}
+
+    @property
     def settled(self) -> bool:
         """Whether it holds all that is declared: only then may anything be withdrawn."""
         return not self.changes.at(Stage.EXPAND, Stage.HOSTS, Stage.SWITCH).writes
@@ -87,26 +92,51 @@ class Zones:
         *,
         now: datetime,
         allow_deletions: bool = False,
+        names: Container[str] | None = None,
     ) -> "Zones":
         """Look at every zone that holds a desired record.
 
         Arguments: ``opener`` opens a provider of ``stack.dns``; ``given_up``: what is in the ``errors`` of an earlier
         look: a provider among it is left alone; ``now``: what clocks of withdrawal are compared with;
-        ``allow_deletions``: somebody agrees that very much is withdrawn.
+        ``allow_deletions``: somebody agrees that very much is withdrawn; ``names``: where to look; None: everywhere.
         """
         claims = tuple(claims)
-        keep = retention(stack, claims)
-        sights = looking.look(stack, desired(stack, keys), claims, base, opener, given_up)
+        mine = tuple(claim for claim in claims if names is None or claim.name in names)
+        records = (r for r in desired(stack, keys) if names is None or r.name in names)
+        sights = looking.look(stack, records, mine, base, opener, given_up)
         zones = cls(errors=sights.errors, forsaken=tuple(sights.forsaken))
-        for sight in sights.found:
+        zones._judge(stack, sights.found, claims, now, allow_deletions=allow_deletions)
+        return zones
+
+    def replanned(self, stack: Stack, keys: Iterable[DkimKey], claims: Iterable[Claim], now: datetime) -> "Zones":
+        """Return the same look with what other stories of the keys ask for, at the names that were looked at."""
+        claims = tuple(claims)
+        lies_in = {name: zone.name for zone in self.found.values() for name in zone.looked_at}
+        here: dict[str, list[Record]] = {}
+        for record in desired(stack, keys):
+            if record.name in lies_in:
+                here.setdefault(lies_in[record.name], []).append(record)
+        ledger = _by_zone(claim for claim in claims if claim.name in lies_in)
+        sights = [
+            replace(z.sight, records=tuple(here.get(name, ())), claims=tuple(ledger.get(name, ())))
+            for name, z in self.found.items()
+        ]
+        zones = Zones(errors=self.errors, forsaken=self.forsaken)
+        zones._judge(stack, sights, claims, now, allow_deletions=True)
+        return zones
+
+    def _judge(
+        self, stack: Stack, sights: Iterable[Sight], claims: Iterable[Claim], now: datetime, *, allow_deletions: bool
+    ) -> None:
+        keep = retention(stack, claims)
+        for sight in sights:
             changes = diff(sight.zone, sight.records, sight.served, sight.claims, now=now, retention=keep)
-            zones.found[sight.zone] = Zone(sight, changes)
+            self.found[sight.zone] = Zone(sight, changes)
             try:
                 refuse_many_deletions(changes, sight.claims, allowed=allow_deletions)
                 changes.raise_conflicts()
             except DnsError as error:
-                zones.errors[sight.zone] = error
-        return zones
+                self.errors[sight.zone] = error
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -36,8 +36,11 @@ def next_steps(line: Line, seen: Seen, now: datetime) -> tuple[Step, ...]:
 
 def resting(line: Line, now: datetime) -> bool:
     """Return whether nothing about a line has to be looked at: one key signs, and none before or after it moves."""
-    moving = any(k.stage is not KeyStage.REMOVED for k in line.keys if k not in line.signing[-1:])
-    return not moving and _of_line(line, now) is None
+    first = frozenset(k for k in line.keys if k.stage in NEW and not line.signing and not k.leaked)
+    others = (k for k in line.keys if k not in first and k not in line.signing[-1:])
+    moving = any(k.stage is not KeyStage.REMOVED for k in others)
+    next_one = _of_line(line, now)
+    return not moving and (next_one is None or next_one.act is Act.DUE)
 
 
 def due(line: Line) -> datetime | None:

@@ -1,7 +1,7 @@
 """Zones: claimed before they are written, each with its own fate, and never less careful than what was approved."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from sendwright import awaiting
 from sendwright.dns.authority import Server
 from sendwright.dns.freshness import Progress, Target, Waiting
 from sendwright.dns.propagation import World
-from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.records import desired
 from sendwright.dns.transport import NoAnswer, Question
-from sendwright.errors import DnsError, ForeignRecord, NotDelegated, SecretError, ServerUnreachable, WorldMoved
+from sendwright.errors import ForeignRecord, NotDelegated, SecretError, ServerUnreachable, WorldMoved
 from sendwright.plan import Stage
 from sendwright.providers import Rfc2136
 from sendwright.publishing import Zones
 from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Mx, Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage
+from tests.server53 import Server53
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 COM, ORG = "example.com", "example.org"
@@ -30,54 +30,6 @@ MX1, MX2 = "mx1.example.com", "mx2.example.com"
 
 class Killed(BaseException):
     """The process ends here."""
-
-
-@dataclass
-class Server53:
-    """A name server in memory that keeps the promises of a Provider.
-
-    ``fails``: what applying in a zone ends with; ``foreign``: names below its zones that lie elsewhere.
-    """
-
-    keeps: tuple[str, ...] = (COM, ORG)
-    held: dict[str, dict[Key, RecordSet]] = field(default_factory=dict)
-    fails: dict[str, BaseException] = field(default_factory=dict)
-    foreign: tuple[str, ...] = ()
-    title: str = "the server in memory"
-    margin: int = 0
-
-    def zones(self, names: Iterable[str]) -> Mapping[str, str]:
-        """Find the zone of each name."""
-        where = {n: next((z for z in self.keeps if n == z or n.endswith("." + z)), None) for n in names}
-        if lost := [n for n, zone in where.items() if zone is None or n in self.foreign]:
-            raise DnsError(lost[0], "it is not kept here.")
-        return {n: zone for n, zone in where.items() if zone is not None}
-
-    def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
-        """Read what is wanted."""
-        keys = {*wanted, *((name, "CNAME") for name, _ in wanted)}
-        return tuple(found for key, found in self.held.get(zone, {}).items() if key in keys)
-
-    def apply(self, zone: str, edits: Collection[Edit]) -> None:
-        """Apply all or nothing."""
-        if zone in self.fails:
-            raise self.fails[zone]
-        held = self.held.setdefault(zone, {})
-        if any(held.get((e.name, e.type)) != e.before for e in edits):
-            raise WorldMoved(zone, "lost race")
-        for edit in edits:
-            held.pop((edit.name, edit.type), None)
-            if edit.after:
-                held[edit.after.key] = edit.after
-
-    def put(self, zone: str, name: str, rdtype: str, *values: str) -> None:
-        """Write as somebody else would."""
-        self.held.setdefault(zone, {})[name, rdtype] = RecordSet(name, rdtype, 3600, values)
-
-    def values(self, zone: str, name: str, rdtype: str) -> tuple[str, ...]:
-        """Return what stands at a name."""
-        found = self.held.get(zone, {}).get((name, rdtype))
-        return found.values if found else ()
 
 
 def _host(name: str, last: int, state: str = "active") -> Host:

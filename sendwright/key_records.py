@@ -1,0 +1,130 @@
+"""The records of DKIM keys and nothing else of the zones: as providers hold them, and as every server serves them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sendwright import awaiting, proving
+from sendwright.dkim import live_text, record_text
+from sendwright.dns.freshness import Target, fresh_at
+from sendwright.dns.providers.base import open_provider
+from sendwright.dns.rdata import canonical, txt
+from sendwright.dns.slots import revokes, slot
+from sendwright.errors import ForeignRecord
+from sendwright.lines import Held, Record
+from sendwright.looking import Open
+from sendwright.plan import Stage
+from sendwright.publication import INTERNET, Internet
+from sendwright.publishing import Zones
+from sendwright.report.progress import Progress
+from sendwright.stack import Stack
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import DkimKey, KeyStage
+
+
+class KeyRecords:
+    """One look at the records of some keys, and their publication. ``zones``: those that they lie in, with errors."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        folder: StateFolder,
+        base: Path,
+        progress: Progress,
+        *,
+        opener: Open = open_provider,
+        internet: Internet = INTERNET,
+    ) -> None:
+        self.zones = Zones()
+        self._stack = stack
+        self._folder = folder
+        self._base = base
+        self._progress = progress
+        self._opener = opener
+        self._internet = internet
+
+    def look(self, keys: Iterable[DkimKey], names: Collection[str]) -> None:
+        """Read what providers hold at ``names`` (of TXT records)."""
+        claims = self._folder.claims()
+        self.zones = Zones.look(
+            *(self._stack, keys, claims, self._base, self._opener),
+            now=_now(),
+            allow_deletions=True,
+            names=frozenset(names),
+        )
+
+    def held(self, keys: Iterable[DkimKey]) -> dict[str, Record]:
+        """Return what providers hold for each key whose record was looked at, by record name."""
+        zone_of, served = self._zone_of(), self._served()
+        return {
+            key.record_name: Record(_held(key, served.get(key.txt_name, ()))) for key in keys if key.txt_name in zone_of
+        }
+
+    def served(self, keys: Iterable[DkimKey]) -> tuple[dict[str, Record], tuple[DkimKey, ...]]:
+        """Ask every authoritative server about keys; return what was seen by record name, and stories that changed.
+
+        What changes is since when a record is served without a break. A zone that nobody is known to serve, or none of
+        whose servers answers, is given up.
+        """
+        zone_of = self._zone_of()
+        targets = {proving.target(zone_of[k.txt_name], k): k for k in keys if k.txt_name in zone_of}
+        if not targets:
+            return {}, ()
+        asked, resolver = self._internet.ask, self._internet.resolver()
+        world = awaiting.world(self.zones, {target.zone for target in targets}, asked, resolver)
+        known = awaiting.timings(self.zones, world, targets)
+        since = {t: at for t, key in targets.items() if t in known and (at := key.served_since)}
+        published = proving.Published(world, known, since, awaiting.margin(self.zones))
+        seen = proving.until_fresh(published, self._progress.note, stay=False)
+        behind = {waiting.target: waiting.behind for waiting in seen.waiting}
+        found = {
+            key.record_name: Record(wanted(key), behind.get(t, ()), _fresh_at(t, published, seen.since))
+            for t, key in targets.items()
+            if t in known
+        }
+        looked_at = {targets[t].domain: t.zone for t in known}
+        return found, proving.served(looked_at, [targets[t] for t in known], published, seen)
+
+    def publish(self, keys: Iterable[DkimKey], names: Collection[str]) -> frozenset[str]:
+        """Make these names hold what the stories say, none of what a provider refuses; return those that now do."""
+        self.zones = self.zones.replanned(self._stack, keys, self._folder.claims(), _now())
+        for stage in (Stage.EXPAND, Stage.HOSTS, Stage.CONTRACT):
+            self.zones.publish(self._folder, stage, lambda write: write.name in names)
+        return frozenset(n for n, zone in self._zone_of().items() if n in names and self._took(zone, n))
+
+    def _took(self, zone: str, name: str) -> bool:
+        # What is in the way of one record set is not in that of others.
+        in_the_way = {conflict.name for conflict in self.zones.found[zone].changes.conflicts}
+        return isinstance(self.zones.errors.get(zone), ForeignRecord | None) and name not in in_the_way
+
+    def _zone_of(self) -> Mapping[str, str]:
+        return {name: zone.name for zone in self.zones.found.values() for name in zone.looked_at}
+
+    def _served(self) -> Mapping[str, tuple[str, ...]]:
+        sets = (s for zone in self.zones.found.values() for s in zone.sight.served if s.type in {"TXT", "CNAME"})
+        return {found.name: tuple(canonical(found.type, value) for value in found.values) for found in sets}
+
+
+def wanted(key: DkimKey) -> Held:
+    """Return what a key's story asks its provider to hold."""
+    return {KeyStage.REVOKED: Held.EMPTY, KeyStage.REMOVED: Held.NOTHING}.get(key.stage, Held.KEY)
+
+
+def _held(key: DkimKey, values: tuple[str, ...]) -> Held:
+    found = [value for value in values if slot(key.txt_name, "TXT", value) == "DKIM"]
+    if not found:
+        return Held.NOTHING
+    if found == [txt(record_text(key))]:
+        return wanted(key)
+    if len(found) == 1 and revokes(key.txt_name, "TXT", found[0]):
+        # A revoked key whose private part is to be published as well is not as its story says yet.
+        return Held.KEY if key.disclosed else Held.EMPTY
+    return Held.KEY if found == [txt(live_text(key))] else Held.OTHER
+
+
+def _fresh_at(target: Target, published: proving.Published, since: Mapping[Target, datetime]) -> datetime | None:
+    return fresh_at(since[target], published.known[target], published.margin) if target in since else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
