@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sendwright.errors import HostError
+from sendwright.generation import held_by
 from sendwright.observation import Observation, PathState, Stamp, Stray, UnitState
 from sendwright.service import Release
 from sendwright.stack import Address
@@ -33,7 +34,7 @@ def parse(host: str, output: bytes, units: tuple[str, ...]) -> Observation:
     whole, well-formed answer (RFC 4648 base64 without line breaks, one section a line).
     """
     try:
-        return _observation(_sections(output), units)
+        return _observation(host, _sections(output), units)
     except (Malformed, ValueError, IndexError, KeyError, OverflowError) as error:
         raise HostError(
             host,
@@ -61,7 +62,7 @@ def _sections(output: bytes) -> dict[str, bytes]:
     return found
 
 
-def _observation(sections: Mapping[str, bytes], units: tuple[str, ...]) -> Observation:
+def _observation(host: str, sections: Mapping[str, bytes], units: tuple[str, ...]) -> Observation:
     name, version, user, clock, systemd, disk = _fields(sections["system"], 6)
     release = next((r for r in Release if (name, version) == ("debian", r.value)), None)
     base = Observation(
@@ -89,6 +90,7 @@ def _observation(sections: Mapping[str, bytes], units: tuple[str, ...]) -> Obser
         queued=_natural(_text(sections["queue"]).strip()),
         managed=_flag(sections["managed"]),
         held=_flag(sections["held"]),
+        generation=held_by(host, sections["generation"]),
     )
 
 

@@ -142,6 +142,9 @@ SshHost = Annotated[str, AfterValidator(ssh_host)]
 Argument = Annotated[str, AfterValidator(_argument)]
 Selector = Annotated[str, _matching(_LABEL, "a DKIM selector of lower-case letters, digits and hyphens")]
 MasterFileText = Annotated[str, _matching(_MASTER_FILE, "records in master-file form, without $ directives and quotes")]
+Nonce = Annotated[str, _matching(re.compile(r"[0-9a-f]{32}"), "32 hexadecimal digits")]
+GenerationMark = Annotated[str, _matching(re.compile(r"[1-9][0-9]{0,11} [0-9a-f]{32}"), "a number and a nonce")]
+Controller = Annotated[str, _matching(re.compile(r"[A-Za-z0-9._@+-]{1,100}"), "a user and a machine, as in root@ci")]
 Sha256Hex = Annotated[str, _matching(re.compile(r"[0-9a-f]{64}"), "64 hexadecimal digits")]
 RecordName = Annotated[
     str,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sendwright.generation import Generation
 from sendwright.service import Release
 from sendwright.stack import Address
 
@@ -81,7 +82,8 @@ class Observation:
     ``system`` is what /etc/os-release says; ``release`` None means unsupported, and then (as without root) nothing
     below ``disk_free`` was looked at. ``clock`` in epoch seconds; ``disk_free`` in bytes on /var; ``entries``: all that
     lies in exclusive directories; ``mail_servers``: names of running mail daemons; ``queued``: messages they hold;
-    ``managed``: whether we were here before; ``held``: whether an interrupted run left daemon starts held back.
+    ``managed``: whether we were here before; ``held``: whether an interrupted run left daemon starts held back;
+    ``generation``: that of the state folder that was the last to write to it.
     """
 
     system: str
@@ -103,3 +105,4 @@ class Observation:
     queued: int = 0
     managed: bool = False
     held: bool = False
+    generation: Generation | None = None

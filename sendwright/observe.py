@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from sendwright.answer import BEGIN, CONTENT_LIMIT, END, parse
 from sendwright.errors import HostError
+from sendwright.generation import READ
 from sendwright.observation import Observation
 from sendwright.service import Release, Service
 from sendwright.ssh import Connection
@@ -140,7 +141,8 @@ grep -Hs '' {STAMPS}/* | section digests
 cat /proc/[0-9]*/comm 2>/dev/null | grep -xE '{"|".join(_MAIL_DAEMONS)}' | section mail
 find {" ".join(_QUEUES)} -type f 2>/dev/null | wc -l | section queue
 [ -e {MANAGED} ]; flag $? | section managed
-grep -qs '^{POLICY_MARK}' {POLICY} || [ -e {POLICY_SAVED} ]; flag $? | section held"""
+grep -qs '^{POLICY_MARK}' {POLICY} || [ -e {POLICY_SAVED} ]; flag $? | section held
+{{ {READ}; }} | section generation"""
 
 # The contents section: a line of "hash  path" that the host has and nobody wants, or the other way round, is unique in
 # the union of both lists; the paths among them that are wanted and are plain files are those whose diff a plan shows.

@@ -95,6 +95,7 @@ def provision(
             return _outcome(run, Result.UNCHANGED, plan, run.dns.zones.held)
         if not approve(plan):
             return _outcome(run, Result.DECLINED, plan)
+        run.claim()
         run.persist()
         run.publish()
         run.converge()

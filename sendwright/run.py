@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sendwright import awaiting, converging, hostdiff, issuing, planning, preflight, probing, proving, saved, signing
+from sendwright.claiming import claim, compare, refuse_older
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
 from sendwright.dns.plan import Write
@@ -15,7 +16,7 @@ from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import HostError, PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
-from sendwright.plan import Plan
+from sendwright.plan import Plan, Stage
 from sendwright.planning import Seen
 from sendwright.pointing import may_tighten, points_at_working
 from sendwright.publication import Publication
@@ -59,6 +60,7 @@ class Run:
         self._new_names: frozenset[str] = frozenset()
         self._moving: frozenset[str] = frozenset()
         self._unproven: tuple[HostError, ...] = ()
+        self._claimed = False
 
     @property
     def errors(self) -> tuple[SendwrightError, ...]:
@@ -90,6 +92,12 @@ class Run:
         """Return a plan of this run as it is saved, with digests of what it rests on."""
         zones = (zone.changes for zone in self.dns.zones.found.values())
         return saved.of("provision", plan, saved.basis(self.stack, self._state, zones), self._made, limit)
+
+    def claim(self) -> None:
+        """Before the first write: no other controller, and no newer state folder, writes to these hosts."""
+        with self._step("hosts follow this state folder"):
+            claim(self.fleet, self.folder)
+        self._claimed = True
 
     def persist(self) -> None:
         """Stage 1: nothing is published or installed that is not in the state folder."""
@@ -149,6 +157,8 @@ class Run:
         behind = {waiting.target.name for waiting in fresh.waiting}
         moved = awaiting.may_move(self.dns.zones, speaking, behind)
         self._moving -= moved
+        if moved:
+            compare(self.fleet, self.folder)  # time has passed
         # What they were left without so far may be the very keys that they are to prove.
         self._converge(name for name in self.fleet.well if name in moved)
         well = (name for name in self.fleet.well if name not in self._moving)
@@ -173,6 +183,8 @@ class Run:
 
     def withdraw(self) -> tuple[str, ...]:
         """Stage 6: withdraw what is ours and no longer declared; return what is still waited for, and for what."""
+        if any(zone.changes.at(Stage.CONTRACT).writes for zone in self.dns.zones.found.values()):
+            compare(self.fleet, self.folder)
         # What a host that failed, or that nobody looked at, still does is not known.
         well = not self.errors and not self._moving and len(self.fleet.well) == len(self.stack.hosts)
         moved = {*self.fleet.well} - self._moving
@@ -187,6 +199,7 @@ class Run:
         self._take(self.fleet.observe(planning.desired_on(self.stack, self.fleet.well, state)))
 
     def _take(self, seen: Mapping[str, Observation]) -> None:
+        refuse_older(self.folder, seen, begun=self._claimed)
         self._hosts = dict(seen)
         for name, observation in seen.items():
             if found := preflight.problems(self.stack.host(name), observation, _now()):

@@ -8,6 +8,7 @@
     tls/ca.json .pem .key        the internal authority, once there is one
     users.json                   logins, with hashes of their passwords
     claims.json                  the ledger of the records that we wrote
+    generation.json              how often it was written with, which hosts hold too, and when last, and by whom
     applies/ZONE/TIME.json       what was written to a zone, and what stood there before
 
 All of it is for the owner alone. The passphrase is asked for only when a private key is opened or saved.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pydantic import TypeAdapter
 
 from sendwright.errors import StateError
+from sendwright.generation import Lineage
 from sendwright.service import Sealed
 from sendwright.stack import KeyStore
 from sendwright.state import files, seal, stories
@@ -165,6 +167,18 @@ class StateFolder:
         after = tuple(claim for claim in before if _value(claim) not in gone)
         if after != before:
             self._save_claims(after)
+
+    def lineage(self) -> Lineage | None:
+        """Read which generation the folder is at; None when it has never written to a host."""
+        return self._read(stories.LINEAGE, self.path / "generation.json")
+
+    def save_lineage(self, lineage: Lineage | None) -> None:
+        """Write which generation the folder is at, before a host hears of it; None: it has never written to one."""
+        path = self.path / "generation.json"
+        if lineage is None:
+            files.remove(path)
+        else:
+            files.write(path, stories.dump(stories.LINEAGE, lineage))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

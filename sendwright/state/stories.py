@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from sendwright.generation import Lineage
 from sendwright.mistakes import place
 from sendwright.names import DomainName, Sha256Hex
 from sendwright.state.files import damaged
@@ -37,6 +38,7 @@ class AuthorityStory(BaseModel):
 
 KEY = TypeAdapter(DkimKey)
 USERS = TypeAdapter(tuple[User, ...])
+LINEAGE = TypeAdapter(Lineage)
 CLAIMS = TypeAdapter(tuple[Claim, ...])
 CERTIFICATE = TypeAdapter(CertificateStory)
 AUTHORITY = TypeAdapter(AuthorityStory)

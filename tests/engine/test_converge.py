@@ -67,6 +67,7 @@ def answer(**sections: bytes) -> str:
         "queue": b"0\n",
         "managed": b"no\n",
         "held": b"no\n",
+        "generation": b"",
     }
     lines = [f"{name} {base64.b64encode(value).decode()}" for name, value in (bare | sections).items()]
     return "\n".join([BEGIN, *lines, END, ""])

@@ -141,7 +141,7 @@ def test_no_answer_of_a_host_raises_anything_but_a_host_error(noise: bytes) -> N
 
 _SECTIONS = (
     *("vfour", "vsix", "packages", "users", "groups", "stat", "hashes", "contents", "entries", "units", "tcp"),
-    *("stamps", "digests", "mail", "queue", "managed", "held"),
+    *("stamps", "digests", "mail", "queue", "managed", "held", "generation"),
 )
 _TEXTS = st.one_of(
     st.binary(max_size=80),

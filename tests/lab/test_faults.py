@@ -213,7 +213,7 @@ def test_a_damaged_or_lost_private_key_stops_its_host_only(damage: str | None, b
     assert str(pem.with_suffix("")) in found[0]
     assert "git or a backup" in found[0]
     assert broken.published == (damage is not None)
-    assert not (broken.world.lab.host(BAD).root / "var/lib/sendwright").exists()
+    assert not (broken.world.lab.host(BAD).root / "var/lib/sendwright/managed").exists()
 
 
 def test_a_damaged_ledger_is_noticed_before_anything_is_tried(broken: Broken) -> None:

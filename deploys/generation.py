@@ -1,0 +1,74 @@
+"""The commands that compare, and swap, the generation that a host holds. Constant: what varies is standard input.
+
+A host is anybody's: what it answers is hostile until parsed.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from sendwright.errors import HostError
+from sendwright.generation import PATH, READ, Generation, Lineage, held_by
+
+_BEGIN = "sendwright generation 1"
+_ANSWER = re.compile(rf"{_BEGIN}\n([A-Za-z0-9+/=]*)\n(taken|refused|looked)\n".encode())
+_FOLDER = PATH.rpartition("/")[0]
+_NEW = f"{_FOLDER}/.generation.sendwright-new"
+_SECONDS = 20
+_HEAD = f"umask 077; export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin\nread_it() {{ {READ}; }}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a host said: whether it took the new generation; if not, which one it holds."""
+
+    taken: bool
+    held: Generation | None = None
+
+
+def swap_command() -> str:
+    """Return the script that takes the generation on the first line of standard input, if the held one is listed.
+
+    The lines after it are the marks that the folder knows. Under a lock of the host's own, so that of two controllers
+    one comes first; written aside, synchronised and renamed, so that a crash leaves the old one or the new one.
+    """
+    return f"""{_HEAD}
+mkdir -p {_FOLDER} && exec 9>>{PATH}.lock && flock -w {_SECONDS} 9 || exit 1
+IFS= read -r new
+held=$(read_it | head -n 1 | cut -d' ' -f1,2)
+known=$(grep -Fxc -e "$held")
+said=refused
+if [ ! -e {PATH} ] || [ "$known" != 0 ]; then said=taken; fi
+echo '{_BEGIN}'
+read_it | base64 -w0; echo
+if [ $said = taken ]; then
+  printf '%s\\n' "$new" >{_NEW} && sync {_NEW} && mv -fT {_NEW} {PATH} && sync {_FOLDER} || exit 1
+fi
+echo $said
+"""
+
+
+def swap_input(after: Lineage) -> str:
+    """Return the standard input of `swap_command`: ``after`` is the folder's lineage with the new generation."""
+    return after.now.line + "".join(f"{mark}\n" for mark in after.marks)
+
+
+def look_command() -> str:
+    """Return the script that only says which generation a host holds."""
+    return f"{_HEAD}\necho '{_BEGIN}'\nread_it | base64 -w0; echo\necho looked\n"
+
+
+def parse_answer(host: str, output: bytes) -> Answer:
+    """Return what either command answered; HostError for anything else."""
+    found = _ANSWER.fullmatch(output)
+    if not found:
+        hint = "Does its shell print anything of its own?"
+        raise HostError(host, "it did not say which generation it holds.", hint)
+    if found[2] == b"taken":
+        return Answer(taken=True)
+    try:
+        content = base64.b64decode(found[1], validate=True)
+    except binascii.Error:
+        content = found[1]  # as damaged as what it stands for
+    return Answer(taken=False, held=held_by(host, content))
