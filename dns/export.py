@@ -6,7 +6,7 @@ Which zone a name lies in only its servers know, so records stand under the decl
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sendwright.dns.records import Record, desired
+from sendwright.dns.records import Record, asked_of_others, desired
 from sendwright.plan import Stage
 from sendwright.stack import DkimAlgorithm, Domain, Stack
 from sendwright.state.model import DkimKey
@@ -16,11 +16,12 @@ from sendwright.state.model import DkimKey
 class Exported:
     """A declared domain with its records, the first to publish first.
 
-    ``dns``: its entry of the inventory's ``dns``; ``unknown``: the kinds of DKIM keys that are yet to be made.
+    ``dns``: its entry of the inventory's ``dns``, None if its owner publishes by hand; ``unknown``: the kinds of DKIM
+    keys that are yet to be made.
     """
 
     domain: str
-    dns: str
+    dns: str | None
     records: tuple[Record, ...]
     unknown: tuple[DkimAlgorithm, ...]
 
@@ -40,7 +41,8 @@ def export(
 ) -> tuple[Exported, ...]:
     """Return what each domain of a stack needs; ``missing``: keys that are declared and do not exist yet."""
     found: dict[str, list[Record]] = {domain.name: [] for domain in stack.domains}
-    for record in desired(stack, keys):
+    keys = tuple(keys)
+    for record in (*desired(stack, keys), *asked_of_others(stack, keys)):
         if domain := stack.covering(record.name):
             found[domain.name].append(record)
     unknown: dict[str, list[DkimAlgorithm]] = {}

@@ -6,6 +6,7 @@ name and bounces to it arrive without. An explicit one would only add a record t
 
 from collections.abc import Iterable, Iterator
 
+from sendwright.delegated import aliases
 from sendwright.dkim import record_text
 from sendwright.dns.consents import consents
 from sendwright.dns.domain_records import of_domain, spf_text
@@ -13,25 +14,42 @@ from sendwright.dns.policies import policies
 from sendwright.dns.rdata import txt
 from sendwright.dns.record import TTL, Record
 from sendwright.plan import Stage
+from sendwright.signing import by_domain
 from sendwright.stack import Stack
 from sendwright.state.model import DkimKey, KeyStage
 
-__all__ = ["TTL", "Record", "desired", "provider_of"]
+__all__ = ["TTL", "Record", "asked_of_others", "desired", "provider_of"]
 
 
 def desired(stack: Stack, keys: Iterable[DkimKey]) -> tuple[Record, ...]:
-    """Return every record that a stack and its keys ask for, ordered by name, whatever the order of the inventory.
+    """Return every record that a stack and its keys ask us to write, ordered by name.
 
-    Its time grows as the number of domains and keys does: there may be ten thousand.
+    The order of the inventory makes no difference. Its time grows as the number of domains and keys does: there may be
+    ten thousand.
     """
-    found = {*_hosts(stack), *_domains(stack), *_consents(stack), *_dkim(stack, keys)}
-    return tuple(sorted(found, key=lambda r: (r.name, r.type, r.value)))
+    return tuple(r for r in _all(stack, keys) if provider_of(stack, r.name))
+
+
+def asked_of_others(stack: Stack, keys: Iterable[DkimKey]) -> tuple[Record, ...]:
+    """Return every record that the owners of zones have to publish which are not ours to write, ordered by name."""
+    if all(domain.dns for domain in stack.domains):
+        return ()
+    return tuple(r for r in _all(stack, keys) if (domain := stack.covering(r.name)) and domain.dns is None)
 
 
 def provider_of(stack: Stack, name: str) -> str | None:
-    """Return which entry of ``dns`` serves a name: that of the declared domain it lies in; None if it lies in none."""
+    """Return which entry of ``dns`` serves a name: that of the declared domain it lies in.
+
+    None: it lies in none, or in one whose zone is not ours to write.
+    """
     domain = stack.covering(name)
     return domain.dns if domain else None
+
+
+def _all(stack: Stack, keys: Iterable[DkimKey]) -> list[Record]:
+    keys = tuple(keys)
+    found = {*_hosts(stack), *_domains(stack), *_consents(stack), *_aliases(stack, keys), *_dkim(stack, keys)}
+    return sorted(found, key=lambda r: (r.name, r.type, r.value))
 
 
 def _hosts(stack: Stack) -> Iterator[Record]:
@@ -62,6 +80,14 @@ def _consents(stack: Stack) -> Iterator[Record]:
             yield Record(consent.name, "TXT", TTL, txt("v=DMARC1"), why)
 
 
+def _aliases(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[Record]:
+    of = by_domain(keys)
+    for domain in stack.domains:
+        for alias in aliases(domain, of[domain.name]):
+            why = f"DKIM: keys of {domain.name} come and go where this leads to, and it stays"
+            yield Record(alias.name, "CNAME", TTL, f"{alias.target}.", why)
+
+
 def _dkim(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[Record]:
     sending = {d.name for d in stack.domains if d.sends}
     for key in keys:
@@ -70,4 +96,4 @@ def _dkim(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[Record]:
         revoked = key.stage is KeyStage.REVOKED
         why = f"DKIM: the {key.algorithm} key {key.selector} is {key.stage}"
         stage = Stage.CONTRACT if revoked else Stage.EXPAND
-        yield Record(key.record_name, "TXT", TTL, txt(record_text(key)), why, stage)
+        yield Record(key.txt_name, "TXT", TTL, txt(record_text(key)), why, stage)

@@ -15,6 +15,8 @@ from sendwright.stack import Address, Dkim, Domain, Host, Mx, Receive, Spf, TlsR
 
 # Where every lab has its own machines (`sendwright.lab.spec`).
 LAB = ip_network("198.18.0.0/15")
+# RFC 1035 section 3.1: 255 octets on the wire.
+_LONGEST_NAME = 253
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def problems(draft: Draft) -> tuple[Problem, ...]:
         *_twice("domains", draft.domain_names),
         *_shared_addresses(draft),
         *_uncovered(draft),
+        *_unwritten(draft),
         *_unsigned_bounces(draft),
         *_rehearsed_outside(draft),
         *(problem for domain in draft.domains for problem in _of_domain(domain, draft)),
@@ -73,6 +76,14 @@ def _uncovered(draft: Draft) -> Iterator[Problem]:
             yield Problem(place("hosts", host.name), "lies in no declared domain", allowed)
 
 
+def _unwritten(draft: Draft) -> Iterator[Problem]:
+    for host in draft.hosts:
+        above = max((d for d in draft.domain_names if _within(host.name, d)), key=len, default=None)
+        if any(d.name == above and d.dns is None for d in draft.domains):
+            what = f"lies in {above}, which has no dns: nobody writes its address, which all its mail is judged by"
+            yield Problem(place("hosts", host.name), what, "name it in a domain that has dns")
+
+
 def _unsigned_bounces(draft: Draft) -> Iterator[Problem]:
     for host in draft.hosts:
         above = max((d for d in draft.domain_names if _within(host.name, d)), key=len, default=None)
@@ -96,10 +107,11 @@ def _rehearsed_outside(draft: Draft) -> Iterator[Problem]:
 
 def _of_domain(domain: Domain, draft: Draft) -> Iterator[Problem]:
     at = ("domains", domain.name)
-    if domain.dns not in draft.providers:
+    if domain.dns is not None and domain.dns not in draft.providers:
         yield Problem(
             place(*at, "dns"), f"{domain.dns} names no DNS provider", nearest(domain.dns, draft.providers, "dns")
         )
+    yield from _delegated(domain, draft)
     if domain.hosts == ():
         yield Problem(place(*at, "hosts"), "no host sends for it", "leave hosts out for all of them")
     for index, name in enumerate(domain.hosts or ()):
@@ -114,6 +126,25 @@ def _of_domain(domain: Domain, draft: Draft) -> Iterator[Problem]:
         yield from _received_elsewhere(domain)
     elif domain.mx is Mx.NONE:
         yield Problem(place(*at, "mx"), "a domain that sends has to take its bounces", "here or elsewhere")
+
+
+def _delegated(domain: Domain, draft: Draft) -> Iterator[Problem]:
+    at, to = place("domains", domain.name, "dkim", "delegate_to"), domain.dkim.delegate_to
+    if to is None:
+        if domain.dns is None and domain.sends:
+            what = (
+                f"is missing: without dns nobody writes the zone of {domain.name}, and its keys have to lie in another"
+            )
+            yield Problem(at, what, "a name in a domain that has dns, for aliases to lead to")
+        return
+    above = max((d for d in draft.domain_names if _within(to, d)), key=len, default=None)
+    if above is None:
+        allowed = f"domains: {', '.join(map(plain, draft.domain_names))}"
+        yield Problem(at, f"{to} lies in no declared domain", allowed)
+    elif any(d.name == above and d.dns is None for d in draft.domains):
+        yield Problem(at, f"{to} lies in {above}, which has no dns: nobody writes its zone", "one that has dns")
+    if len(f"s1.{domain.name}._domainkey.{to}") > _LONGEST_NAME:
+        yield Problem(at, f"names below {to} would be longer than {_LONGEST_NAME} characters", "a shorter one")
 
 
 def _received_elsewhere(domain: Domain) -> Iterator[Problem]:

@@ -3,26 +3,53 @@
 import base64
 import hashlib
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from sendwright.stack import DkimAlgorithm
+from sendwright.delegated import free, slots
+from sendwright.stack import DkimAlgorithm, Domain
 from sendwright.state.model import DkimKey, KeyStage
 
 _PREFIX = {DkimAlgorithm.RSA: "r", DkimAlgorithm.ED25519: "e"}
 _REVOKED = frozenset({KeyStage.REVOKED, KeyStage.REMOVED})
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a new key is published: its selector, and the name that verifiers are led to if that is an alias."""
+
+    selector: str
+    target: str | None = None
+
+
+def place(domain: Domain, algorithm: DkimAlgorithm, now: datetime, keys: Iterable[DkimKey]) -> Place | None:
+    """Return where a domain's next key is published; None: its selectors are fixed, and each is in use yet.
+
+    Arguments: ``keys``: all stories of the domain.
+    """
+    keys = tuple(keys)
+    if domain.dkim.delegate_to is None:
+        return Place(selector(algorithm, now, {key.selector for key in keys}))
+    slot = free(slots(domain, algorithm, keys), now)
+    return Place(slot.selector, slot.target) if slot else None
+
+
 def generate(
-    domain: str, algorithm: DkimAlgorithm, now: datetime, taken: Collection[str] = (), rsa_bits: int = 2048
+    domain: str,
+    algorithm: DkimAlgorithm,
+    now: datetime,
+    taken: Collection[str] = (),
+    rsa_bits: int = 2048,
+    place: Place | None = None,
 ) -> tuple[DkimKey, bytes]:
     """Make a key; return its story and its private part as unencrypted PKCS#8 PEM, the form that OpenDKIM reads.
 
     Arguments: ``taken``: selectors that the domain has or had; ``rsa_bits``: at least 2048, as RFC 8301 section 3.2
-    asks of signers. Raises ValueError for fewer.
+    asks of signers; ``place``: where it is published, if that is decided already. Raises ValueError for fewer bits.
     """
     if rsa_bits < 2048:
         raise ValueError("RSA keys of fewer than 2048 bits are not made (RFC 8301 section 3.2)")
@@ -36,11 +63,12 @@ def generate(
     )
     key = DkimKey(
         domain=domain,
-        selector=selector(algorithm, now, taken),
+        selector=place.selector if place else selector(algorithm, now, taken),
         algorithm=algorithm,
         public=base64.b64encode(_public(private)).decode(),
         pem_sha256=hashlib.sha256(pem).hexdigest(),
         created=now,
+        target=place.target if place else None,
     )
     return key, pem
 

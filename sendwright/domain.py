@@ -25,7 +25,8 @@ class Dkim(Model):
     ``rotate``: a key that is due, ``rotate_days`` after it began to sign, gets its successor by itself when
     ``sendwright rotate`` runs; ``revoked_days``: how long the empty record of a revoked key stays;
     ``publish_revoked_keys``: the private part of a revoked key is published, so that what it once signed proves nothing
-    to anybody any more.
+    to anybody any more; ``delegate_to``: selectors are fixed, and aliases of names below ``_domainkey.`` of this name,
+    which lies in a zone of ours (``delegated``).
     """
 
     algorithms: tuple[DkimAlgorithm, ...] = (DkimAlgorithm.RSA, DkimAlgorithm.ED25519)
@@ -34,6 +35,7 @@ class Dkim(Model):
     rotate_days: int = Field(90, ge=1, le=3650)
     revoked_days: int = Field(30, ge=1, le=3650)
     publish_revoked_keys: StrictBool = False
+    delegate_to: DomainName | None = None
 
     @field_validator("algorithms")
     @classmethod
@@ -108,13 +110,13 @@ def _submission_srv(settings: Mapping[str, Any]) -> bool:
 class Domain(Model):
     """A domain, and who sends for it; one that ``sends`` nothing is locked, so that nobody can send as it.
 
-    ``hosts`` None means every host; ``replace_mx`` consents to withdrawing a foreign MX; ``submission_srv``: whether
-    mail programs find its hosts by SRV (RFC 6186); ``caa``: who alone may issue certificates (RFC 8659), if anybody is
-    named.
+    ``dns`` None: its zone is not ours to write, and its owner publishes what it needs; ``hosts`` None means every host;
+    ``replace_mx`` consents to withdrawing a foreign MX; ``submission_srv``: whether mail programs find its hosts by SRV
+    (RFC 6186); ``caa``: who alone may issue certificates (RFC 8659), if anybody is named.
     """
 
     name: DomainName
-    dns: Identifier
+    dns: Identifier | None
     sends: StrictBool = True
     hosts: tuple[DomainName, ...] | None = None
     dkim: Dkim = Dkim()

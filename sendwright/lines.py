@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sendwright import signing
+from sendwright.delegated import Slot, slots
 from sendwright.dns.record import TTL
 from sendwright.stack import DkimAlgorithm, Domain, Stack
 from sendwright.state.model import DkimKey, KeyStage
@@ -113,7 +114,8 @@ class Policy:
 class Line:
     """The keys of one algorithm of one domain, the hosts that send for it, and what is declared.
 
-    ``start``: somebody asked for a successor now; ``declared``: whether the domain is to sign by this algorithm at all.
+    ``start``: somebody asked for a successor now; ``declared``: whether the domain is to sign by this algorithm at all;
+    ``slots``: the fixed selectors, of which a new key takes a free one; none: it gets a selector of its own.
     """
 
     domain: str
@@ -123,6 +125,7 @@ class Line:
     policy: Policy = Policy()
     start: bool = False
     declared: bool = True
+    slots: tuple[Slot, ...] = ()
 
     @property
     def signing(self) -> tuple[DkimKey, ...]:
@@ -184,6 +187,7 @@ def lines(
             _policy(stack, domain, margin, shared=shared),
             domain.name in start,
             algorithm in domain.dkim.algorithms,
+            slots(domain, algorithm, of[domain.name]),
         )
         for domain in stack.domains
         if domain.sends
@@ -212,9 +216,9 @@ def revoked(key: DkimKey) -> DkimKey:
     return replace(key, stage=KeyStage.REVOKED, served_since=None)
 
 
-def removed(key: DkimKey) -> DkimKey:
-    """Return a key whose record goes."""
-    return replace(key, stage=KeyStage.REMOVED)
+def removed(key: DkimKey, now: datetime) -> DkimKey:
+    """Return a key whose record goes; its selector rests from then on, if it is one of those that are used again."""
+    return replace(key, stage=KeyStage.REMOVED, removed=now)
 
 
 def longest(line: Line, key: DkimKey, seen: Seen) -> int:

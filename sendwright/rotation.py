@@ -10,12 +10,13 @@ PROVEN     as PUBLISHED; proven on some host at least
 SIGNING    the newest one signs; an older one goes on being SIGNING until every host is seen not to sign with it
 RETIRING   the record stays until no queue, ours or others', can hold what it signed
 REVOKED    an empty ``p=`` (RFC 6376 section 3.6.1), for a while
-REMOVED    no record; the selector is never used again
+REMOVED    no record; the selector is never used again, unless it is one of those that are fixed (``delegated``)
 =========  =============================================================================================================
 """
 
 from datetime import datetime, timedelta
 
+from sendwright.delegated import free, free_at
 from sendwright.lines import NEW, Act, Held, HostSeen, Line, Seen, Step, longest
 from sendwright.state.model import DkimKey, KeyStage
 
@@ -57,6 +58,14 @@ def retires_at(line: Line, key: DkimKey) -> datetime | None:
 
 
 def _of_line(line: Line, now: datetime) -> Step | None:
+    step = _begin(line, now)
+    if step is None or step.act is not Act.GENERATE or not line.slots or free(line.slots, now):
+        return step
+    names = ", ".join(slot.selector for slot in line.slots)
+    return Step(Act.WAIT, line, None, f"{step.why}, and each of {names} is in use yet", until=free_at(line.slots))
+
+
+def _begin(line: Line, now: datetime) -> Step | None:
     current, since = line.signing[-1:], due(line)
     if not line.declared or not current or since is None or line.successor:
         return None
@@ -157,9 +166,14 @@ def _revoked(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None
     if line.policy.disclose and key.disclosed is None and now >= key.revoked + line.policy.ttl:
         return Step(Act.DISCLOSE, line, key, "nothing signed with it proves anything any more")
     until = key.revoked + line.policy.revoked
-    if now < until:
+    if now < until and not _makes_room(line):
         return _wait(line, key, "its empty record tells that it is revoked", until=until)
     return Step(Act.REMOVE, line, key, "it was revoked for long enough")
+
+
+def _makes_room(line: Line) -> bool:
+    """Whether a key that leaked signs on until a fixed selector is free: a statement may end early for that."""
+    return bool(line.slots and line.signing and line.signing[-1].leaked and free_at(line.slots) is None)
 
 
 def _follow(line: Line, key: DkimKey, seen: Seen) -> Step | None:

@@ -21,6 +21,7 @@ PROVIDER: dict[str, Any] = {
     "tsig": {"name": "sendwright", "secret": {"env": "TSIG"}},
 }
 DOMAIN: dict[str, Any] = {"dns": "main"}
+LONG = ".".join(["b" * 60] * 2)
 
 
 def problems(
@@ -38,6 +39,32 @@ def problems(
 def test_the_smallest_useful_inventory_is_valid() -> None:
     """One host with an address, one provider, one domain: everything else has a default."""
     assert problems() == ()
+
+
+@pytest.mark.parametrize(
+    ("domains", "place", "words"),
+    [
+        ({"c.example": {"dns": None}}, "c.example › dkim › delegate_to", "without dns nobody writes the zone"),
+        ({"c.example": {}}, "c.example › dns", "is missing"),
+        ({"c.example": {"dns": None, "dkim": {"delegate_to": "d.example"}}}, "delegate_to", "no declared domain"),
+        ({"c.example": {"dns": None, "dkim": {"delegate_to": "x.c.example"}}}, "delegate_to", "which has no dns"),
+        ({LONG: {"dns": None, "dkim": {"delegate_to": f"{LONG}.example.com"}}}, "delegate_to", "longer than 253"),
+        ({"example.com": {"dns": None, "dkim": {"delegate_to": "example.org"}}, "example.org": DOMAIN},
+         "hosts › mx1.example.com", "nobody writes its address"),
+        ({"c.example": {"dns": None, "sends": False, "dkim": {"delegate_to": "example.com"}}}, "dkim", "sends nothing"),
+    ],
+)  # fmt: skip
+def test_a_delegation_that_leads_nowhere_is_a_mistake(domains: dict[str, Any], place: str, words: str) -> None:
+    """Keys lie in a zone that we write, and hosts too."""
+    found = problems(domains={"example.com": DOMAIN, **domains})
+
+    assert any(place in problem.place and words in f"{problem.what} {problem.allowed}" for problem in found), found
+
+
+@pytest.mark.parametrize("more", [{"dkim": {"delegate_to": "keys.example.com"}}, {"sends": False}])
+def test_a_domain_whose_zone_is_not_ours_is_valid(more: dict[str, Any]) -> None:
+    """Its keys lie in one that is; a domain that sends nothing has none."""
+    assert problems(domains={"example.com": DOMAIN, "customer.example": {"dns": None, **more}}) == ()
 
 
 def test_five_mistakes_are_reported_together_each_with_its_place_and_what_is_allowed() -> None:
