@@ -58,18 +58,17 @@ def opendkim(stack: Stack, host: Host, material: Material) -> Service:
             *(File(key_path(k), k.sealed, owner="opendkim", group="opendkim", mode=0o600) for k in keys),
             *(f for a in wanted for f in _instance(stack, host, a, of)),
         ),
-        absent=tuple(f"{_ETC}/{a}.{kind}" for a in DkimAlgorithm if a not in wanted for kind in _KINDS),
+        absent=tuple(path for a in DkimAlgorithm if a not in wanted for path in instance_paths(a)),
         validate=tuple(f"runuser -u opendkim -- opendkim -n -x {_ETC}/{a}.conf" for a in wanted),
         units=(
             # Debian's single instance would run with package defaults beside ours.
             Unit("opendkim.service", Running.MASKED),
-            *(Unit(_unit(a), Running.UP if a in wanted else Running.DOWN) for a in DkimAlgorithm),
+            *(Unit(unit(a), Running.UP if a in wanted else Running.DOWN) for a in DkimAlgorithm),
         ),
-        reload_units=tuple(_unit(a) for a in wanted),
+        reload_units=tuple(unit(a) for a in wanted),
     )
 
 
-_KINDS = ("conf", "keytable", "signingtable")
 _KeysOf = Mapping[str, tuple[DkimKey, ...]]
 
 
@@ -88,7 +87,7 @@ def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, of: _KeysOf) -
             waiting=[name for name, key in signers.items() if not key],
         ),
     )
-    return tuple(File(f"{_ETC}/{algorithm}.{kind}", text) for kind, text in zip(_KINDS, texts, strict=True))
+    return tuple(File(path, text) for path, text in zip(instance_paths(algorithm), texts, strict=True))
 
 
 def _probes(domain: Domain, host: Host, algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]) -> list[tuple[str, str]]:
@@ -125,5 +124,11 @@ def key_path(key: DkimKey) -> str:
     return f"{_folder(key)}/{key.selector}.pem"
 
 
-def _unit(algorithm: DkimAlgorithm) -> str:
+def instance_paths(algorithm: DkimAlgorithm) -> tuple[str, ...]:
+    """Return where an algorithm's signer has its configuration, its key table and its signing table, in that order."""
+    return tuple(f"{_ETC}/{algorithm}.{kind}" for kind in ("conf", "keytable", "signingtable"))
+
+
+def unit(algorithm: DkimAlgorithm) -> str:
+    """Return the systemd unit of an algorithm's signer."""
     return f"sendwright-opendkim@{algorithm}.service"

@@ -7,8 +7,10 @@ form, and what does not fit is an error about the host, never a guess.
 import base64
 import binascii
 import re
+import zlib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sendwright.errors import HostError
@@ -21,20 +23,27 @@ BEGIN = "sendwright observation 1"
 END = "end"
 # Bytes of a file whose diff is shown; a larger one only "differs".
 CONTENT_LIMIT = 65536
+# Bytes of a signing or key table that is read; those of 10,000 domains have some 4 MB.
+TABLE_LIMIT = 16 * 1024 * 1024
+# As Postfix reads them (conv_time(3)).
+_UNITS_OF_TIME = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class Malformed(ValueError):
     """An answer that is not an observation; the text says which part."""
 
 
-def parse(host: str, output: bytes, units: tuple[str, ...]) -> Observation:
+def parse(host: str, output: bytes, units: tuple[str, ...], *, queues: bool = False) -> Observation:
     """Parse what the script of `observe.script` printed.
 
-    Arguments: ``units``: the units that the script asked for, in its order. Raises HostError for anything else than a
-    whole, well-formed answer (RFC 4648 base64 without line breaks, one section a line).
+    Arguments: ``units``: the units that the script asked for, in its order; ``queues``: whether it asked for queues.
+    Raises HostError for anything else than a whole, well-formed answer (RFC 4648 base64 without line breaks, one
+    section a line).
     """
     try:
-        return _observation(host, _sections(output), units)
+        sections = _sections(output)
+        observation = _observation(host, sections, units)
+        return _with_queues(host, observation, sections) if queues else observation
     except (Malformed, ValueError, IndexError, KeyError, OverflowError) as error:
         raise HostError(
             host,
@@ -92,6 +101,63 @@ def _observation(host: str, sections: Mapping[str, bytes], units: tuple[str, ...
         held=_flag(sections["held"]),
         generation=held_by(host, sections["generation"]),
     )
+
+
+def _with_queues(host: str, observation: Observation, sections: Mapping[str, bytes]) -> Observation:
+    if observation.release is None or not observation.root:
+        return observation
+    return replace(
+        observation,
+        lifetime=_lifetime(_text(sections["lifetime"])),
+        oldest=_oldest(host, _text(sections["oldest"])),
+        tables=_tables(_text(sections["tables"])),
+    )
+
+
+def _lifetime(text: str) -> timedelta | None:
+    """The sum of two of Postfix's times; None where there is no Postfix that says them."""
+    if not text:
+        return None
+    message, bounce = text.splitlines()
+    return _time(message) + _time(bounce)
+
+
+def _time(text: str) -> timedelta:
+    # Without a unit both lifetimes are in days (postconf(5)).
+    found = re.fullmatch("([0-9]{1,9})([smhdw]?)", text, re.ASCII)
+    if not found:
+        raise Malformed("how long Postfix keeps a message")
+    return timedelta(**{_UNITS_OF_TIME[found[2] or "d"]: int(found[1])})
+
+
+def _oldest(host: str, text: str) -> datetime | None:
+    if text == "none\n":
+        return None
+    if not re.fullmatch("[0-9]{1,12}\n", text, re.ASCII):
+        raise HostError(host, "its mail queue could not be read.", "What does `postqueue -j` print on it?")
+    return datetime.fromtimestamp(int(text), UTC)
+
+
+def _tables(text: str) -> dict[str, str]:
+    found = {}
+    for line in text.splitlines():
+        path, _, encoded = line.partition("\t")
+        content = _unpacked(base64.b64decode(encoded, validate=True))
+        if content is not None:
+            found[path] = content.decode("utf-8", "surrogateescape")
+    return found
+
+
+def _unpacked(packed: bytes) -> bytes | None:
+    """Return what gzip(1) packed (RFC 1952); None for more than may be read."""
+    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        content = unpacking.decompress(packed, TABLE_LIMIT + 1)
+    except zlib.error as error:
+        raise Malformed("a table") from error
+    if len(content) <= TABLE_LIMIT and not unpacking.eof:
+        raise Malformed("a table")
+    return content if len(content) <= TABLE_LIMIT else None
 
 
 def _fields(data: bytes, count: int) -> list[str]:

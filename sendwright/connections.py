@@ -78,9 +78,12 @@ class Fleet:
                     found[name] = future.result()
         return found
 
-    def observe(self, desired: Mapping[str, Desired]) -> dict[str, Observation]:
-        """Look at hosts, one remote command each; ``desired`` maps a host's name to what each release would get."""
-        return self.each(desired, lambda connection: observe(connection, desired[connection.host.name]))
+    def observe(self, desired: Mapping[str, Desired], *, queues: bool = False) -> dict[str, Observation]:
+        """Look at hosts, one remote command each.
+
+        Arguments: ``desired`` maps a host's name to what each release would get; ``queues``: see `observe.script`.
+        """
+        return self.each(desired, lambda to: observe(to, desired[to.host.name], queues=queues))
 
     def observing(self, desired: Mapping[str, Desired]) -> "Future[dict[str, Observation]]":
         """Begin to `observe` and return at once: hosts take their time to answer, and there is more to do."""

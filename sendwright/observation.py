@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sendwright.generation import Generation
 from sendwright.service import Release
@@ -84,6 +85,10 @@ class Observation:
     lies in exclusive directories; ``mail_servers``: names of running mail daemons; ``queued``: messages they hold;
     ``managed``: whether we were here before; ``held``: whether an interrupted run left daemon starts held back;
     ``generation``: that of the state folder that was the last to write to it.
+    Only when asked for queues: ``lifetime``: the longest that its Postfix keeps a message and then its bounce, None if
+    it has none that says so; ``oldest``: when the oldest message arrived that lies in any of Postfix's queues, by the
+    host's clock, None if they are empty; ``tables``: the rows of the signers' tables that differ from the desired ones,
+    but for those of probes.
     """
 
     system: str
@@ -106,3 +111,6 @@ class Observation:
     managed: bool = False
     held: bool = False
     generation: Generation | None = None
+    lifetime: timedelta | None = None
+    oldest: datetime | None = None
+    tables: Mapping[str, str] = field(default_factory=dict)

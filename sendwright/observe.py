@@ -8,11 +8,12 @@ fixed handful of processes, however many domains there are, and changes nothing.
 import shlex
 from collections.abc import Iterable, Mapping
 
-from sendwright.answer import BEGIN, CONTENT_LIMIT, END, parse
+from sendwright.answer import BEGIN, CONTENT_LIMIT, END, TABLE_LIMIT, parse
 from sendwright.errors import HostError
 from sendwright.generation import READ
 from sendwright.observation import Observation
 from sendwright.service import Release, Service
+from sendwright.signing import PROBE
 from sendwright.ssh import Connection
 
 Desired = Mapping[Release, tuple[Service, ...]]
@@ -35,21 +36,23 @@ _QUEUES = (
     *("/var/qmail/queue/mess", "/var/spool/nullmailer/queue", "/var/spool/dma"),
 )
 _MOST_CONTENTS = 64
+# What the names of files that hold a signer's tables end in.
+_TABLES = (".signingtable", ".keytable")
 
 
-def observe(connection: Connection, desired: Desired, timeout: float = 60.0) -> Observation:
+def observe(connection: Connection, desired: Desired, timeout: float = 60.0, *, queues: bool = False) -> Observation:
     """Look at a host with one remote command and change nothing.
 
-    Arguments: ``desired``: the services that each release would get; ``timeout`` in seconds.
+    Arguments: ``desired``: the services that each release would get; ``timeout`` in seconds; ``queues``: see `script`.
     Raises HostError for an answer that is none, and what `Connection.run` raises.
     """
     name = connection.host.name
-    result = connection.run(script(desired), timeout=timeout)
+    result = connection.run(script(desired, queues=queues), timeout=timeout)
     if not result.ok:
         raise HostError(
             name, f"looking at it ended with status {result.status}.", "Is /bin/sh on it a POSIX shell, with coreutils?"
         )
-    return parse(name, result.stdout, units(desired))
+    return parse(name, result.stdout, units(desired), queues=queues)
 
 
 def units(desired: Desired) -> tuple[str, ...]:
@@ -57,8 +60,12 @@ def units(desired: Desired) -> tuple[str, ...]:
     return _unique(name for s in _services(desired) for name in (*(unit.name for unit in s.units), *s.reload_units))
 
 
-def script(desired: Desired) -> str:
-    """Return the POSIX shell script that prints an Observation; the same for either release."""
+def script(desired: Desired, *, queues: bool = False) -> str:
+    """Return the POSIX shell script that prints an Observation; the same for either release.
+
+    Arguments: ``queues``: look at what mail waits, too, and at what the signers' tables hold that differ: these are
+    for whoever asks by which keys mail was signed, and reading a long queue takes seconds.
+    """
     services = _services(desired)
     files = _unique(f.path for s in services for f in s.files)
     paths = _unique(
@@ -81,6 +88,8 @@ def script(desired: Desired) -> str:
             _command("units", _UNITS, units(desired)),
             _command("entries", "found", exclusive),
             _PATHS,
+            *((_function("tables", (f for f in files if f.endswith(_TABLES))), _SIGNED) if queues else ()),
+            f"echo {END}",
             "",
         )
     )
@@ -153,8 +162,22 @@ paths | xargs -r -d '\n' stat --printf='%n\0%F\0%U\0%G\0%a\0%.9Z\0' 2>/dev/null 
 hashes=$(files | plain | xargs -r -d '\n' sha256sum)
 printf '%s\n' "$hashes" | sed '/^$/d' | section hashes
 unmatched() {{ {{ "wanted_$VERSION_ID"; printf '%s\n' "$hashes"; }} | sort | uniq -u | cut -c67- | sort -u; }}
-{{ unmatched; "wanted_$VERSION_ID" | cut -c67- | sort -u; }} | sort | uniq -d | sed '/^$/d' | plain |
-head -n {_MOST_CONTENTS} | while IFS= read -r f; do
+differing=$({{ unmatched; "wanted_$VERSION_ID" | cut -c67- | sort -u; }} | sort | uniq -d | sed '/^$/d' | plain)
+printf '%s\n' "$differing" | sed '/^$/d' | head -n {_MOST_CONTENTS} | while IFS= read -r f; do
   printf '%s\t' "$f"; head -c {CONTENT_LIMIT + 1} -- "$f" | base64 -w0; echo
-done | section contents
-echo {END}"""
+done | section contents"""
+
+# postqueue prints a line of JSON a message, in this order of fields, with quotes in strings escaped. A line of another
+# form is sorted before all numbers, so that it is the answer, and no observation.
+_SIGNED = rf"""postconf -hx maximal_queue_lifetime bounce_queue_lifetime 2>/dev/null | section lifetime
+queued() {{
+  command -v postqueue >/dev/null || return 0
+  postqueue -j 2>/dev/null || echo unreadable
+}}
+arrived='^{{"queue_name": "[a-z]*", "queue_id": "[0-9A-Za-z]*", "arrival_time": \([0-9]*\), .*'
+oldest=$(queued | sed "s/$arrived/\1/" | sort -n | sed -n '1s/^\(.\{{1,40\}}\).*/\1/p')
+printf '%s\n' "${{oldest:-none}}" | section oldest
+{{ printf '%s\n' "$differing"; tables; }} | sort | uniq -d | sed '/^$/d' | while IFS= read -r f; do
+  printf '%s\t' "$f"
+  sed -e '/^#/d' -e '/^{PROBE}/d' -- "$f" | head -c {TABLE_LIMIT + 1} | gzip -nc | base64 -w0; echo
+done | section tables"""

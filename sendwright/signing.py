@@ -8,6 +8,9 @@ from sendwright.state.model import DkimKey, KeyStage
 
 _INSTALLED = frozenset({KeyStage.GENERATED, KeyStage.PUBLISHED, KeyStage.PROVEN, KeyStage.SIGNING, KeyStage.RETIRING})
 
+# What the header From of every probe begins with, and of nothing else.
+PROBE = "sendwright-probe+"
+
 
 def by_domain(keys: Iterable[DkimKey]) -> Mapping[str, tuple[DkimKey, ...]]:
     """Return the keys of each domain, none for one without: a look through all for each of many domains is slow."""
@@ -46,4 +49,4 @@ def signs(domain: Domain, host: Host, keys: Iterable[DkimKey]) -> bool:
 
 def probe_address(key: DkimKey) -> str:
     """Return the header From by which a key can be made to sign a probe before it signs anything else."""
-    return f"sendwright-probe+{key.selector}@{key.domain}"
+    return f"{PROBE}{key.selector}@{key.domain}"

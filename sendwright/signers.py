@@ -1,0 +1,127 @@
+"""What a host's signers sign with, from one look at it: pure, and in doubt not known."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from sendwright import needs
+from sendwright.deploys.opendkim import instance_paths, key_path, unit
+from sendwright.lines import HostSeen
+from sendwright.observation import Observation
+from sendwright.service import File, Running, Service
+from sendwright.signing import PROBE
+from sendwright.stack import DkimAlgorithm
+from sendwright.state.model import DkimKey
+
+# Postfix's own defaults, five days for a message and five for its bounce: where no Postfix says anything else.
+_USUAL = timedelta(days=10)
+# The settings of opendkim.conf(5) that decide by which key a message is signed; names of settings have no case.
+_CHOOSING = frozenset({"signingtable", "keytable", "domain", "selector", "keyfile", "include"})
+
+
+class _Unknown(Exception):
+    """It cannot be told what a signer signs with."""
+
+
+def host_seen(observation: Observation, services: tuple[Service, ...], keys: Iterable[DkimKey]) -> HostSeen:
+    """Return what a host holds, and what it signs with.
+
+    Arguments: ``observation``: a look at it that asked for queues; ``services``: what it should run, as it was looked
+    at for; ``keys``: all whose private part may lie there. A signer that is down counts by what lies on disk: that is
+    what it signs with once it comes back.
+    """
+    service = next((s for s in services if s.name == "opendkim"), Service("opendkim"))
+    return HostSeen(
+        holds=frozenset(_held(observation, service, keys)),
+        signs=_signs(observation, service),
+        lifetime=_USUAL if observation.lifetime is None else observation.lifetime,
+        oldest=observation.oldest,
+        clock=datetime.fromtimestamp(observation.clock, UTC),
+    )
+
+
+def _held(observation: Observation, service: Service, keys: Iterable[DkimKey]) -> Iterator[str]:
+    """The keys that lie there as they should; of those that should not, the ones that lie there at all."""
+    wanted = {file.path for file in service.files}
+    whole = wanted - {file.path for file in needs.files(service, observation)}
+    strays = {entry.path for entry in observation.entries}
+    yield from (key.record_name for key in keys if key_path(key) in (whole if key_path(key) in wanted else strays))
+
+
+def _signs(observation: Observation, service: Service) -> frozenset[str] | None:
+    try:
+        if not service.reload_units or _others(observation, service):
+            return None
+        algorithms = (a for a in DkimAlgorithm if unit(a) in service.reload_units)
+        found = [_instance(observation, service, algorithm) for algorithm in algorithms]
+        return frozenset(name for names in found for name in names)
+    except _Unknown:
+        return None
+
+
+def _others(observation: Observation, service: Service) -> bool:
+    """Whether a signer that should not be there may sign: one of another algorithm, or Debian's own."""
+    down = (observation.units.get(u.name) for u in service.units if u.state is not Running.UP)
+    return any(state and state.running for state in down) or any(p in observation.paths for p in service.absent)
+
+
+def _instance(observation: Observation, service: Service, algorithm: DkimAlgorithm) -> frozenset[str]:
+    """The record names of the keys by which one signer signs what is no probe."""
+    paths = instance_paths(algorithm)
+    state = observation.units.get(unit(algorithm))
+    running = state is not None and state.running
+    if any(path not in observation.paths for path in paths):
+        if running:
+            raise _Unknown
+        return frozenset()  # without them it does not come up
+    if state is not None and running and _changed(observation, paths) > max(_noted(observation, service), state.since):
+        raise _Unknown
+    wanted = {file.path: file for file in service.files}
+    conf, key_table, signing_table = (_content(observation, wanted[path]) for path in paths)
+    declared = wanted[paths[0]].content
+    if not isinstance(declared, str) or _choosing(conf) != _choosing(declared):
+        raise _Unknown
+    keys = {name: _record_name(place) for name, place in _rows(key_table)}
+    signers = {value.partition(":")[0] for name, value in _rows(signing_table) if not name.startswith(PROBE)}
+    # A name that is in no key table signs nothing: mail waits.
+    return frozenset(keys[name] for name in signers if name in keys)
+
+
+def _changed(observation: Observation, paths: Iterable[str]) -> float:
+    return max(observation.paths[path].changed for path in paths)
+
+
+def _noted(observation: Observation, service: Service) -> float:
+    stamp = observation.stamps.get(service.name)
+    return stamp.written if stamp else 0.0
+
+
+def _content(observation: Observation, wanted: File) -> str:
+    """What lies at a path: as it should, or as it was read."""
+    state = observation.paths[wanted.path]
+    if state.sha256 == wanted.sha256 and isinstance(wanted.content, str):
+        return wanted.content
+    found = observation.tables.get(wanted.path, state.content)
+    if found is None:
+        raise _Unknown
+    return found
+
+
+def _choosing(conf: str) -> list[tuple[str, str]]:
+    """What an opendkim.conf says about keys."""
+    return [(name.lower(), value) for name, value in _rows(conf) if name.lower() in _CHOOSING]
+
+
+def _rows(text: str) -> Iterator[tuple[str, str]]:
+    """The rows of a table or of an opendkim.conf: a name, white space, a value; what follows a # says nothing."""
+    for line in text.splitlines():
+        words = line.partition("#")[0].split(maxsplit=1)
+        if len(words) == 2:
+            yield words[0], words[1].strip()
+
+
+def _record_name(place: str) -> str:
+    """The record name of a key table's ``domain:selector:file``; a domain of ``%`` is any."""
+    domain, selector, *path = place.split(":")
+    if not path or "%" in domain:
+        raise _Unknown
+    return f"{selector}._domainkey.{domain}".lower()
