@@ -59,6 +59,14 @@ def secondary(state: State) -> PowerDns:
     return PowerDns(segment_name(state.spec.name), SECONDARY[0], state.api_key)
 
 
+def start_again(state: State, host: HostSpec) -> None:
+    """Start a host whose machine was stopped, from the disk that it left."""
+    machine = layout.hosts(state)[state.spec.hosts.index(host)]
+    machine.mount(_lower(host))
+    machine.boot()
+    machine.wait()
+
+
 def _start_world(state: State) -> None:
     machine = layout.world(state)
     machine.mount([images.path(images.WORLD)])

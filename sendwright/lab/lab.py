@@ -179,6 +179,14 @@ class Lab:
         """The secret of that key, in base64."""
         return self.state.tsig_secret
 
+    def stop(self, name: str) -> None:
+        """Shut a host down; its disk stays, and nobody has its addresses meanwhile."""
+        self.host(name).machine.stop()
+
+    def start(self, name: str) -> None:
+        """Start a host that was stopped, with its disk as it was left; return when it takes logins."""
+        building.start_again(self.state, self.host(name).spec)
+
     def records(self, zone: str) -> tuple[RRset, ...]:
         """Return what the primary holds of a zone, without signatures."""
         return self.primary.records(zone)
@@ -192,8 +200,12 @@ class Lab:
         world.release(self.secondary, [zone.name for zone in self.state.spec.zones])
 
     def forget(self, below: str = ".") -> None:
-        """Have the resolver forget every answer about a name and all names below it, as if its TTL had run out."""
+        """Have the resolver forget every answer about a name and all names below it, as if its TTL had run out.
+
+        The inbox forgets all keys that it has verified with.
+        """
         world.forget(self.world, below)
+        self.inbox.forget()
 
     @contextmanager
     def inside(self) -> Iterator[None]:

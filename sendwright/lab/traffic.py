@@ -1,6 +1,7 @@
 """Mail that flows while something changes: submitted by logins, and brought by a stranger's server that follows MX."""
 
 import random
+import re
 import smtplib
 import threading
 import time
@@ -28,6 +29,8 @@ _PAUSE = 0.3
 _STRANGERS_PAUSE = 0.8
 # Mail may be deferred once on its way and tried again.
 _ARRIVES = 120.0
+# RFC 6376 section 3.5: the tag s= of a signature.
+_SELECTOR = re.compile(r"(?:^|;)\s*s=\s*([^;\s]+)")
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,15 @@ class Route:
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a message that was sent: the address that the inbox saw it come from, and how it judged it."""
+    """What became of a message that was sent: the address that the inbox saw it come from, and how it judged it.
+
+    ``selectors``: of the keys that it says it is signed with.
+    """
 
     route: Route
     client: str
     results: Results
+    selectors: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -96,11 +103,14 @@ def verdicts(clients: Clients, flow: Flow) -> list[Judged]:
 
     def missing() -> set[str]:
         for each in inbox.messages():
-            subject = str(BytesHeaderParser().parsebytes(each.raw)["Subject"])
+            header = BytesHeaderParser().parsebytes(each.raw)
+            subject = str(header["Subject"])
             if subject in flow.sent and subject not in found:
                 seen = case(each.raw)
                 client = seen.client if seen else ""
-                found[subject] = Judged(flow.sent[subject], client, results(each.raw, inbox.machine.name))
+                signed = " ; ".join(header.get_all("DKIM-Signature", []))
+                judged = results(each.raw, inbox.machine.name), frozenset(_SELECTOR.findall(signed))
+                found[subject] = Judged(flow.sent[subject], client, *judged)
         return flow.sent.keys() - found.keys()
 
     def failure() -> LabError:

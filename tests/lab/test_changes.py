@@ -8,29 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-import dns.message
-import dns.query
 import pytest
 
-from sendwright import credentials, inventory, planning
+from sendwright import credentials, inventory
 from sendwright.dns.records import TTL
-from sendwright.lab import HostSpec, Lab, LabSpec, RRset, ZoneSpec, installed
-from sendwright.lab.clients import Clients, wait
-from sendwright.lab.spec import PRIMARY, SECONDARY
-from sendwright.lab.traffic import Flow, Judged, Route, flowing, verdicts
-from sendwright.rehearse import World, world_in
-from sendwright.service import Release
+from sendwright.lab import HostSpec, Lab, LabSpec, RRset, ZoneSpec
+from sendwright.lab.traffic import Judged, Route, flowing, verdicts
+from sendwright.rehearse import world_in
 from sendwright.stack import Stack
-from sendwright.state.folder import StateFolder
-from sendwright.state.model import State
-from sendwright.submission import Credential
+from tests.lab.living import SERVER, Living, credentials_of, good, sending, snapshot
 
 pytestmark = pytest.mark.lab
 
 ONE, TWO = "mx1.one.example", "mx2.two.example"
 OLD, NEW, SECOND = "203.0.113.10", "203.0.113.20", "203.0.113.30"
 DOMAINS = ("one.example", "two.example", "moved.example", "gone.example", "shut.example")
-LOGINS = {name: Credential(name, "correct-horse-battery-staple", f"a@{name}") for name in DOMAINS}
+LOGINS = credentials_of(DOMAINS)
 FOREIGN = RRset("moved.example", "MX", TTL, ("10 mx.inbox.example.",))
 # What others' caches hold is forgotten; what queues hold, ours and anybody's, has left or bounced.
 CACHES, QUEUES = timedelta(seconds=TTL + 60), timedelta(days=30)
@@ -38,15 +31,9 @@ CACHES, QUEUES = timedelta(seconds=TTL + 60), timedelta(days=30)
 
 def stack(hosts: Mapping[str, Mapping[str, Any]], domains: Mapping[str, Mapping[str, Any]]) -> Stack:
     """Return a stack of these hosts and domains; every domain asks receivers to refuse whatever fails."""
-    server = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "any", "secret": {"env": "ANY"}}}
     strict = {"dns": "main", "spf": {"all": "-all"}, "dmarc": {"policy": "reject"}}
     found = {name: settings if "sends" in settings else {**strict, **settings} for name, settings in domains.items()}
-    return inventory.parse([*hosts.items()], {"dns": {"main": server}, "domains": found}, "a test")
-
-
-def host(address: str, **settings: str) -> Mapping[str, Any]:
-    """Return what is declared of a host that sends from this address."""
-    return {"egress": [{"public": address}], **settings}
+    return inventory.parse([*hosts.items()], {"dns": {"main": SERVER}, "domains": found}, "a test")
 
 
 def domains(*without: str, **settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -56,16 +43,8 @@ def domains(*without: str, **settings: Mapping[str, Any]) -> Mapping[str, Mappin
 
 
 @dataclass(frozen=True)
-class Living:
-    """A provisioned world through which time can be made to pass."""
-
-    world: World
-
-    @property
-    def clients(self) -> Clients:
-        """Mail programs that trust the hosts that are provisioned by now."""
-        certificates = StateFolder.of(self.world.declared).load().certificates
-        return Clients(self.world.lab, {c.host: c.chain for c in certificates}, LOGINS)
+class Changing(Living):
+    """A world whose inventory changes."""
 
     def begin(self, hosts: Mapping[str, Mapping[str, Any]]) -> None:
         """Declare these hosts and all domains, and provision until nothing is left of whatever was before."""
@@ -73,16 +52,10 @@ class Living:
         for _ in range(6):
             self.pass_time(QUEUES)
             if self.provision(stay=False)["outcome"] == "unchanged":
-                # A world that has lived for long: both servers have it all, and nobody remembers that they had not.
-                wait(self.settled, "the secondary does not have what the primary has")
-                self.world.lab.forget()
+                # A world that has lived for long.
+                self.settle()
                 return
         raise AssertionError(self.plan())
-
-    def settled(self) -> bool:
-        """Whether both name servers have the same version of every zone."""
-        with self.world.lab.inside():
-            return all(serial(zone, PRIMARY[0]) == serial(zone, SECONDARY[0]) for zone in DOMAINS)
 
     def declare(self, hosts: Mapping[str, Mapping[str, Any]], domains: Mapping[str, Mapping[str, Any]]) -> None:
         """Replace the inventory."""
@@ -104,23 +77,6 @@ class Living:
                 break
         return outcome
 
-    def pass_time(self, span: timedelta, *, caches: bool = True) -> None:
-        """Let time pass: clocks of the state folder ran that much longer, and caches forgot what they held."""
-        folder = StateFolder.of(self.world.declared)
-        with folder.lock():
-            state = folder.load()
-            folder.mark(replace(c, since=c.since - span, left=c.left and c.left - span) for c in state.claims)
-            for key in state.keys:
-                folder.save_key(replace(key, served_since=key.served_since and key.served_since - span))
-        if caches:
-            self.world.lab.forget()
-
-    def at(self, name: str, kind: str) -> tuple[str, ...]:
-        """Return what the primary holds at a name."""
-        zone = next(z for z in DOMAINS if name == z or name.endswith(f".{z}"))
-        found = self.world.lab.records(zone)
-        return next((r.values for r in found if (r.name, r.type) == (name, kind)), ())
-
     def spf(self, name: str) -> set[str]:
         """Return the terms of the one SPF record at a name; none if there is none."""
         found = [text.strip('"') for text in self.at(name, "TXT") if text.startswith('"v=spf1')]
@@ -131,25 +87,11 @@ class Living:
         """Return the hosts that the MX or SRV records at a name point at."""
         return {value.split()[-1].rstrip(".") for value in self.at(name, kind)}
 
-    def queue(self, host: str, login: str) -> str:
-        """Submit a message that its receiver does not take yet; return its subject once it waits on the host."""
-        mail = self.clients.written(login, "deferred@inbox.example")
-        with self.clients.logged_in(host, login) as client:
-            client.send_message(mail)
-        wait(lambda: "450 4.2.1" in self.clients.queue(host), f"no message waits on {host}")
-        return str(mail["Subject"])
-
-    def delivered(self, host: str, subject: str) -> Judged:
-        """Have a waiting message delivered now, and return how it was judged."""
-        flow = Flow({subject: Route(host, "")})
-        with self.world.lab.inbox.relenting():
-            return verdicts(self.clients, flow)[0]
-
 
 @pytest.fixture(scope="module")
-def living(lab_machine: None) -> Iterator[Living]:  # noqa: ARG001 - requested for its verdict
+def living(lab_machine: None) -> Iterator[Changing]:  # noqa: ARG001 - requested for its verdict
     """A Debian 12 with two addresses and a Debian 13, packages installed; a resolver that remembers for a whole TTL."""
-    declared = stack({ONE: host(OLD), TWO: host(SECOND)}, domains())
+    declared = stack({ONE: sending(OLD), TWO: sending(SECOND)}, domains())
     lab = Lab.up(
         LabSpec(
             f"changes-{os.getpid()}",
@@ -167,50 +109,28 @@ def living(lab_machine: None) -> Iterator[Living]:  # noqa: ARG001 - requested f
         world = world_in(lab, declared, "inventory")
         for login in LOGINS.values():
             credentials.add(world.folder, login.login, (login.login,), login.password)
-        yield Living(world)
+        yield Changing(world, LOGINS)
     finally:
         lab.down()
 
 
-def serial(zone: str, server: str) -> int:
-    """Return the version of a zone that a server has."""
-    answer = dns.query.udp(dns.message.make_query(zone, "SOA"), server, timeout=5)
-    return int(answer.answer[0][0].serial)
-
-
-def snapshot(declared: Stack, release: int) -> str:
-    """Return the key of the cached snapshot with the packages that hosts need."""
-    of = {12: Release.BOOKWORM, 13: Release.TRIXIE}[release]
-    services = planning.services(declared, declared.hosts[0], of, State())
-    return installed.ensure(release, (package for service in services for package in service.packages), print)
-
-
-def passed(living: Living, flow: Flow) -> list[Judged]:
-    """Return how everything that flowed was judged: nothing was refused or lost, and all of it passed."""
-    assert flow.refused == []
-    found = verdicts(living.clients, flow)
-    assert found
-    assert [each for each in found if not good(each)] == []
-    return found
-
-
-def second_joins(living: Living) -> tuple[list[Any], bool, list[Judged], list[Judged]]:
+def second_joins(living: Changing) -> tuple[list[Any], bool, list[Judged], list[Judged]]:
     """Declare the second host while mail flows, and provision before and after caches forgot.
 
     Return both outcomes, whether submission to it was open in between, and how mail by the first host was judged, and
     by the second one.
     """
     with flowing(living.clients, BOTH, MINE) as flow:
-        living.declare({ONE: host(OLD), TWO: host(SECOND)}, domains())
+        living.declare({ONE: sending(OLD), TWO: sending(SECOND)}, domains())
         first, between = living.provision(stay=False), submission_open(living, TWO)
         living.pass_time(CACHES)
         second = living.provision()
         with flowing(living.clients, (Route(TWO, "one.example"), Route(TWO, "two.example"))) as new:
             living.world.lab.forget()
-    return [first["outcome"], second["outcome"]], between, passed(living, flow), passed(living, new)
+    return [first["outcome"], second["outcome"]], between, living.passed(flow), living.passed(new)
 
 
-def submission_open(living: Living, name: str) -> bool:
+def submission_open(living: Changing, name: str) -> bool:
     """Whether a host takes submission."""
     with living.world.lab.inside():
         try:
@@ -218,13 +138,6 @@ def submission_open(living: Living, name: str) -> bool:
         except ConnectionRefusedError:
             return False
     return True
-
-
-def good(each: Judged) -> bool:
-    """Whether a message passed SPF, DMARC and the verification of both signatures."""
-    return (each.results.spf, each.results.dmarc) == ("pass", "pass") and (
-        [result for _, result in each.results.dkim] == ["pass", "pass"]
-    )
 
 
 def lines(document: Any, stage: str) -> list[str]:
@@ -237,12 +150,12 @@ BOTH = (Route(ONE, "one.example"), Route(ONE, "two.example"))
 MINE = ("one.example", "two.example")
 
 
-def test_an_egress_address_changes(living: Living) -> None:
+def test_an_egress_address_changes(living: Changing) -> None:
     """SPF passes both first, then the host moves; the old address stays until no queue holds mail that left from it."""
-    living.begin({ONE: host(OLD)})
+    living.begin({ONE: sending(OLD)})
     with flowing(living.clients, BOTH, MINE) as flow:
         waiting = living.queue(ONE, "one.example")
-        living.declare({ONE: host(NEW)}, domains())
+        living.declare({ONE: sending(NEW)}, domains())
         plan = living.plan()
         first, between = living.provision(stay=False), living.spf("one.example")
         living.pass_time(CACHES)
@@ -252,7 +165,7 @@ def test_an_egress_address_changes(living: Living) -> None:
         third = living.provision()
     fourth = living.provision()
 
-    found = passed(living, flow)
+    found = living.passed(flow)
     assert f"update one.example TXT one.example SPF with ip4:{NEW}" in lines(plan, "expand")
     assert f"create one.example A {ONE} {NEW}" in lines(plan, "expand")
     assert f"run {ONE} wait until the SPF records with its new address are served and fresh" in lines(plan, "wait")
@@ -267,13 +180,13 @@ def test_an_egress_address_changes(living: Living) -> None:
     assert living.at(ONE, "A") == (NEW,)
 
 
-def test_mail_fails_spf_where_a_host_moves_before_caches_forgot(living: Living) -> None:
+def test_mail_fails_spf_where_a_host_moves_before_caches_forgot(living: Changing) -> None:
     """The control: the ledger's clock ran and caches did not, as if nobody had waited; so all of this can fail."""
-    living.begin({ONE: host(NEW)})
+    living.begin({ONE: sending(NEW)})
     with flowing(living.clients, BOTH) as before:
-        living.declare({ONE: host(OLD)}, domains())
+        living.declare({ONE: sending(OLD)}, domains())
         living.provision(stay=False)
-    passed(living, before)
+    living.passed(before)
 
     living.pass_time(CACHES, caches=False)
     # Else receivers would refuse the client for its name before they look at SPF.
@@ -287,12 +200,12 @@ def test_mail_fails_spf_where_a_host_moves_before_caches_forgot(living: Living) 
         pass
 
     assert {(each.client, each.results.spf) for each in failed} == {(OLD, "fail")}
-    assert {each.client for each in passed(living, after)} == {OLD}
+    assert {each.client for each in living.passed(after)} == {OLD}
 
 
-def test_a_second_host_is_added(living: Living) -> None:
+def test_a_second_host_is_added(living: Changing) -> None:
     """It starts bare; it takes submission and mail only when receivers know it, and nobody notices."""
-    living.begin({ONE: host(OLD)})
+    living.begin({ONE: sending(OLD)})
     assert living.spf("one.example") == {f"ip4:{OLD}", "-all"}
     outcomes, between, by_first, by_second = second_joins(living)
     third = living.provision()
@@ -306,14 +219,14 @@ def test_a_second_host_is_added(living: Living) -> None:
     assert living.spf("one.example") == {f"ip4:{OLD}", f"ip4:{SECOND}", "-all"}
 
 
-def test_a_host_drains_and_is_removed(living: Living) -> None:
+def test_a_host_drains_and_is_removed(living: Changing) -> None:
     """It leaves MX and submission at once, and SPF, its name and its HELO record when no queue holds mail of it."""
-    one, two = {ONE: host(OLD)}, {TWO: host(SECOND)}
+    one, two = {ONE: sending(OLD)}, {TWO: sending(SECOND)}
     living.begin({**one, **two})
     with flowing(living.clients, BOTH, MINE) as flow:
         with flowing(living.clients, (Route(TWO, "one.example"), Route(TWO, "two.example"))) as leaving:
             waiting = [living.queue(TWO, login) for login in MINE]
-        living.declare({**one, TWO: host(SECOND, state="draining")}, domains())
+        living.declare({**one, TWO: sending(SECOND, state="draining")}, domains())
         draining = living.provision()
         closed = not submission_open(living, TWO)
         drained = living.delivered(TWO, waiting[0])
@@ -327,8 +240,8 @@ def test_a_host_drains_and_is_removed(living: Living) -> None:
         gone = living.provision()
     last = living.provision()
 
-    assert {each.client for each in passed(living, flow)} == {OLD}
-    assert {each.client for each in (*passed(living, leaving), drained, late)} == {SECOND}
+    assert {each.client for each in living.passed(flow)} == {OLD}
+    assert {each.client for each in (*living.passed(leaving), drained, late)} == {SECOND}
     assert all(map(good, (drained, late)))
     assert [each["outcome"] for each in (draining, removed, gone, last)] == ["done", "waiting", "done", "unchanged"]
     assert closed
@@ -339,10 +252,10 @@ def test_a_host_drains_and_is_removed(living: Living) -> None:
     assert living.at(TWO, "A") == ()
 
 
-def test_a_host_that_was_away_returns(living: Living) -> None:
+def test_a_host_that_was_away_returns(living: Changing) -> None:
     """Everything lies on it still, but receivers know it no more: it sends when they do, and not before."""
-    living.begin({ONE: host(OLD), TWO: host(SECOND)})
-    living.begin({ONE: host(OLD)})
+    living.begin({ONE: sending(OLD), TWO: sending(SECOND)})
+    living.begin({ONE: sending(OLD)})
     assert living.spf("one.example") == {f"ip4:{OLD}", "-all"}
     outcomes, between, by_first, by_second = second_joins(living)
 
@@ -352,12 +265,12 @@ def test_a_host_that_was_away_returns(living: Living) -> None:
     assert {each.client for each in by_second} == {SECOND}
 
 
-def test_mail_moves_here_and_away_again(living: Living) -> None:
+def test_mail_moves_here_and_away_again(living: Changing) -> None:
     """Whoever remembers the other exchange is served by it: nobody's mail is refused where it goes meanwhile."""
-    living.begin({ONE: host(OLD)})
+    living.begin({ONE: sending(OLD)})
     moved = (Route(ONE, "moved.example"),)
     with flowing(living.clients, moved, ("moved.example",)) as flow:
-        living.declare({ONE: host(OLD)}, domains(moved={"replace_mx": True}))
+        living.declare({ONE: sending(OLD)}, domains(moved={"replace_mx": True}))
         here = living.provision()
         between = living.hosts_of("moved.example", "MX")
         living.pass_time(CACHES)
@@ -365,7 +278,7 @@ def test_mail_moves_here_and_away_again(living: Living) -> None:
         with flowing(living.clients, (), ("moved.example",)) as to_us:
             pass
         living.world.lab.primary.replace("moved.example", [replace(FOREIGN, values=(*FOREIGN.values, f"10 {ONE}."))])
-        living.declare({ONE: host(OLD)}, domains())
+        living.declare({ONE: sending(OLD)}, domains())
         away = living.provision()
         with flowing(living.clients, (), ("moved.example",)) as remembered:
             pass
@@ -373,7 +286,7 @@ def test_mail_moves_here_and_away_again(living: Living) -> None:
         living.provision()
     end = living.provision()
 
-    passed(living, flow)
+    living.passed(flow)
     assert to_us.refused == remembered.refused == []
     assert flow.inbound > 0
     assert [each["outcome"] for each in (here, last, away, end)] == ["done", "unchanged", "done", "unchanged"]
@@ -382,16 +295,16 @@ def test_mail_moves_here_and_away_again(living: Living) -> None:
     assert "moved.example" not in living.world.lab.host(ONE).run(["cat", "/etc/postfix/domains"]).stdout.split()
 
 
-def test_a_domain_is_released_and_another_one_locked(living: Living) -> None:
+def test_a_domain_is_released_and_another_one_locked(living: Changing) -> None:
     """What was sent before passes; then nothing is left of the one, and nobody can send as the other."""
-    living.begin({ONE: host(OLD)})
+    living.begin({ONE: sending(OLD)})
     left = ("gone.example", "shut.example")
     with flowing(living.clients, BOTH, MINE) as flow:
         with flowing(living.clients, tuple(Route(ONE, name) for name in left), left) as before:
             waiting = [living.queue(ONE, name) for name in left]
         with flowing(living.clients, (), left) as strangers:
             living.declare(
-                {ONE: host(OLD)}, domains("gone.example", shut={"dns": "main", "sends": False, "mx": "none"})
+                {ONE: sending(OLD)}, domains("gone.example", shut={"dns": "main", "sends": False, "mx": "none"})
             )
             first = living.provision()
             kept = [living.spf(name) for name in left]
@@ -404,8 +317,8 @@ def test_a_domain_is_released_and_another_one_locked(living: Living) -> None:
         living.provision()
     last = living.provision()
 
-    passed(living, flow)
-    passed(living, before)
+    living.passed(flow)
+    living.passed(before)
     assert strangers.refused == []
     assert all(map(good, late))
     assert kept == [{f"ip4:{OLD}", "-all"}] * 2

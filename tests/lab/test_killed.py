@@ -1,16 +1,9 @@
 """A controller that is killed at any moment of a first provision: running it again finishes, and nothing is lost."""
 
 import json
-import re
-import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -19,32 +12,12 @@ from sendwright.rehearse import World
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import State
 from sendwright.submission import Credential
+from tests.lab.killing import Moment, Running, killed_at, line
 
 pytestmark = pytest.mark.lab
 
-_PATIENCE = 90.0
+PROVISION = ("provision", "--yes")
 BOOKWORM, TRIXIE = "mx1.example.com", "mx2.example.com"
-
-
-@dataclass
-class Running:
-    """A provision that runs: what it said so far on standard error."""
-
-    world: World
-    process: "subprocess.Popen[str]"
-    lines: list[str] = field(default_factory=list)
-
-    def said(self, pattern: str, times: int = 1) -> bool:
-        """Whether that many lines match a pattern."""
-        return sum(re.search(pattern, line) is not None for line in self.lines) >= times
-
-
-Moment = Callable[[Running], bool]
-
-
-def line(pattern: str, times: int = 1) -> Moment:
-    """Return the moment at which a line is said for so many times."""
-    return lambda run: run.said(pattern, times)
 
 
 def a_key_is_written(run: Running) -> bool:
@@ -55,39 +28,6 @@ def a_key_is_written(run: Running) -> bool:
 def a_record_is_published(run: Running) -> bool:
     """Whether the zone holds something of ours."""
     return any(r.type in {"TXT", "A"} for r in run.world.lab.records(run.world.declared.stack.domains[0].name))
-
-
-def killed_at(world: World, moment: Moment, *argv: str) -> Running:
-    """Provision, and kill the controller, only it, at that moment; return when all that it had started is gone."""
-    command = world.lab.command([sys.executable, "-m", "sendwright", "provision", str(world.folder), "--yes", *argv])
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    run = Running(world, process)
-    reader = threading.Thread(target=lambda: run.lines.extend(iter(process.stderr.readline, "")), daemon=True)  # type: ignore[union-attr]
-    reader.start()
-    deadline = time.monotonic() + _PATIENCE
-    while not moment(run) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    children = _children(process.pid)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    while any(map(_lives, children)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert process.returncode == -signal.SIGKILL, run.lines
-    assert not any(map(_lives, children))
-    reader.join(5)
-    return run
-
-
-def _children(pid: int) -> list[int]:
-    found = [int(word) for task in Path(f"/proc/{pid}/task").glob("*/children") for word in task.read_text().split()]
-    return [*found, *(below for child in found for below in _children(child))]
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
 
 
 def remembered(world: World) -> State:
@@ -136,7 +76,7 @@ def test_a_first_provision_that_was_killed_is_finished_by_running_again(
 ) -> None:
     """Nobody that the controller had started lives on; keys that were persisted or published stay what they were."""
     world = bare()
-    killed_at(world, moment)
+    killed_at(world, moment, *PROVISION)
     before, published = remembered(world), published_keys(world)
 
     assert_finished(world, send, before, published)
@@ -147,7 +87,7 @@ def test_apt_outlives_the_controller_and_the_next_run_waits_for_it(
 ) -> None:
     """Killed while packages are unpacked: no daemon starts with package defaults, and no package is left half-done."""
     host = without_packages.lab.host(without_packages.declared.stack.hosts[0].name)
-    killed_at(without_packages, lambda _: (host.root / "var/lib/dpkg/info/postfix.list").exists())
+    killed_at(without_packages, lambda _: (host.root / "var/lib/dpkg/info/postfix.list").exists(), *PROVISION)
     before, published = remembered(without_packages), published_keys(without_packages)
 
     assert_finished(without_packages, send, before, published)
@@ -172,7 +112,7 @@ def test_a_first_provision_may_be_killed_again_and_again(
         line("opendkim: reload"),
     )
     for moment in moments:
-        killed_at(world, moment)
+        killed_at(world, moment, *PROVISION)
     before, published = remembered(world), published_keys(world)
 
     assert before.keys
@@ -195,7 +135,7 @@ def test_a_daemon_that_runs_with_an_older_configuration_is_found_and_reloaded(
     deadline = time.monotonic() + 10
     while greeting(host) != b"220 older\r\n" and time.monotonic() < deadline:
         time.sleep(0.05)
-    killed_at(world, line(f"{name}: postfix: validate"), "--limit", name)
+    killed_at(world, line(f"{name}: postfix: validate"), *PROVISION, "--limit", name)
     ran_with = greeting(host)
 
     planned = world.sendwright("plan", str(world.folder), "--format", "json")
