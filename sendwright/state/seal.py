@@ -10,6 +10,8 @@ import binascii
 import hashlib
 import re
 import secrets
+import threading
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import padding, serialization
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -17,6 +19,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 # 16 MiB and about 50 ms a guess: as much as OpenSSL's own limit lets its tools read back.
 _COST, _BLOCK, _PARALLEL = 2**14, 8, 1
+# Of a salt, and of an initialization vector.
+_OCTETS = 16
 
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 _SCRYPT = bytes.fromhex("06092b06010401da47040b")
@@ -35,13 +39,33 @@ class WrongPassphrase(Exception):
     """Report a key that this passphrase does not open."""
 
 
-def plain_form(pem: bytes, password: bytes | None = None) -> bytes:
+class Derivation:
+    """What scrypt makes of one passphrase, each salt's key once: it takes long by design, and folders hold thousands.
+
+    Threads may share it. Nothing of it shows in a repr.
+    """
+
+    def __init__(self, passphrase: str) -> None:
+        self.passphrase = passphrase.encode()
+        self._keys: dict[bytes, bytes] = {}
+        self._lock = threading.Lock()
+
+    def key(self, salt: bytes) -> bytes:
+        """Return the key of AES-256 for a salt."""
+        with self._lock:
+            if salt not in self._keys:
+                self._keys[salt] = Scrypt(salt, 32, _COST, _BLOCK, _PARALLEL).derive(self.passphrase)
+            return self._keys[salt]
+
+
+def plain_form(pem: bytes, password: bytes | None = None, *, known: bool = False) -> bytes:
     """Return a private key as hosts get it: unencrypted PKCS#8 PEM, the same bytes for the same key each time.
 
-    Raises ValueError when it cannot be read.
+    ``known``: its digest is compared with what is remembered, so an RSA key's numbers need not be checked again, which
+    takes as long as scrypt. Raises ValueError when it cannot be read.
     """
     try:
-        key = serialization.load_pem_private_key(pem, password)
+        key = serialization.load_pem_private_key(pem, password, unsafe_skip_rsa_key_validation=known)
     except (TypeError, ValueError):
         # "from None": neither the key's bytes nor the passphrase may travel in an exception.
         raise ValueError("no private key that can be read") from None
@@ -60,31 +84,96 @@ def is_sealed(content: bytes) -> bool:
     return content.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
 
 
-def seal(pem: bytes, passphrase: str) -> bytes:
-    """Encrypt a private key's PEM with a passphrase."""
-    der = base64.b64decode(b"".join(pem.splitlines()[1:-1]))
-    salt, start = secrets.token_bytes(16), secrets.token_bytes(16)
-    key = Scrypt(salt, 32, _COST, _BLOCK, _PARALLEL).derive(passphrase.encode())
+def new_salt() -> bytes:
+    """Return a salt for a folder that has none yet."""
+    return secrets.token_bytes(_OCTETS)
+
+
+def salt_of(content: bytes) -> bytes | None:
+    """Return the salt of what ``seal`` made; None for any other form."""
+    found = _parts(content)
+    return found.salt if found else None
+
+
+def seal(pem: bytes, derivation: Derivation, salt: bytes) -> bytes:
+    """Encrypt a private key's PEM.
+
+    Files of one folder share its passphrase, so they may share the ``salt`` too: who guesses needs a single file to
+    try a guess on. Each file has an initialization vector of its own.
+    """
+    start = secrets.token_bytes(_OCTETS)
     pad = padding.PKCS7(128).padder()
-    cipher = Cipher(algorithms.AES(key), modes.CBC(start)).encryptor()
-    encrypted = cipher.update(pad.update(der) + pad.finalize()) + cipher.finalize()
-    numbers = b"".join(_der(0x02, n.to_bytes(n.bit_length() // 8 + 1)) for n in (_COST, _BLOCK, _PARALLEL))
-    derivation = _der(0x30, _SCRYPT + _der(0x30, _der(0x04, salt) + numbers))
-    encryption = _der(0x30, _AES256_CBC + _der(0x04, start))
-    algorithm = _der(0x30, _PBES2 + _der(0x30, derivation + encryption))
-    text = base64.b64encode(_der(0x30, algorithm + _der(0x04, encrypted)))
-    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
-    return b"\n".join([b"-----BEGIN ENCRYPTED PRIVATE KEY-----", *lines, b"-----END ENCRYPTED PRIVATE KEY-----", b""])
+    cipher = Cipher(algorithms.AES(derivation.key(salt)), modes.CBC(start)).encryptor()
+    encrypted = cipher.update(pad.update(_body(pem)) + pad.finalize()) + cipher.finalize()
+    return _armoured(b"ENCRYPTED PRIVATE KEY", _der(0x30, _algorithm(salt, start) + _der(0x04, encrypted)))
 
 
-def unseal(content: bytes, passphrase: str | None) -> bytes:
-    """Return the plain form of what ``seal`` made, or of an unencrypted key; raises Damaged or WrongPassphrase."""
+def unseal(content: bytes, derivation: Derivation | None) -> bytes:
+    """Return the plain form of what ``seal`` made, or of an unencrypted key; raises Damaged or WrongPassphrase.
+
+    Whoever calls compares it with the digest that is remembered.
+    """
     if not _whole(content):
         raise Damaged
     try:
-        return plain_form(content, passphrase.encode() if passphrase is not None else None)
+        if derivation and (parts := _parts(content)):
+            return plain_form(_decrypted(parts, derivation), known=True)
+        return plain_form(content, derivation.passphrase if derivation else None, known=True)
     except ValueError:
         raise (WrongPassphrase if is_sealed(content) else Damaged) from None
+
+
+@dataclass(frozen=True)
+class _Parts:
+    salt: bytes
+    start: bytes
+    encrypted: bytes
+
+
+def _parts(content: bytes) -> _Parts | None:
+    """Take apart what ``seal`` made; None for what it did not."""
+    if not is_sealed(content) or not _whole(content):
+        return None
+    der = _body(content)
+    # All lengths are the same each time but those of the key: the last part, and the whole.
+    shape = _algorithm(bytes(_OCTETS), bytes(_OCTETS))
+    at = der.find(_PBES2) - shape.index(_PBES2)
+    head, rest = der[max(at, 0) : at + len(shape)], der[at + len(shape) :]
+    first, last = shape.index(bytes(_OCTETS)), len(shape) - _OCTETS
+    parts = _Parts(head[first : first + _OCTETS], head[last:], _octets(rest))
+    rebuilt = _der(0x30, _algorithm(parts.salt, parts.start) + _der(0x04, parts.encrypted))
+    return parts if rebuilt == der else None
+
+
+def _octets(der: bytes) -> bytes:
+    """Return the content of a DER value, whatever its kind."""
+    extra = der[1] & 0x7F if len(der) > 1 and der[1] & 0x80 else 0
+    return der[2 + extra :]
+
+
+def _decrypted(parts: _Parts, derivation: Derivation) -> bytes:
+    """Return the PEM that was sealed; ValueError where the passphrase is another one."""
+    cipher = Cipher(algorithms.AES(derivation.key(parts.salt)), modes.CBC(parts.start)).decryptor()
+    unpad = padding.PKCS7(128).unpadder()
+    der = unpad.update(cipher.update(parts.encrypted) + cipher.finalize()) + unpad.finalize()
+    return _armoured(b"PRIVATE KEY", der)
+
+
+def _algorithm(salt: bytes, start: bytes) -> bytes:
+    numbers = b"".join(_der(0x02, n.to_bytes(n.bit_length() // 8 + 1)) for n in (_COST, _BLOCK, _PARALLEL))
+    derivation = _der(0x30, _SCRYPT + _der(0x30, _der(0x04, salt) + numbers))
+    encryption = _der(0x30, _AES256_CBC + _der(0x04, start))
+    return _der(0x30, _PBES2 + _der(0x30, derivation + encryption))
+
+
+def _body(pem: bytes) -> bytes:
+    return base64.b64decode(b"".join(pem.splitlines()[1:-1]))
+
+
+def _armoured(label: bytes, der: bytes) -> bytes:
+    text = base64.b64encode(der)
+    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
+    return b"\n".join([b"-----BEGIN " + label + b"-----", *lines, b"-----END " + label + b"-----", b""])
 
 
 def _whole(content: bytes) -> bool:

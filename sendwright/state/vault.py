@@ -1,6 +1,7 @@
 """Private keys in the state folder: sealed with the passphrase when written, opened only while they are needed."""
 
 import os
+import threading
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -25,14 +26,17 @@ class Vault:
         self._key_store = key_store
         self._base = base
         self._environ = environ
+        # Of the folder's keys; None until one was opened or is to be sealed.
+        self._salt: bytes | None = None
         self._tried = False
+        self._agreeing = threading.Lock()
 
     def sealed(self, pem: bytes) -> bytes:
-        """Return what to write for a private key: sealed, or plain where the key store says so.
+        """Return what to write for a private key: sealed, or plain where the key store says so. Threads may share it.
 
         Raises PassphraseError when there is no passphrase, or another one than the folder's other keys have.
         """
-        return pem if self._key_store.unencrypted else seal.seal(pem, self._agreed_passphrase())
+        return pem if self._key_store.unencrypted else seal.seal(pem, *self._agreed())
 
     def get(self, sealed: Sealed) -> bytes:
         """Return a private key's plain form; StateError for a lost, damaged or exchanged file, PassphraseError."""
@@ -54,32 +58,38 @@ class Vault:
     def _open(self, path: Path, content: bytes) -> bytes:
         try:
             # What lies there decides, not the declaration: a key store that was switched keeps its older keys readable.
-            pem = seal.unseal(content, self._passphrase if seal.is_sealed(content) else None)
+            pem = seal.unseal(content, self._derivation if seal.is_sealed(content) else None)
         except seal.Damaged:
             raise files.damaged(path, "it holds no private key") from None
         except seal.WrongPassphrase:
             raise PassphraseError(
                 f"{path} cannot be opened with this passphrase.", "Name the one that it was sealed with."
             ) from None
-        self._tried = self._tried or seal.is_sealed(content)
+        if seal.is_sealed(content):
+            self._tried, self._salt = True, self._salt or seal.salt_of(content)
         return pem
 
-    def _agreed_passphrase(self) -> str:
-        """Return the passphrase after it opened a key that is there: a typing error would split the folder."""
-        passphrase = self._passphrase
-        if not self._tried:
-            for path in [*files.below(self._path / "keys", ".pem"), *files.below(self._path / "tls", ".key")]:
-                content = files.read(path)
-                if content is not None and seal.is_sealed(content):
-                    self._open(path, content)
-                    break
-            self._tried = True
-        return passphrase
+    def _agreed(self) -> tuple[seal.Derivation, bytes]:
+        """Return the passphrase after it opened a key that is there: a typing error would split the folder.
+
+        With it comes the salt of the keys that are there, so that all are opened by a single derivation.
+        """
+        with self._agreeing:
+            derivation = self._derivation
+            if not self._tried:
+                for path in [*files.below(self._path / "keys", ".pem"), *files.below(self._path / "tls", ".key")]:
+                    content = files.read(path)
+                    if content is not None and seal.is_sealed(content):
+                        self._open(path, content)
+                        break
+                self._tried = True
+            self._salt = self._salt or seal.new_salt()
+            return derivation, self._salt
 
     @cached_property
-    def _passphrase(self) -> str:
+    def _derivation(self) -> seal.Derivation:
         what = f"the passphrase of the private keys in {self._path}"
         try:
-            return secrets.resolve(self._key_store.passphrase, self._base, what, self._environ)
+            return seal.Derivation(secrets.resolve(self._key_store.passphrase, self._base, what, self._environ))
         except SecretError as error:
             raise PassphraseError(error.what, f"{error.hint.rstrip('.')}, {_UNENCRYPTED}.") from None

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from sendwright.declared import EnvSecret
 from sendwright.errors import PassphraseError, StateError
 from sendwright.service import Sealed
 from sendwright.stack import DkimAlgorithm, Egress, Host, KeyStore, Ssh
+from sendwright.state import seal
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage, State, User
 
@@ -99,6 +101,43 @@ def test_a_second_passphrase_never_splits_the_folder(tmp_path: Path) -> None:
         folder(tmp_path, "battery staple").save_key(second, pem)
 
     assert folder(tmp_path).load().keys == (KEY,)
+
+
+def test_all_keys_of_a_folder_are_opened_by_one_derivation(tmp_path: Path) -> None:
+    """Scrypt is slow on purpose: later runs seal with the salt that is there, each file with a start of its own."""
+    for number in range(3):
+        key, pem = dkim.generate(f"domain-{number}.example", DkimAlgorithm.ED25519, NOW)
+        folder(tmp_path).save_key(key, pem)
+    folder(tmp_path).save_certificate(CERTIFICATE, TLS_PEM)
+
+    sealed = [path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.suffix in {".pem", ".key"}]
+    salts = {seal.salt_of(content) for content in sealed if seal.is_sealed(content)}
+
+    assert len(salts) == 1
+    assert None not in salts
+
+
+def test_a_key_that_is_sealed_twice_looks_different_each_time() -> None:
+    """The shared salt does not tell which files hold the same key."""
+    derivation, salt = seal.Derivation(PASSPHRASE), seal.new_salt()
+
+    assert seal.seal(PEM, derivation, salt) != seal.seal(PEM, derivation, salt)
+
+
+def test_others_open_what_we_seal_and_we_what_others_do(tmp_path: Path) -> None:
+    """The form is PKCS#8 as RFC 5958 and RFC 7914 have it: a folder is never locked into this program."""
+    ours = seal.seal(PEM, seal.Derivation(PASSPHRASE), seal.new_salt())
+    private = serialization.load_pem_private_key(ours, PASSPHRASE.encode())
+    theirs = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(PASSPHRASE.encode()),
+    )
+    folder(tmp_path).save_key(KEY, PEM)
+    (tmp_path / "state/keys/example.com/e202611.pem").write_bytes(theirs)
+
+    assert folder(tmp_path).open(KEY.sealed) == PEM
+    assert seal.salt_of(theirs) is None
 
 
 def test_keys_rest_unencrypted_only_when_somebody_says_so(tmp_path: Path) -> None:
