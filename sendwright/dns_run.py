@@ -159,7 +159,7 @@ class _Run:
         with self._progress.step("keys are in the state folder"):
             remembered = set(self._folder.load().keys)
             self._save(key for key in self._state.keys if key not in remembered)
-            issuing.generate_missing(self._stack, self._folder, self._made)
+            issuing.generate_missing(self._stack, self._folder, self._made, self._progress.note)
         self._state = self._folder.load()
         self._new_names = frozenset(key.record_name for key in self._state.keys) - known
 

@@ -1,30 +1,64 @@
 """Stage 1: keys and certificates are made and persisted before anything is published or installed."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
 from sendwright import certfile, certs, dkim, planning, signing
 from sendwright.stack import CertificateFile, DkimAlgorithm, Domain, Host, InternalCa, Stack
 from sendwright.state.folder import StateFolder
+from sendwright.state.model import DkimKey
+
+# While some keys are flushed to the disk, others are computed.
+_AT_ONCE = (os.cpu_count() or 1) + 2
+_PROGRESS = 100
 
 
-def generate_missing(stack: Stack, folder: StateFolder, now: datetime) -> int:
-    """Generate and persist every DKIM key that the stack lacks; return how many. StateError, PassphraseError."""
-    missing = planning.missing_keys(stack, folder.load().keys)
-    generate(folder, missing, now)
-    return len(missing)
+def generate_missing(
+    stack: Stack, folder: StateFolder, now: datetime, report: Callable[[str], None] = lambda _: None
+) -> int:
+    """Generate and persist every DKIM key that the stack lacks; return how many. See ``generate``."""
+    return len(generate(folder, planning.missing_keys(stack, folder.load().keys), now, report))
 
 
-def generate(folder: StateFolder, wanted: Iterable[tuple[Domain, DkimAlgorithm]], now: datetime) -> None:
-    """Generate and persist a DKIM key for each domain and algorithm. StateError, PassphraseError."""
+def generate(
+    folder: StateFolder,
+    wanted: Iterable[tuple[Domain, DkimAlgorithm]],
+    now: datetime,
+    report: Callable[[str], None] = lambda _: None,
+) -> tuple[DkimKey, ...]:
+    """Generate and persist a DKIM key for each domain and algorithm; return their stories in that order.
+
+    Several at a time, because an RSA key takes long. Each is persisted as soon as it is made: a run that is stopped
+    has lost none. ``report`` gets a line for every hundred keys. Raises StateError, PassphraseError.
+    """
     of = signing.by_domain(folder.load().keys)
-    taken: dict[str, set[str]] = {}
+    taken: dict[str, frozenset[str]] = {}
+    orders = []
     for domain, algorithm in wanted:
-        used = taken.setdefault(domain.name, {k.selector for k in of[domain.name]})
-        key, pem = dkim.generate(domain.name, algorithm, now, used, domain.dkim.rsa_bits)
-        used.add(key.selector)
+        before = taken.get(domain.name, frozenset(k.selector for k in of[domain.name]))
+        taken[domain.name] = before | {dkim.selector(algorithm, now, before)}
+        orders.append((domain, algorithm, before))
+
+    def make(order: tuple[Domain, DkimAlgorithm, frozenset[str]]) -> DkimKey:
+        domain, algorithm, before = order
+        key, pem = dkim.generate(domain.name, algorithm, now, before, domain.dkim.rsa_bits)
         folder.save_key(key, pem)
+        return key
+
+    made = []
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for key in pool.map(make, orders):
+            made.append(key)
+            if len(made) % _PROGRESS == 0:
+                report(f"{len(made)} of {len(orders)} DKIM keys are made")
+    finally:
+        # Ctrl-C, or a folder that cannot be written: what has not begun is left for the next run.
+        pool.shutdown(cancel_futures=True)
+    return tuple(made)
 
 
 def declared_chain(host: Host, base: Path) -> str | None:

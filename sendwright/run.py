@@ -106,7 +106,7 @@ class Run:
             remembered = set(self.folder.load().keys)
             self._save_keys(k for k in self._state.keys if k not in remembered)
             known = {key.record_name for key in self._state.keys}
-            issuing.generate_missing(self.stack, self.folder, self._made)
+            issuing.generate_missing(self.stack, self.folder, self._made, self._progress.note)
             self._renew_certificates()
         self._reload()
         self._new_names = frozenset(key.record_name for key in self._state.keys) - known
@@ -251,8 +251,7 @@ class Run:
                 issuing.renew_certificate(self.stack.host(name), self.folder, self._base, _now())
 
     def _save_keys(self, keys: Iterable[DkimKey]) -> None:
-        for key in keys:
-            self.folder.save_key(key)
+        self.folder.save_keys(keys)
 
     def _services(self, name: str, observation: Observation) -> tuple[Service, ...]:
         release = observation.release

@@ -7,8 +7,8 @@ import pytest
 
 from sendwright import planning
 from sendwright.errors import PassphraseError, SecretError
-from sendwright.issuing import declared_chain, generate_missing, renew_certificate
-from sendwright.stack import Domain, Host, KeyStore, Stack
+from sendwright.issuing import declared_chain, generate, generate_missing, renew_certificate
+from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Stack
 from sendwright.state.folder import StateFolder
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -21,8 +21,11 @@ def _host(**more: object) -> Host:
 
 
 def _stack(*domains: str, host: Host | None = None) -> Stack:
-    declared = tuple(Domain.model_validate({"name": d, "dns": "main"}) for d in domains)
-    return Stack(hosts=(host or _host(),), domains=declared)
+    return Stack(hosts=(host or _host(),), domains=tuple(map(_domain, domains)))
+
+
+def _domain(name: str) -> Domain:
+    return Domain.model_validate({"name": name, "dns": "main"})
 
 
 @pytest.fixture
@@ -48,6 +51,43 @@ def test_a_second_time_generates_nothing(folder: StateFolder) -> None:
     stack = _stack("example.com")
 
     assert [generate_missing(stack, folder, NOW), generate_missing(stack, folder, NOW)] == [2, 0]
+
+
+def test_many_keys_are_told_of_while_they_are_made(folder: StateFolder) -> None:
+    """They take a minute or so: a person sees them coming, and each domain has one of its own."""
+    domains = [_domain(f"domain-{n}.example") for n in range(250)]
+    told: list[str] = []
+
+    made = generate(folder, [(d, DkimAlgorithm.ED25519) for d in domains], NOW, told.append)
+
+    assert told == ["100 of 250 DKIM keys are made", "200 of 250 DKIM keys are made"]
+    assert [key.domain for key in made] == [d.name for d in domains]
+    assert set(folder.load().keys) == set(made)
+
+
+def test_a_selector_is_given_once_even_within_one_run(folder: StateFolder) -> None:
+    """Those that the domain has or had are taken, and so are those of keys that are being made beside it."""
+    domain = _domain("example.com")
+    (first,) = generate(folder, [(domain, DkimAlgorithm.ED25519)], NOW)
+
+    made = generate(folder, [(domain, DkimAlgorithm.ED25519)] * 3, NOW)
+
+    assert [key.selector for key in (first, *made)] == ["e202611", "e202611b", "e202611c", "e202611d"]
+
+
+def test_who_stops_a_run_keeps_what_was_made_and_waits_for_no_more(folder: StateFolder) -> None:
+    """Ctrl-C leaves whole keys only; those that had not begun are the next run's."""
+    wanted = [(_domain(f"domain-{n}.example"), DkimAlgorithm.ED25519) for n in range(2000)]
+
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(folder, wanted, NOW, stop)
+
+    kept = folder.load().keys
+    assert 100 <= len(kept) < len(wanted)
+    assert all(folder.open(key.sealed) for key in kept)
 
 
 def test_without_a_passphrase_nothing_is_left_behind(tmp_path: Path) -> None:

@@ -92,6 +92,21 @@ def test_a_wrong_passphrase_is_named_and_not_quoted(tmp_path: Path) -> None:
     assert refused.value.__suppress_context__
 
 
+def test_many_stories_are_written_at_once(tmp_path: Path) -> None:
+    """All are there when it returns, and one that cannot be written is an error."""
+    made = [dkim.generate(f"domain-{n}.example", DkimAlgorithm.ED25519, NOW) for n in range(50)]
+    state = folder(tmp_path)
+    for key, pem in made:
+        state.save_key(key, pem)
+    moved = {replace(key, stage=KeyStage.SIGNING) for key, _ in made}
+
+    state.save_keys(moved)
+
+    assert set(state.load().keys) == moved
+    with pytest.raises(ValueError, match="DkimKey"):
+        state.save_keys([*moved, replace(KEY, selector="a b")])
+
+
 def test_a_second_passphrase_never_splits_the_folder(tmp_path: Path) -> None:
     """A mistyped passphrase is refused when the next key is saved, not when it is needed."""
     folder(tmp_path).save_key(KEY, PEM)
