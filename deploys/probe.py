@@ -41,13 +41,13 @@ def send_probes_command() -> str:
     return _python("probe/send.py")
 
 
-def send_probes_input(host: Host, probes: Mapping[str, str], seconds: int) -> str:
+def send_probes_input(host: Host, probes: Mapping[str, str], seconds: float, most: float) -> str:
     """Return the standard input of that command.
 
     Arguments: ``probes``: a token of a-z, 0-9 and -, 8 to 64 characters, unique to this run, to the header From
-    (``signing.probe_address``); ``seconds`` to wait for their delivery.
+    (``signing.probe_address``); ``seconds`` to wait for the next to be delivered; ``most``: seconds for all of it.
     """
-    return json.dumps({"recipient": probe_mailbox(host), "seconds": seconds, "probes": dict(probes)})
+    return json.dumps({"recipient": probe_mailbox(host), "seconds": seconds, "most": most, "probes": dict(probes)})
 
 
 def parse_probes(host: Host, output: str, probes: Mapping[str, str]) -> Mapping[str, bytes | None]:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sendwright.connections import Fleet
@@ -12,8 +13,12 @@ from sendwright.signing import probe_address
 from sendwright.ssh import Connection
 from sendwright.state.model import DkimKey
 
-# A loaded host takes a while to start its signers.
-_SECONDS = 30
+# A loaded host takes a while to start its signers, and after that to deliver each probe.
+_SECONDS = 30.0
+_SECONDS_EACH = 0.5
+# For the connection, on top of what the host takes.
+_SLACK = 60.0
+_LOOKUPS = 16
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,15 @@ def probe(fleet: Fleet, keys: Mapping[str, tuple[DkimKey, ...]], lookup: Lookup)
 def judged(keys: Mapping[str, tuple[DkimKey, ...]], signed: Mapping[str, Signed], lookup: Lookup) -> Proofs:
     """Say which keys the signed probes prove on which hosts; one key that fails takes nothing from the others.
 
-    Arguments: ``keys`` and ``signed``: by host name.
+    Arguments: ``keys`` and ``signed``: by host name; ``lookup`` is asked about each key once, many at the same time.
     """
+    delivered = {record for found in signed.values() for record, message in found.items() if message}
+    with ThreadPoolExecutor(_LOOKUPS) as pool:
+        answers = dict(zip(delivered, pool.map(lookup, delivered), strict=True))
     proofs: dict[str, frozenset[str]] = {}
     errors = []
     for name, wanted in keys.items():
-        held = [k.record_name for k in wanted if proves(signed[name].get(k.record_name), k, lookup)]
+        held = [k.record_name for k in wanted if proves(signed[name].get(k.record_name), k, answers.get)]
         proofs |= {record: proofs.get(record, frozenset()) | {name} for record in held}
         if failed := [k.record_name for k in wanted if k.record_name not in held]:
             errors.append(_unproven(name, failed))
@@ -63,7 +71,9 @@ def _signed(connection: Connection, keys: Iterable[DkimKey]) -> dict[str, bytes 
     host = connection.host
     tokens = {secrets.token_hex(16): key for key in keys}
     senders = {token: probe_address(key) for token, key in tokens.items()}
-    result = connection.run(send_probes_command(), send_probes_input(host, senders, _SECONDS).encode())
+    most = _SECONDS + _SECONDS_EACH * len(tokens)
+    order = send_probes_input(host, senders, _SECONDS, most)
+    result = connection.run(send_probes_command(), order.encode(), timeout=most + _SLACK)
     if not result.ok:
         raise HostError(host.name, "it could not send probes.", "Look at `journalctl -u 'postfix*'` on it.")
     delivered = parse_probes(host, result.stdout.decode(errors="replace"), senders)

@@ -125,6 +125,40 @@ def test_one_key_that_fails_takes_nothing_from_the_others(pairs: tuple[tuple[Dki
     assert rsa.record_name not in str(proofs.errors[0])
 
 
+def test_dns_is_asked_about_each_key_once_however_many_hosts_prove_it(
+    pairs: tuple[tuple[DkimKey, bytes], ...],
+) -> None:
+    """Neither a second host nor the other signature that each probe carries costs a question."""
+    dns = {key.record_name: dkim.record_text(key).encode() for key, _ in pairs}
+    keys = tuple(key for key, _ in pairs)
+    (rsa, pem), _ = pairs
+    other = _signed(replace(rsa, selector="r1"), pem).partition(b"From: ")[0]
+    both = {key.record_name: other + _signed(key, private) for key, private in pairs}
+    asked: list[str] = []
+
+    def lookup(name: str) -> bytes | None:
+        asked.append(name)
+        return dns.get(name)
+
+    proofs = judged({MX1: keys, MX2: keys}, {MX1: both, MX2: both}, lookup)
+
+    assert sorted(asked) == sorted(dns)
+    assert proofs.hosts == dict.fromkeys(dns, frozenset({MX1, MX2}))
+
+
+def test_a_probe_that_did_not_come_back_costs_no_question(pairs: tuple[tuple[DkimKey, bytes], ...]) -> None:
+    """There is nothing to verify with the answer."""
+    asked: list[str] = []
+
+    def lookup(name: str) -> bytes | None:
+        asked.append(name)
+        return None
+
+    judged({MX1: tuple(key for key, _ in pairs)}, {MX1: {}}, lookup)
+
+    assert asked == []
+
+
 def test_many_unproven_keys_are_one_short_sentence(pairs: tuple[tuple[DkimKey, bytes], ...]) -> None:
     """Ten thousand domains with the same trouble do not print ten thousand names."""
     (rsa, _), _ = pairs

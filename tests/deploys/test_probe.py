@@ -2,7 +2,9 @@
 
 import base64
 import json
+import runpy
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -25,9 +27,9 @@ def test_a_command_is_the_same_for_every_host() -> None:
 @pytest.mark.parametrize(
     "order",
     [
-        {"recipient": "probe@mx1.example.com", "seconds": 1, "probes": {"token-12": "a@b\nBcc: x@y"}},
-        {"recipient": "probe@mx1.example.com", "seconds": 1, "probes": {"to>ken-12": "a@b.example"}},
-        {"recipient": "-t", "seconds": 1, "probes": {"token-12": "a@b.example"}},
+        {"recipient": "probe@mx1.example.com", "seconds": 1, "most": 1, "probes": {"token-12": "a@b\nBcc: x@y"}},
+        {"recipient": "probe@mx1.example.com", "seconds": 1, "most": 1, "probes": {"to>ken-12": "a@b.example"}},
+        {"recipient": "-t", "seconds": 1, "most": 1, "probes": {"token-12": "a@b.example"}},
     ],
 )
 def test_a_malformed_order_is_refused_before_anything_is_sent(order: dict[str, object]) -> None:
@@ -43,11 +45,12 @@ def test_a_malformed_order_is_refused_before_anything_is_sent(order: dict[str, o
 
 def test_the_input_names_the_probe_mailbox_and_every_probe() -> None:
     """The mailbox follows from the host, not from the caller."""
-    data = json.loads(probe.send_probes_input(HOST, {"token-12": "sendwright-probe+s1@example.com"}, 10))
+    data = json.loads(probe.send_probes_input(HOST, {"token-12": "sendwright-probe+s1@example.com"}, 10, 90))
 
     assert data == {
         "recipient": "probe@mx1.example.com",
         "seconds": 10,
+        "most": 90,
         "probes": {"token-12": "sendwright-probe+s1@example.com"},
     }
 
@@ -58,6 +61,26 @@ def test_a_delivered_probe_comes_back_byte_for_byte_and_a_missing_one_as_none() 
     output = json.dumps({"token-12": base64.b64encode(raw).decode(), "token-34": None})
 
     assert probe.parse_probes(HOST, output, {"token-12": "", "token-34": ""}) == {"token-12": raw, "token-34": None}
+
+
+def test_each_file_in_the_mailbox_is_read_once(tmp_path: Path) -> None:
+    """Two thousand probes arrive one by one: what lies there already, others' mail too, is not read at every look."""
+    collect = runpy.run_path(str(Path(probe.__file__).parents[1] / "templates/probe/send.py"))["collect"]
+    (tmp_path / "strange").write_bytes(b"Message-ID: <token-12@elsewhere.example>\n\n")
+    seen: set[str] = set()
+    first = collect(tmp_path, {"token-12", "token-34"}, HOST.name, seen)
+    (tmp_path / "strange").write_bytes(_delivered("token-34"))
+    (tmp_path / "probe").write_bytes(_delivered("token-12"))
+
+    second = collect(tmp_path, {"token-12", "token-34"}, HOST.name, seen)
+
+    assert first == {}
+    assert second == {"token-12": base64.b64encode(_delivered("token-12")).decode()}
+    assert [path.name for path in tmp_path.iterdir()] == ["strange"]
+
+
+def _delivered(token: str) -> bytes:
+    return f"From: a@example.com\nMessage-ID: <{token}@{HOST.name}>\n\nMessage-ID: <token-99@{HOST.name}>\n".encode()
 
 
 @pytest.mark.parametrize("output", ["", "[]", "{}", '{"token-12": "?"}', '{"answered": 1, "ad": true}', "Traceback"])
