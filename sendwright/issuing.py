@@ -1,8 +1,9 @@
 """Stage 1: keys and certificates are made and persisted before anything is published or installed."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -31,20 +32,15 @@ def generate(
 ) -> tuple[DkimKey, ...]:
     """Generate and persist a DKIM key for each domain and algorithm; return their stories in that order.
 
-    Several at a time, because an RSA key takes long. Each is persisted as soon as it is made: a run that is stopped
-    has lost none. ``report`` gets a line for every hundred keys. Raises StateError, PassphraseError.
+    A domain whose fixed selectors are all in use gets none. Several are made at a time, because an RSA key takes long.
+    Each is persisted as soon as it is made: a run that is stopped has lost none. ``report`` gets a line for every
+    hundred keys. Raises StateError, PassphraseError.
     """
-    of = signing.by_domain(folder.load().keys)
-    taken: dict[str, frozenset[str]] = {}
-    orders = []
-    for domain, algorithm in wanted:
-        before = taken.get(domain.name, frozenset(k.selector for k in of[domain.name]))
-        taken[domain.name] = before | {dkim.selector(algorithm, now, before)}
-        orders.append((domain, algorithm, before))
+    orders = tuple(_orders(wanted, folder.load().keys, now))
 
-    def make(order: tuple[Domain, DkimAlgorithm, frozenset[str]]) -> DkimKey:
-        domain, algorithm, before = order
-        key, pem = dkim.generate(domain.name, algorithm, now, before, domain.dkim.rsa_bits)
+    def make(order: _Order) -> DkimKey:
+        domain = order.domain
+        key, pem = dkim.generate(domain.name, order.algorithm, now, rsa_bits=domain.dkim.rsa_bits, place=order.place)
         folder.save_key(key, pem)
         return key
 
@@ -59,6 +55,24 @@ def generate(
         # Ctrl-C, or a folder that cannot be written: what has not begun is left for the next run.
         pool.shutdown(cancel_futures=True)
     return tuple(made)
+
+
+@dataclass(frozen=True)
+class _Order:
+    domain: Domain
+    algorithm: DkimAlgorithm
+    place: dkim.Place
+
+
+def _orders(wanted: Iterable[tuple[Domain, DkimAlgorithm]], keys: Iterable[DkimKey], now: datetime) -> Iterator[_Order]:
+    """Decide where each key goes before the first is made: several may be of the same domain."""
+    of = {**signing.by_domain(keys)}
+    for domain, algorithm in wanted:
+        taken = of.get(domain.name, ())
+        if place := dkim.place(domain, algorithm, now, taken):
+            coming = DkimKey(domain.name, place.selector, algorithm, "", "", now, target=place.target)
+            of[domain.name] = (*taken, coming)
+            yield _Order(domain, algorithm, place)
 
 
 def declared_chain(host: Host, base: Path) -> str | None:

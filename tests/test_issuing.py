@@ -75,6 +75,16 @@ def test_a_selector_is_given_once_even_within_one_run(folder: StateFolder) -> No
     assert [key.selector for key in (first, *made)] == ["e202611", "e202611b", "e202611c", "e202611d"]
 
 
+def test_a_delegated_domain_gets_keys_at_its_slots_only(folder: StateFolder) -> None:
+    """Whoever keeps its zone made three aliases: a fourth key would have no place."""
+    dkim = {"delegate_to": "ours.example"}
+    domain = Domain.model_validate({"name": "example.com", "dns": "main", "dkim": dkim})
+
+    made = generate(folder, [(domain, DkimAlgorithm.RSA)] * 4, NOW)
+
+    assert [key.txt_name for key in made] == [f"s{n}.example.com._domainkey.ours.example" for n in (1, 2, 3)]
+
+
 def test_who_stops_a_run_keeps_what_was_made_and_waits_for_no_more(folder: StateFolder) -> None:
     """Ctrl-C leaves whole keys only; those that had not begun are the next run's."""
     wanted = [(_domain(f"domain-{n}.example"), DkimAlgorithm.ED25519) for n in range(2000)]
