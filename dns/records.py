@@ -88,12 +88,25 @@ def _aliases(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[Record]:
             yield Record(alias.name, "CNAME", TTL, f"{alias.target}.", why)
 
 
+def first_stage(stack: Stack, key: DkimKey) -> Stage:
+    """Return when the record of a key may be written first.
+
+    A key whose only copy may vanish is not published: where no command pushes the state folder, a host has to hold a
+    copy of it before.
+    """
+    if key.stage is KeyStage.REVOKED:
+        return Stage.CONTRACT
+    alone = key.stage is KeyStage.GENERATED and stack.key_store.push is None
+    return Stage.HOSTS if alone else Stage.EXPAND
+
+
 def _dkim(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[Record]:
-    sending = {d.name for d in stack.domains if d.sends}
+    sending = {d.name: d for d in stack.domains if d.sends}
     for key in keys:
-        if key.domain not in sending or key.stage is KeyStage.REMOVED:
+        domain = sending.get(key.domain)
+        if domain is None or key.stage is KeyStage.REMOVED:
             continue
-        revoked = key.stage is KeyStage.REVOKED
+        if key.stage is KeyStage.GENERATED and key.algorithm not in domain.dkim.algorithms:
+            continue  # nobody has seen it, and nothing will sign with it
         why = f"DKIM: the {key.algorithm} key {key.selector} is {key.stage}"
-        stage = Stage.CONTRACT if revoked else Stage.EXPAND
-        yield Record(key.txt_name, "TXT", TTL, txt(record_text(key)), why, stage)
+        yield Record(key.txt_name, "TXT", TTL, txt(record_text(key)), why, first_stage(stack, key))

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sendwright import issuing, planning, proving, saved, signing
+from sendwright import durable, issuing, planning, proving, saved, signing
 from sendwright.dns.edits import adoptions, phrase
 from sendwright.dns.plan import Changes, Delete, Write
+from sendwright.dns.records import first_stage
 from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan, Stage
 from sendwright.planning import Seen
-from sendwright.pointing import may_tighten, points_at_working
+from sendwright.pointing import follows_hosts, is_key, may_tighten
 from sendwright.provision import Approve, Outcome, Result, Settings
 from sendwright.publication import INTERNET, Internet, Publication
 from sendwright.report.progress import Progress
@@ -25,6 +26,7 @@ from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey
 
+_AFTER_COPY = "after `sendwright provision`, when a host of its domain holds a copy of the key"
 _AFTER = {
     Stage.HOSTS: "after `sendwright provision`, when a host that it points at takes mail",
     Stage.SWITCH: "after `sendwright provision`, when mail leaves signed from every host of the domain",
@@ -71,23 +73,25 @@ def apply(
     if approved:
         saved.refuse_other(approved, "dns", declared.stack, now)
     with folder.lock():
+        start = durable.Start.of(declared)
         run = _Run(declared, folder, settings, progress, saved.moment(approved, now), internet)
         plan = run.plan()
         if approved:
             saved.refuse_moved(approved, run.snapshot(plan))
         if plan.empty:
-            return run.outcome(Result.UNCHANGED, plan, run.held)
+            return run.outcome(Result.UNCHANGED, plan, run.held, start.push_changes(progress))
         if not approve(plan):
             return run.outcome(Result.DECLINED, plan)
         run.persist()
         waiting = run.carry_out(stay=settings.wait)
-        return run.outcome(Result.WAITING if waiting else Result.DONE, plan, waiting)
+        result = Result.WAITING if waiting else Result.DONE
+        return run.outcome(result, plan, waiting, start.push_changes(progress))
 
 
 def adopt(declared: Inventory, progress: Progress, approve: Callable[[Adoption], bool]) -> Adoption:
     """Claim what stands as declared, or in the place of what is, once somebody agrees; nothing is written to DNS."""
     folder = StateFolder.of(declared)
-    with folder.lock():
+    with folder.lock(), durable.pushed(declared, progress):
         run = _Run(declared, folder, Settings(), progress, datetime.now(UTC), INTERNET)
         found = run.adoption()
         if not found.claims:
@@ -110,6 +114,7 @@ class _Run:
         made: datetime,
         internet: Internet,
     ) -> None:
+        self._declared = declared
         self._stack = declared.stack
         self._folder = folder
         self._progress = progress
@@ -132,6 +137,7 @@ class _Run:
         ready = Ready(self._stack, keys)
         changes = zones.planned
         later = tuple(sentence for found in changes for sentence in ready.later(found))
+        later += ready.alone(planning.planned(self._stack, self._state, self._made).keys[len(self._state.keys) :])
         now = tuple(ready.only(found) for found in changes)
         seen = Seen({}, now, self._dns.needed(), notes=(*later, *zones.notes, *zones.held), working=ready.hosts)
         return planning.make(self._stack, self._state, seen, self._made)
@@ -161,6 +167,7 @@ class _Run:
             self._save(key for key in self._state.keys if key not in remembered)
             issuing.generate_missing(self._stack, self._folder, self._made, self._progress.note)
         self._state = self._folder.load()
+        durable.push_new(self._declared, self._state.keys, self._progress)
         self._new_names = frozenset(key.record_name for key in self._state.keys) - known
 
     def carry_out(self, *, stay: bool) -> tuple[str, ...]:
@@ -169,15 +176,17 @@ class _Run:
         hosts = {host.name: host for host in self._stack.hosts}
         unproven = {n: planning.unproven(self._stack, host, self._state.keys) for n, host in hosts.items()}
         self._dns.expand(self._state, unproven, self._new_names)
-        self._save(planning.published(self._state.keys, self._dns.zones.zone_of(self._stack)))
         self._dns.point(ready)
+        self._save(planning.published(self._state.keys, self._dns.there()))
         waiting = self._prove(ready, stay=stay)
         waiting += self._dns.switch(self._state.keys, ready, stay=stay)
         return waiting + self._dns.withdraw(self._state.keys, clocks=False, addresses=hosts)
 
-    def outcome(self, result: Result, plan: Plan, waiting: tuple[str, ...] = ()) -> Outcome:
-        """Return what came of it."""
-        errors = tuple(self._dns.zones.errors.values())
+    def outcome(
+        self, result: Result, plan: Plan, waiting: tuple[str, ...] = (), late: tuple[SendwrightError, ...] = ()
+    ) -> Outcome:
+        """Return what came of it. ``late``: what failed after all that was of DNS."""
+        errors = (*self._dns.zones.errors.values(), *late)
         failed = errors and result is not Result.DECLINED
         return Outcome(Result.FAILED if failed else result, plan, errors, waiting)
 
@@ -215,7 +224,7 @@ class Ready:
     def __call__(self, write: Write) -> bool:
         """Return whether a write may be made by now."""
         if write.stage is Stage.HOSTS:
-            return points_at_working(self._stack, write, self._senders(write.name))
+            return follows_hosts(self._stack, write, self._senders(write.name), copied=())
         if write.stage is Stage.SWITCH:
             return may_tighten(self._stack, write, self._keys, ())
         # The old address of a host that was given another: whether it is in use there is seen on the host.
@@ -229,9 +238,18 @@ class Ready:
     def later(self, changes: Changes) -> tuple[str, ...]:
         """Return a sentence for each write that has to wait for the hosts."""
         waiting = (w for w in changes.writes if not self(w))
-        return tuple(f"zone {changes.zone}: {phrase(w)}: {_AFTER[w.stage]}" for w in waiting)
+        return tuple(f"zone {changes.zone}: {phrase(w)}: {_after(w)}" for w in waiting)
+
+    def alone(self, keys: Iterable[DkimKey]) -> tuple[str, ...]:
+        """Return a sentence for each key that is yet to be generated and whose record has to wait for the hosts."""
+        waiting = (k for k in keys if first_stage(self._stack, k) is Stage.HOSTS)
+        return tuple(f"{k.domain}: TXT {k.record_name}: {_AFTER_COPY}" for k in waiting)
 
     def _senders(self, name: str) -> frozenset[str]:
         domain = self._stack.covering(name)
         hosts = self._stack.hosts_of(domain) if domain else ()
         return frozenset(h.name for h in hosts if domain and signing.signs(domain, h, self._keys[domain.name]))
+
+
+def _after(write: Write) -> str:
+    return _AFTER_COPY if is_key(write) else _AFTER[write.stage]

@@ -3,12 +3,12 @@
 What judges DNS and certificates is imported where it is used: what hosts should run is needed before, to look at them.
 """
 
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sendwright import egress, hostdiff, signing
+from sendwright import egress, hostdiff, lines, signing
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import key_path
 from sendwright.deploys.sender import services as sender_services
@@ -79,10 +79,11 @@ def unproven(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKey
     return tuple(k for k in found if host.name not in k.proven_on and k.stage is not KeyStage.RETIRING)
 
 
-def proven(keys: Iterable[DkimKey], proofs: Mapping[str, frozenset[str]]) -> tuple[DkimKey, ...]:
+def proven(keys: Iterable[DkimKey], proofs: Mapping[str, frozenset[str]], now: datetime) -> tuple[DkimKey, ...]:
     """Return the keys that change when probes have verified: ``proofs`` maps record names to the hosts of the proof.
 
-    The first key of its kind signs as soon as it is proven somewhere; a later one stays proven until a rotation.
+    The first key of its kind signs as soon as it is proven somewhere, from ``now`` on; a later one stays proven until a
+    rotation.
     """
     keys = tuple(keys)
     taken = {(k.domain, k.algorithm) for k in keys if k.stage is KeyStage.SIGNING}
@@ -91,17 +92,39 @@ def proven(keys: Iterable[DkimKey], proofs: Mapping[str, frozenset[str]]) -> tup
         hosts = proofs.get(key.record_name, frozenset())
         if not hosts:
             continue
-        stage = key.stage
-        if stage in {KeyStage.GENERATED, KeyStage.PUBLISHED, KeyStage.PROVEN}:
-            stage = KeyStage.PROVEN if (key.domain, key.algorithm) in taken else KeyStage.SIGNING
-            taken |= {(key.domain, key.algorithm)} if stage is KeyStage.SIGNING else set()
-        changed.append(replace(key, stage=stage, proven_on=tuple(sorted({*key.proven_on, *hosts}))))
+        after = replace(key, proven_on=tuple(sorted({*key.proven_on, *hosts})))
+        if key.stage in lines.NEW and (key.domain, key.algorithm) in taken:
+            after = replace(after, stage=KeyStage.PROVEN)
+        elif key.stage in lines.NEW:
+            after = lines.promoted(after, now)
+            taken.add((key.domain, key.algorithm))
+        changed.append(after)
     return tuple(changed)
 
 
-def published(keys: Iterable[DkimKey], zone_of: Container[str]) -> tuple[DkimKey, ...]:
-    """Return the keys that change when their records are written; ``zone_of``: the domains whose zones took them."""
-    new = (k for k in keys if k.stage is KeyStage.GENERATED and k.domain in zone_of)
+def copied(
+    stack: Stack, keys: Iterable[DkimKey], hosts: Container[str], seen: Iterable[Observation] = ()
+) -> frozenset[str]:
+    """Return the names of the records of keys that some host holds.
+
+    Arguments: ``hosts``: those that are as they should be; ``seen``: looks at any others, with what lay there.
+    """
+    of = signing.by_domain(keys)
+    served = (d for d in stack.domains if any(h.name in hosts for h in stack.hosts_of(d)))
+    new = [k for found in of.values() for k in found if k.stage is KeyStage.GENERATED]
+    return frozenset(k.txt_name for d in served for k in signing.installed(d, of[d.name])) | frozenset(
+        k.txt_name for look in seen for k in new if _lies(k, look)
+    )
+
+
+def _lies(key: DkimKey, seen: Observation) -> bool:
+    found = seen.paths.get(key_path(key))
+    return found is not None and found.sha256 == key.pem_sha256
+
+
+def published(keys: Iterable[DkimKey], names: Container[str]) -> tuple[DkimKey, ...]:
+    """Return the keys that change when their records are there; ``names``: of the records that are."""
+    new = (k for k in keys if k.stage is KeyStage.GENERATED and k.txt_name in names)
     return tuple(replace(key, stage=KeyStage.PUBLISHED) for key in new)
 
 
@@ -152,11 +175,12 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     later = planned(stack, state, now)
     new = later.keys[len(state.keys) :]
     working = seen.hosts if seen.working is None else seen.working
+    safe = copied(stack, later.keys, seen.hosts)
     changes = [
         *_keys(new),
         *_certificates(stack, state, seen, now),
-        *(change for zone in seen.zones for change in as_plan(pointing.possible(stack, zone, working))),
-        *(_record(stack, key) for key in new),
+        *(change for zone in seen.zones for change in as_plan(pointing.possible(stack, zone, working, safe))),
+        *_records(stack, new, safe),
     ]
     for name, observation in sorted(seen.hosts.items()):
         changes += _host(stack, stack.host(name), observation, later)
@@ -186,10 +210,14 @@ def _certificates(stack: Stack, state: State, seen: Seen, now: datetime) -> list
     ]
 
 
-def _record(stack: Stack, key: DkimKey) -> Change:
-    domain = stack.domain(key.domain)
-    summary = f"TXT {key.record_name} {_LATER}"
-    return Change(Stage.EXPAND, Kind.DNS, Action.CREATE, domain.name, summary, "DKIM: the key that signs")
+def _records(stack: Stack, keys: Iterable[DkimKey], safe: Container[str]) -> Iterator[Change]:
+    from sendwright.dns.records import first_stage
+
+    for key in keys:
+        stage = first_stage(stack, key)
+        if stage is Stage.EXPAND or key.txt_name in safe:
+            summary = f"TXT {key.record_name} {_LATER}"
+            yield Change(stage, Kind.DNS, Action.CREATE, key.domain, summary, "DKIM: the key that signs")
 
 
 def moves(stack: Stack, host: Host, observation: Observation, state: State) -> bool:

@@ -1,6 +1,7 @@
-"""When a zone may say what only holds once hosts work: MX, SRV, and a DMARC policy that asks for signatures. Pure.
+"""When a zone may say what waits for hosts: new keys, MX, SRV, and a DMARC policy that asks for signatures. Pure.
 
-An MX that points at nothing makes others' queues wait; a policy that comes first has mail refused.
+A key that is published before anybody has a copy may be lost; an MX that points at nothing makes others' queues wait; a
+policy that comes first has mail refused.
 """
 
 from collections.abc import Collection, Container, Mapping
@@ -8,9 +9,23 @@ from dataclasses import replace
 
 from sendwright import signing
 from sendwright.dns.plan import Changes, Delete, Write
+from sendwright.dns.slots import slot
 from sendwright.plan import Stage
 from sendwright.stack import HostState, Stack
 from sendwright.state.model import DkimKey
+
+
+def is_key(write: Write) -> bool:
+    """Return whether this is the record of a DKIM key."""
+    return not isinstance(write, Delete) and slot(write.name, write.type, write.value) == "DKIM"
+
+
+def follows_hosts(stack: Stack, write: Write, working: Container[str], copied: Container[str]) -> bool:
+    """Return whether a write of the stage of the hosts may be made.
+
+    Arguments: ``working``: the hosts that work; ``copied``: the names of the records of keys that some host holds.
+    """
+    return write.name in copied if is_key(write) else points_at_working(stack, write, working)
 
 
 def points_at_working(stack: Stack, write: Write, working: Container[str]) -> bool:
@@ -40,9 +55,9 @@ def may_tighten(stack: Stack, write: Write, keys: Mapping[str, Collection[DkimKe
     return all(signing.signs(domain, host, keys[domain.name]) for host in hosts)
 
 
-def possible(stack: Stack, changes: Changes, working: Container[str]) -> Changes:
-    """Return what a zone needs without what would point at a host that does not work."""
-    kept = (w for w in changes.writes if w.stage is not Stage.HOSTS or points_at_working(stack, w, working))
+def possible(stack: Stack, changes: Changes, working: Container[str], copied: Container[str]) -> Changes:
+    """Return what a zone needs without what waits for hosts that do not work: see ``follows_hosts``."""
+    kept = (w for w in changes.writes if w.stage is not Stage.HOSTS or follows_hosts(stack, w, working, copied))
     return replace(changes, writes=tuple(kept))
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendwright import planning, saved
+from sendwright import durable, planning, saved
 from sendwright.connections import Fleet
 from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory
@@ -87,12 +87,14 @@ def provision(
         saved.refuse_other(approved, "provision", declared.stack, now)
         settings = replace(settings, limit=frozenset(approved.limit))
     with folder.lock(), _fleet(declared, settings) as fleet:
+        start = durable.Start.of(declared)
         run = _begin(declared, folder, fleet, progress, saved.moment(approved, now), settings)
         plan = run.plan()
         if approved:
             saved.refuse_moved(approved, run.snapshot(plan, settings.limit))
         if plan.empty:
-            return _outcome(run, Result.UNCHANGED, plan, run.dns.zones.held)
+            late = start.push_changes(progress)
+            return _outcome(run, Result.UNCHANGED, plan, run.dns.zones.held, late)
         if not approve(plan):
             return _outcome(run, Result.DECLINED, plan)
         run.claim()
@@ -104,7 +106,8 @@ def provision(
         waiting += run.switch(wait=settings.wait)
         waiting += run.still()
         waiting += run.withdraw()
-        return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting)
+        late = start.push_changes(progress)
+        return _outcome(run, Result.WAITING if waiting else Result.DONE, plan, waiting, late)
 
 
 def _begin(
@@ -124,7 +127,14 @@ def _fleet(declared: Inventory, settings: Settings) -> Fleet:
     return Fleet(hosts, declared.folder, trust_new_hosts=settings.trust_new_hosts)
 
 
-def _outcome(run: "Run", result: Result, plan: Plan, waiting: tuple[str, ...] = ()) -> Outcome:
-    if run.errors and result is not Result.DECLINED:
+def _outcome(
+    run: "Run",
+    result: Result,
+    plan: Plan,
+    waiting: tuple[str, ...] = (),
+    late: tuple[SendwrightError, ...] = (),
+) -> Outcome:
+    errors = (*run.errors, *late)
+    if errors and result is not Result.DECLINED:
         result = Result.FAILED
-    return Outcome(result, plan, run.errors, waiting, run.fleet.commands)
+    return Outcome(result, plan, errors, waiting, run.fleet.commands)

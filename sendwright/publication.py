@@ -111,8 +111,14 @@ class Publication:
             self._recent = self.zones.publish(self._folder, Stage.EXPAND)
 
     def point(self, allowed: Callable[[Write], bool]) -> None:
-        """Stage 3: write what points at hosts."""
+        """Stage 3: write what points at hosts, and keys that they hold."""
         self._recent += self.zones.publish(self._folder, Stage.HOSTS, allowed)
+
+    def there(self) -> frozenset[str]:
+        """Return the names of the declared records that stand, or were written since the zones were looked at."""
+        pending = self.zones.pending(self._recent, *Stage)
+        expected = ((z.name, r) for z in self.zones.found.values() for r in z.changes.expected)
+        return frozenset(record.name for zone, record in expected if Target.of(zone, record) not in pending)
 
     def awaited(self, working: Collection[str]) -> proving.Published:
         """Return what mail waits for, without what could not be written: it would never be served.
@@ -120,8 +126,9 @@ class Publication:
         ``working``: the hosts that an MX may point at.
         """
         failed = {name for name, error in self.zones.errors.items() if not isinstance(error, ForeignRecord)}
+        later = self.zones.pending(self._recent, Stage.HOSTS)
         return self._published.without(
-            lambda t: t.zone in failed or (t.type == "MX" and exchange(t.value) not in working)
+            lambda t: t.zone in failed or t in later or (t.type == "MX" and exchange(t.value) not in working)
         )
 
     def wait(self, awaited: proving.Published, *, stay: bool) -> Freshness:

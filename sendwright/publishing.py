@@ -18,6 +18,7 @@ from sendwright.dns.retention import retention
 from sendwright.errors import DnsError, ForeignRecord, NotDelegated, SendwrightError, WorldMoved
 from sendwright.looking import Open, Sight
 from sendwright.plan import Stage
+from sendwright.pointing import is_key
 from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey
@@ -26,6 +27,7 @@ _AWAITS = {
     Stage.HOSTS: "until a host that it points at takes mail",
     Stage.SWITCH: "until mail leaves signed from every host of the domain",
 }
+_AWAITS_COPY = "until a host of its domain holds a copy of the key"
 
 
 _ADDRESSES = ("A", "AAAA")
@@ -175,6 +177,11 @@ class Zones:
             found |= new - stand
         return frozenset(found)
 
+    def pending(self, done: Collection[Target], *stages: Stage) -> frozenset[Target]:
+        """Return the values that were to be written in these stages and are not among ``done``."""
+        found = ((z.name, w) for z in self.found.values() for w in z.changes.at(*stages).writes)
+        return frozenset(Target(n, w.name, w.type, w.value) for n, w in found if not isinstance(w, Delete)) - {*done}
+
     def again(self, fresh: "Zones") -> "Zones":
         """Return a fresh look with the errors so far: what was given up stays given up, and for its first reason."""
         return replace(fresh, errors=fresh.errors | self.errors)
@@ -196,7 +203,7 @@ class Zones:
     def lacking(self) -> tuple[str, ...]:
         """Say for each zone that was not given up what it lacks of what is declared, and what that waits for."""
         return tuple(
-            f"zone {zone.name}: {phrase(write)}: {_AWAITS[write.stage]}"
+            f"zone {zone.name}: {phrase(write)}: {_AWAITS_COPY if is_key(write) else _AWAITS[write.stage]}"
             for zone in self.found.values()
             if zone.name not in self.errors
             for write in zone.changes.at(*_AWAITS).writes

@@ -7,18 +7,29 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from sendwright import awaiting, converging, hostdiff, issuing, planning, preflight, probing, proving, saved, signing
+from sendwright import (
+    awaiting,
+    converging,
+    durable,
+    hostdiff,
+    issuing,
+    planning,
+    preflight,
+    probing,
+    proving,
+    saved,
+    signing,
+)
 from sendwright.claiming import claim, compare, refuse_older
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
-from sendwright.dns.plan import Write
 from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import HostError, PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Plan, Stage
 from sendwright.planning import Seen
-from sendwright.pointing import may_tighten, points_at_working
+from sendwright.pointing import follows_hosts, may_tighten
 from sendwright.publication import Publication
 from sendwright.report.progress import Progress
 from sendwright.service import Service
@@ -51,6 +62,7 @@ class Run:
         self.dns = Publication(
             *(declared.stack, folder, declared.folder, progress, made), allow_deletions=allow_deletions
         )
+        self._declared = declared
         self._base = declared.folder
         self._progress = progress
         self._made = made
@@ -100,7 +112,7 @@ class Run:
         self._claimed = True
 
     def persist(self) -> None:
-        """Stage 1: nothing is published or installed that is not in the state folder."""
+        """Stage 1: nothing is published or installed that is not in the state folder, and pushed from there."""
         with self._step("keys and certificates are in the state folder"):
             # What a host had proven before it was reinstalled, or before the record went, is forgotten for good.
             remembered = set(self.folder.load().keys)
@@ -109,6 +121,7 @@ class Run:
             issuing.generate_missing(self.stack, self.folder, self._made, self._progress.note)
             self._renew_certificates()
         self._reload()
+        durable.push_new(self._declared, self._state.keys, self._progress)
         self._new_names = frozenset(key.record_name for key in self._state.keys) - known
 
     def publish(self) -> None:
@@ -116,8 +129,7 @@ class Run:
         unproven = {n: planning.unproven(self.stack, self.stack.host(n), self._state.keys) for n in self.fleet.well}
         moving = {spoken for name in self._moving for spoken in self._speaks_for(name)}
         self.dns.expand(self._state, unproven, self._new_names, moving)
-        self._save_keys(planning.published(self._state.keys, self.dns.zones.zone_of(self.stack)))
-        self._reload()
+        self._remember_published()
 
     def converge(self) -> None:
         """Stages 3 and 5: bring every host that differs to what it should run, given what is proven by now.
@@ -139,8 +151,11 @@ class Run:
             converging.converge(self.fleet, self.folder, self._base, jobs, self._converging)
 
     def point(self) -> None:
-        """Stage 3, when the hosts take mail: MX, which receivers want a sender's domain to have."""
-        self.dns.point(self._points_at_a_working_host)
+        """Stage 3, when the hosts take mail: MX, which receivers want a sender's domain to have, and the keys there."""
+        converged = {*self.fleet.well} - self._moving
+        copied = planning.copied(self.stack, self._state.keys, converged, self._hosts.values())
+        self.dns.point(lambda write: follows_hosts(self.stack, write, self.fleet.well, copied))
+        self._remember_published()
 
     def prove(self, *, wait: bool) -> tuple[str, ...]:
         """Stage 4: wait until served and fresh, then probe every key on every host; return what is still waited for."""
@@ -223,7 +238,7 @@ class Run:
         with self._step("every key is proven by a signature of its own"):
             proofs = probing.probe(self.fleet, wanted, proving.lookup)
             self._unproven = proofs.errors
-        self._save_keys(planning.proven(self._state.keys, proofs.hosts))
+        self._save_keys(planning.proven(self._state.keys, proofs.hosts, _now()))
         self._reload()
 
     def _step(self, text: str) -> AbstractContextManager[None]:
@@ -232,9 +247,6 @@ class Run:
 
     def _converging(self, name: str, line: str) -> None:
         self._progress.note(f"{name}: {line}")
-
-    def _points_at_a_working_host(self, write: Write) -> bool:
-        return points_at_working(self.stack, write, self.fleet.well)
 
     def _declared_chains(self) -> dict[str, str]:
         found = {}
@@ -249,6 +261,10 @@ class Run:
         for name in planning.certificates_due(hosts, self.folder.load(), self._declared_chains(), self._made):
             with self.fleet.fate_of(name):
                 issuing.renew_certificate(self.stack.host(name), self.folder, self._base, _now())
+
+    def _remember_published(self) -> None:
+        self._save_keys(planning.published(self._state.keys, self.dns.there()))
+        self._reload()
 
     def _save_keys(self, keys: Iterable[DkimKey]) -> None:
         self.folder.save_keys(keys)

@@ -1,14 +1,13 @@
 """The values of secrets that an inventory names: looked up when needed, kept nowhere, quoted never."""
 
-import contextlib
 import os
 import re
-import selectors
 import subprocess
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from sendwright import children
 from sendwright.declared import EnvSecret, FileSecret, SecretRef
 from sendwright.errors import SecretError
 from sendwright.escape import plain
@@ -80,30 +79,18 @@ def _run(command: tuple[str, ...], base: Path, what: str, seconds: float) -> byt
     program = plain(command[0])
     try:
         # Standard error is dropped too: tools have been seen to print what they decrypted.
-        process = subprocess.Popen(
-            command,
-            cwd=base,
-            env=inheritable(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        with children.running(command, base, inheritable(), subprocess.DEVNULL) as process:
+            output = _output(process, time.monotonic() + seconds)
+            status = 0 if len(output) > _MOST_BYTES else process.wait(seconds)
+    except (TimeoutError, subprocess.TimeoutExpired):
+        raise SecretError(
+            f"{what}: the command {program} gave no answer in {seconds:g} s.",
+            "Run it by hand to see what it waits for.",
+        ) from None
     except OSError as error:
         raise SecretError(
             f"{what}: the command {program} cannot be started: {error.strerror}.", "Install it, or mend the inventory."
         ) from None
-    with process:
-        try:
-            output = _output(process, time.monotonic() + seconds)
-            status = 0 if len(output) > _MOST_BYTES else process.wait(seconds)
-        except (TimeoutError, subprocess.TimeoutExpired):
-            raise SecretError(
-                f"{what}: the command {program} gave no answer in {seconds:g} s.",
-                "Run it by hand to see what it waits for.",
-            ) from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
     if status != 0:
         raise SecretError(
             f"{what}: the command {program} failed with status {status}.", "Run it by hand to see what it says."
@@ -111,17 +98,10 @@ def _run(command: tuple[str, ...], base: Path, what: str, seconds: float) -> byt
     return output
 
 
-def _output(process: subprocess.Popen[bytes], deadline: float) -> bytes:
-    """Read until the command closes its output; a child that it leaves behind must not hold us for ever."""
-    assert process.stdout is not None  # noqa: S101 - asked for above
+def _output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
     output = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while len(output) <= _MOST_BYTES:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise TimeoutError
-            chunk = os.read(process.stdout.fileno(), 65536)
-            if not chunk:
-                break
-            output += chunk
+    for chunk in children.output(process, deadline):
+        output += chunk
+        if len(output) > _MOST_BYTES:
+            break
     return output

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from sendwright import durable
 from sendwright.dns import undo
 from sendwright.dns.edits import edits
 from sendwright.dns.guards import refuse_many_deletions
@@ -18,6 +19,7 @@ from sendwright.escape import plain
 from sendwright.inventory import Inventory
 from sendwright.looking import Open
 from sendwright.publication import INTERNET, Internet
+from sendwright.report.progress import Progress
 from sendwright.spf_limits import refuse_costly
 from sendwright.state import journal
 from sendwright.state.folder import StateFolder
@@ -84,7 +86,7 @@ def undo_apply(
     Raises UsageError for an apply that is not remembered or changed nothing, DnsError, StateError.
     """
     folder = StateFolder.of(declared)
-    with folder.lock():
+    with folder.lock(), durable.pushed(declared, Progress()):
         apply = _chosen(folder.journal.applies(), name)
         zone = _look(declared, folder, apply, opener)
         found = _reversed(declared, apply, zone)

@@ -17,7 +17,7 @@ from sendwright import dns_run, inventory, saved
 from sendwright.dns.plan import Create
 from sendwright.dns.providers.zonefile import MasterFiles
 from sendwright.dns.transport import Question
-from sendwright.errors import PlanMoved, UsageError
+from sendwright.errors import PlanMoved, StateError, UsageError
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan, Stage
 from sendwright.provision import Outcome, Result, Settings
@@ -32,7 +32,7 @@ INVENTORY = 'senders = [("mx1.example.com", {"egress": [{"public": "203.0.113.10
 SHARED = """
 dns = {"main": {"provider": "zonefile", "folder": "zones", "margin": 0}}
 domains = {"example.com": {"dns": "main", "dmarc": {"policy": "reject"}, "spf": {"all": "-all"}}}
-key_store = {"unencrypted": "I know that anybody who reads this folder can sign as us"}
+key_store = {"unencrypted": "I know that anybody who reads this folder can sign as us", "push": ["true"]}
 """
 ZONE = """\
 example.com.     3600 IN SOA ns.example.com. me.example.com. 2026010100 3600 600 86400 300
@@ -124,6 +124,57 @@ def test_an_apply_publishes_new_keys_and_leaves_what_points_and_tightens(declare
     assert _values(declared, COM, "TXT") == ('"v=spf1 ip4:203.0.113.10 ~all"',)
     assert _values(declared, COM, "MX") == ()
     assert _said(outcome.waiting, "caches may hold")
+
+
+def test_a_key_that_nothing_makes_durable_is_left_to_provision(declared: Inventory) -> None:
+    """No host is looked at, so none is known to hold a copy: said before and after, planned and existing alike."""
+    alone = _redeclared(declared, ', "push": ["true"]', "")
+    words = ("TXT r", "after `sendwright provision`", "a host of its domain holds a copy")
+
+    planned = _plan(alone)
+    outcome = _apply(alone)
+    again = _plan(alone)
+
+    keys = StateFolder.of(alone).load().keys
+    assert _said(planned.plan.notes, *words)
+    assert not any("_domainkey" in c.summary for c in planned.plan.changes)
+    assert {k.stage for k in keys} == {KeyStage.GENERATED}
+    assert not any(_values(alone, k.record_name, "TXT") for k in keys)
+    assert outcome.result is Result.WAITING, outcome.errors
+    assert _said(outcome.waiting, "TXT r", "until a host of its domain holds a copy of the key")
+    assert _said(again.plan.notes, *words)
+
+
+def test_no_new_key_is_published_before_the_state_folder_was_pushed(declared: Inventory) -> None:
+    """A push that fails ends the run before anything is written; it is tried again for keys that are not new."""
+    failing = _redeclared(declared, '["true"]', '["false"]')
+
+    with pytest.raises(StateError, match=r"the command false of .* failed with status 1"):
+        _apply(failing)
+    (key, *_) = StateFolder.of(declared).load().keys
+    with pytest.raises(StateError):
+        _apply(failing)
+    unwritten = _values(declared, key.record_name, "TXT"), _values(declared, COM, "TXT")
+    healed = _apply(_redeclared(failing, '["false"]', '["true"]'))
+
+    assert unwritten == ((), ())
+    assert not healed.errors
+    assert _values(declared, key.record_name, "TXT")
+
+
+def test_what_a_run_remembered_is_pushed_at_its_end(declared: Inventory) -> None:
+    """A push that fails then is an error of the run, and all that was done is told."""
+    pushes = declared.folder / "pushes"
+    script = "echo >> pushes; test $(wc -l < pushes) -lt 2"
+    counted = _redeclared(declared, '["true"]', repr(["sh", "-c", script]))
+
+    failed = _apply(counted)
+    healed = _plan(counted), _apply(_redeclared(counted, "-lt 2", "-ge 3"))
+
+    assert failed.result is Result.FAILED
+    assert [type(error) for error in failed.errors] == [StateError]
+    assert not healed[1].errors
+    assert len(pushes.read_text().splitlines()) >= 3
 
 
 def test_what_is_proven_by_then_lets_mx_and_policies_come(declared: Inventory) -> None:

@@ -17,7 +17,7 @@ from sendwright.observation import Observation, PathState, Stamp, UnitState
 from sendwright.plan import Kind, Plan, Stage
 from sendwright.planning import Seen
 from sendwright.service import Directory, File, Release, Running, Service
-from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
+from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Stack
 from sendwright.state.model import DkimKey, KeyStage, State
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -109,7 +109,8 @@ def test_a_converged_world_has_an_empty_plan() -> None:
 
 def test_a_bare_world_is_planned_in_the_order_in_which_it_is_carried_out() -> None:
     """Keys and certificates, DNS, hosts, waiting and probes, and only then what opens submission."""
-    plan = _plan(STACK, State(), {MX1: BARE})
+    address = Create(MX1, "A", 3600, "203.0.113.10", "why", Stage.EXPAND)
+    plan = _plan(STACK, State(), {MX1: BARE}, Changes("example.com", (address,)))
 
     stages = [change.stage for change in plan.changes]
     assert stages == sorted(stages)
@@ -132,6 +133,45 @@ def test_a_key_that_is_yet_to_be_generated_is_known_later_and_never_an_empty_one
         "TXT e202611._domainkey.example.com (known after generation)",
     ]
     assert not any("p=" in text for c in plan.changes for text in (c.summary, c.diff) if "_domainkey" in text)
+
+
+def test_a_new_key_is_published_when_a_host_holds_it_or_at_once_where_a_command_makes_it_durable() -> None:
+    """Its record comes with the hosts; a domain none of whose hosts was seen gets no record of a key without a copy."""
+    pushed = STACK.model_copy(update={"key_store": KeyStore(push=("git", "push"))})
+
+    for stack, hosts, expected in (
+        (STACK, {MX1: BARE}, {Stage.HOSTS}),
+        (STACK, {}, set()),
+        (pushed, {MX1: BARE}, {Stage.EXPAND}),
+        (pushed, {}, {Stage.EXPAND}),
+    ):
+        plan = _plan(stack, State(), hosts)
+        assert {c.stage for c in plan.changes if c.kind is Kind.DNS} == expected
+
+
+def test_a_copy_is_what_a_host_as_declared_holds_or_what_was_seen_there_whole() -> None:
+    """The key that lies on a host that failed since counts; another one under its name does not."""
+    key = _key(KeyStage.GENERATED)
+    whole = PathState("regular file", "opendkim", "opendkim", 0o600, 0.0, key.pem_sha256)
+    other = replace(whole, sha256="2" * 64)
+
+    def found(hosts: set[str], lying: PathState) -> bool:
+        seen = replace(BARE, paths={key_path(key): lying})
+        return key.txt_name in planning.copied(TWO, [key], hosts, [seen])
+
+    assert found({MX2}, other)
+    assert found(set(), whole)
+    assert not found(set(), other)
+    assert not found({"mx3.example.com"}, other)
+
+
+def test_only_a_generated_key_whose_record_is_there_becomes_published() -> None:
+    """Whoever waits for a host goes on waiting; no key goes back."""
+    keys = [_key(KeyStage.GENERATED), _key(KeyStage.GENERATED, selector="r2"), _key(KeyStage.SIGNING, selector="r3")]
+
+    changed = planning.published(keys, {keys[0].txt_name, keys[2].txt_name})
+
+    assert changed == (replace(keys[0], stage=KeyStage.PUBLISHED),)
 
 
 def test_a_host_that_sends_moves_to_a_new_address_only_when_receivers_know_it() -> None:
@@ -221,16 +261,27 @@ def test_a_host_that_was_away_proves_itself_anew_even_with_everything_in_its_pla
 
 def test_the_first_key_signs_as_soon_as_it_is_proven() -> None:
     """Nothing signed before it, so there is nothing to switch from."""
-    (key,) = planning.proven([_key(KeyStage.PUBLISHED)], {"r202611._domainkey.example.com": frozenset({MX1})})
+    proofs = {"r202611._domainkey.example.com": frozenset({MX1})}
+    (key,) = planning.proven([_key(KeyStage.PUBLISHED)], proofs, NOW)
 
     assert (key.stage, key.proven_on) == (KeyStage.SIGNING, (MX1,))
+
+
+def test_a_key_is_due_from_when_it_began_to_sign_and_another_proof_changes_nothing_about_that() -> None:
+    """The first proof starts the clock; a host that proves it later does not start it again."""
+    name, later = "r202611._domainkey.example.com", NOW + timedelta(days=9)
+    (first,) = planning.proven([_key(KeyStage.PUBLISHED)], {name: frozenset({MX1})}, NOW)
+    (second,) = planning.proven([first], {name: frozenset({MX2})}, later)
+
+    assert (first.signing_since, second.signing_since) == (NOW, NOW)
+    assert second.proven_on == (MX1, MX2)
 
 
 def test_a_later_key_stays_proven_while_its_predecessor_signs() -> None:
     """When to switch is a rotation's decision, not a probe's."""
     old, new = _key(KeyStage.SIGNING, (MX1,)), _key(KeyStage.PUBLISHED, selector="r202611b", days=1)
 
-    (changed,) = planning.proven([old, new], {new.record_name: frozenset({MX1})})
+    (changed,) = planning.proven([old, new], {new.record_name: frozenset({MX1})}, NOW)
 
     assert changed == replace(new, stage=KeyStage.PROVEN, proven_on=(MX1,))
 
@@ -239,7 +290,7 @@ def test_two_new_keys_of_a_kind_never_both_begin_to_sign() -> None:
     """Proven by the same round of probes, one signs and the other stays proven."""
     one, two = _key(KeyStage.PUBLISHED), _key(KeyStage.PUBLISHED, selector="r202611b", days=1)
 
-    changed = planning.proven([one, two], {k.record_name: frozenset({MX1}) for k in (one, two)})
+    changed = planning.proven([one, two], {k.record_name: frozenset({MX1}) for k in (one, two)}, NOW)
 
     assert sorted(k.stage for k in changed) == [KeyStage.PROVEN, KeyStage.SIGNING]
 
@@ -255,7 +306,7 @@ def test_a_proof_only_ever_adds_and_only_where_it_was_given(
     held = [_key(stage, selector=f"r{number}") for number, stage in enumerate(stages)]
     given_to = {held[n].record_name: frozenset(hosts) for n, hosts in proofs.items() if n < len(held)}
 
-    changed = {k.record_name: k for k in planning.proven(held, given_to)}
+    changed = {k.record_name: k for k in planning.proven(held, given_to, NOW)}
 
     assert changed.keys() == given_to.keys()
     for before in held:

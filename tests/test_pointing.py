@@ -48,7 +48,17 @@ def test_other_records_are_planned_whatever_the_hosts() -> None:
     """Addresses, SPF and DKIM harm nobody before their host works: they come first."""
     spf = Create("example.com", "TXT", 3600, '"v=spf1 -all"', "why", Stage.EXPAND)
 
-    assert possible(STACK, Changes("example.com", (spf, OURS)), ()).writes == (spf,)
+    assert possible(STACK, Changes("example.com", (spf, OURS)), (), ()).writes == (spf,)
+
+
+def test_a_new_key_is_published_by_its_copies_and_not_by_which_hosts_work() -> None:
+    """A host that takes mail need not hold the key; one that holds it need not take mail."""
+    name = "r1._domainkey.example.com"
+    key = Create(name, "TXT", 3600, '"v=DKIM1; k=rsa; h=sha256; p=AAAA"', "why", Stage.HOSTS)
+    changes = Changes("example.com", (key, OURS))
+
+    assert possible(STACK, changes, {MX1}, ()).writes == (OURS,)
+    assert possible(STACK, changes, (), {name}).writes == (key,)
 
 
 def _keys(*proven_on: str, algorithms: Iterable[DkimAlgorithm] = DkimAlgorithm) -> Mapping[str, tuple[DkimKey, ...]]:

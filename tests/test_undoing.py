@@ -96,8 +96,8 @@ def test_an_undo_is_an_apply_that_can_be_undone(declared: Inventory) -> None:
 
 def test_a_key_whose_record_went_is_not_published_any_more(declared: Inventory) -> None:
     """The next provision publishes it again, and proves it anew."""
-    _publish(declared, Stage.EXPAND)
     _with_keys(declared, KeyStage.PUBLISHED)
+    _publish(declared, Stage.EXPAND)
 
     _undo(declared)
 

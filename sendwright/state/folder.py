@@ -47,7 +47,7 @@ Thing = TypeVar("Thing")
 _NEEDS_NO_PRIVATE_PART = frozenset({KeyStage.REVOKED, KeyStage.REMOVED})
 _PEM_CHAIN = re.compile(rb"(?:-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)+")
 _AT_ONCE = 16
-_IGNORED_BY_GIT = b".lock\n.*.tmp\n"
+_IGNORED_BY_GIT = b".lock\n.pushed\n.*.tmp\n"
 
 
 class StateFolder:

@@ -1,12 +1,13 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sendwright.dns.rdata import joined
-from sendwright.dns.records import Record, desired, provider_of
+from sendwright.dns.records import Record, desired, first_stage, provider_of
 from sendwright.plan import Stage
-from sendwright.stack import DkimAlgorithm, Stack
+from sendwright.stack import DkimAlgorithm, KeyStore, Stack
 from sendwright.state.model import DkimKey, KeyStage
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -88,7 +89,29 @@ def test_every_key_that_is_not_removed_has_its_record(stage: KeyStage) -> None:
 
     revoked = stage is KeyStage.REVOKED
     assert joined(record.value).decode().rstrip("; ").endswith("p=" if revoked else "p=TUlJQg==")
-    assert record.stage is (Stage.CONTRACT if revoked else Stage.EXPAND)
+    alone = {KeyStage.REVOKED: Stage.CONTRACT, KeyStage.GENERATED: Stage.HOSTS}
+    assert record.stage is alone.get(stage, Stage.EXPAND)
+
+
+def test_a_new_key_is_no_addition_like_others_unless_a_command_makes_it_durable() -> None:
+    """Without a push its record waits for a copy on a host: the only one may vanish with this machine."""
+    stack = _stack([MX1], {"name": "example.com"})
+    pushed = stack.model_copy(update={"key_store": KeyStore(push=("git", "push"))})
+
+    assert first_stage(stack, _key(KeyStage.GENERATED)) is Stage.HOSTS
+    assert first_stage(pushed, _key(KeyStage.GENERATED)) is Stage.EXPAND
+
+
+def test_a_key_that_nobody_has_seen_and_no_algorithm_asks_for_is_not_published() -> None:
+    """Its algorithm was taken out of the inventory before its record was written; a published one keeps its record."""
+    stack = _stack([MX1], {"name": "example.com", "dkim": {"algorithms": ["rsa"]}})
+
+    def published(stage: KeyStage) -> bool:
+        key = replace(_key(stage), algorithm=DkimAlgorithm.ED25519)
+        return any("_domainkey" in r.name for r in desired(stack, [key]))
+
+    assert not published(KeyStage.GENERATED)
+    assert published(KeyStage.PUBLISHED)
 
 
 def test_removed_keys_and_keys_of_undeclared_domains_have_none() -> None:
