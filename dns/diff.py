@@ -108,7 +108,7 @@ class _Set:
         parts = [record_sets.changes(values, clock), spf_slot.changes(self.spf, clock), past]
         found = Changes.combined(values.zone, parts)
         conflicts = (*self._aliased(), *found.conflicts)
-        return Changes(values.zone, conflicts=conflicts, gone=found.gone) if conflicts else found
+        return Changes(values.zone, conflicts=conflicts, gone=found.gone, offers=found.offers) if conflicts else found
 
     def _kept_alias(self) -> Changes | None:
         """Return what to say of somebody else's policy that is kept under another name, or None if it is no policy."""

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sendwright.dns import dmarc
+from sendwright.dns.key_tags import only_tests, same_key
 from sendwright.dns.plan import Changes, Conflict, Create, Delete, Held, Offer, Update, Write
 from sendwright.dns.rdata import short
 from sendwright.dns.records import Record
 from sendwright.dns.retention import Clock
-from sendwright.dns.slots import YIELDING, in_the_way, slot
+from sendwright.dns.slots import YIELDING, in_the_way, revokes, slot
 from sendwright.plan import Stage
 from sendwright.state.model import Claim
 
@@ -66,9 +67,10 @@ class Values:
     def theirs(self, value: str) -> str | None:
         """Return somebody else's value in the slot of a declared one, where theirs is kept."""
         place = slot(self.name, self.type, value)
-        if place not in YIELDING or value in self.seen:
+        if value in self.seen or place not in YIELDING | {"DKIM"}:
             return None
-        return next((v for v in self.foreign if slot(self.name, self.type, v) == place), None)
+        found = (v for v in self.foreign if slot(self.name, self.type, v) == place)
+        return next((v for v in found if place in YIELDING or same_key(v, value)), None)
 
 
 def changes(found: Values, clock: Clock) -> Changes:
@@ -82,7 +84,8 @@ def changes(found: Values, clock: Clock) -> Changes:
     )
     undeclared = [_undeclared(found, v, clock) for v in sorted(found.claimed) if v not in found.desired]
     if conflicts:
-        return Changes(found.zone, conflicts=conflicts, gone=tuple(c for part in undeclared for c in part.gone))
+        gone = tuple(c for part in undeclared for c in part.gone)
+        return Changes(found.zone, conflicts=conflicts, gone=gone, offers=tuple(_revoked(found)))
     declared = [_declared(found, value) for value in sorted(found.desired) if not _too_early(found, value, clock)]
     consented = Changes(found.zone, tuple(_consented(found)))
     return Changes.combined(found.zone, [*declared, *undeclared, consented])
@@ -92,7 +95,11 @@ def _declared(found: Values, value: str) -> Changes:
     record, claim = found.desired[value], found.claimed.get(value)
     theirs = found.theirs(value)
     if theirs is not None:
-        return _yielding(found, record, theirs)
+        return (
+            _yielding(found, record, theirs)
+            if slot(found.name, found.type, theirs) in YIELDING
+            else _imported(found, record, theirs)
+        )
     known = Changes(found.zone, expected=(record,), returned=(claim,) if claim and claim.left else ())
     if value in found.seen:
         if claim is None:
@@ -129,6 +136,31 @@ def _yielding(found: Values, record: Record, theirs: str) -> Changes:
         expected=(stands,),
         offers=() if defaulted else (Offer(found.name, found.type, theirs),),
     )
+
+
+def _imported(found: Values, record: Record, theirs: str) -> Changes:
+    """Somebody else's record of a key that is ours too: it was published before the key was imported."""
+    claim, stands = found.claimed.get(record.value), replace(record, value=theirs)
+    note = (
+        f"TXT {found.name}: somebody else's record of this key says that it is for tests only (t=y), and receivers may "
+        "take its mail for unsigned: sendwright dns adopt makes that record ours to change."
+    )
+    return Changes(
+        found.zone,
+        standing=(stands,),
+        gone=(claim,) if claim else (),
+        notes=(note,) if only_tests(theirs) else (),
+        expected=(stands,),
+        offers=(Offer(found.name, found.type, theirs),),
+    )
+
+
+def _revoked(found: Values) -> Iterator[Offer]:
+    """Offer somebody else's record where a key is revoked: it was ours too, or it would never have signed."""
+    if any(revokes(found.name, found.type, value) for value in found.desired):
+        yield from (
+            Offer(found.name, found.type, v) for v in found.foreign if slot(found.name, found.type, v) == "DKIM"
+        )
 
 
 def _by_default(record: Record, theirs: str) -> bool:

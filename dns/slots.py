@@ -2,13 +2,15 @@
 
 A slot is a place for one value: two SPF records are an error for every receiver (RFC 7208 section 3.2), two DMARC
 records are none (RFC 9989 section 4.10), and so are two TLS-RPT records (RFC 8460 section 3) or two keys of one
-selector. Somebody else's SPF record is merged with ours, and their DMARC or TLS-RPT record stays in the place of ours.
+selector. Somebody else's SPF record is merged with ours, and their DMARC or TLS-RPT record stays in the place of ours;
+so does their record of a DKIM key that is ours too, because it was imported.
 """
 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
+from sendwright.dns.key_tags import same_key
 from sendwright.dns.rdata import joined, short
 from sendwright.dns.records import Record
 
@@ -57,7 +59,13 @@ def in_the_way(
         elif rdtype == "SRV" and desired:
             yield what, _SRV_HINT.format(name=name)
         elif place == "DKIM" and place in taken:
-            yield what, f"Only one key may be at {name}: remove that record if nothing signs with it."
+            if any(revokes(name, rdtype, r.value) for r in desired):
+                yield (
+                    what,
+                    f"The key at {name} is revoked: remove that record, or make it ours by sendwright dns adopt.",
+                )
+            elif living[place] > 1 or not any(same_key(value, r.value) for r in desired):
+                yield what, _KEY_HINT.format(name=name)
         elif place in YIELDING and place in taken and living[place] > 1:
             what = f"{name} has {living[place]} {place} records, and receivers then act as if it had none"
             yield what, f"Only one {place} record may be at {name}: remove all but the one that is meant."
@@ -70,6 +78,10 @@ _HOST_HINT = (
 _MX_HINT = (
     "To have it replaced set replace_mx to True for {name}; to leave the mail where it is set mx to 'elsewhere' (or "
     "leave mx out, for a domain that sends nothing)."
+)
+_KEY_HINT = (
+    "Only one key may be at {name}: remove that record if nothing signs with it, or restore the state folder that its "
+    "private key lies in."
 )
 _SRV_HINT = (
     "Mail programs would take either: remove that record, or leave it and set submission_srv to False for the domain "

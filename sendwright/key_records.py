@@ -1,12 +1,14 @@
 """The records of DKIM keys and nothing else of the zones: as providers hold them, and as every server serves them."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sendwright import awaiting, proving
 from sendwright.dkim import live_text, record_text
 from sendwright.dns.freshness import Target, fresh_at
+from sendwright.dns.key_tags import same_key
 from sendwright.dns.providers.base import open_provider
 from sendwright.dns.rdata import canonical, txt
 from sendwright.dns.slots import revokes, slot
@@ -67,7 +69,9 @@ class KeyRecords:
         whose servers answers, is given up.
         """
         zone_of = self._zone_of()
-        targets = {proving.target(zone_of[k.txt_name], k): k for k in keys if k.txt_name in zone_of}
+        looked_for = {proving.target(zone_of[k.txt_name], k): k for k in keys if k.txt_name in zone_of}
+        expected = self._expected()
+        targets = {_served_as(target, expected): key for target, key in looked_for.items()}
         if not targets:
             return {}, ()
         asked, resolver = self._internet.ask, self._internet.resolver()
@@ -97,12 +101,22 @@ class KeyRecords:
         in_the_way = {conflict.name for conflict in self.zones.found[zone].changes.conflicts}
         return isinstance(self.zones.errors.get(zone), ForeignRecord | None) and name not in in_the_way
 
+    def _expected(self) -> Mapping[tuple[str, str], str]:
+        zones = self.zones.found.values()
+        return {(z.name, r.name): r.value for z in zones for r in z.changes.expected if r.type == "TXT"}
+
     def _zone_of(self) -> Mapping[str, str]:
         return {name: zone.name for zone in self.zones.found.values() for name in zone.looked_at}
 
     def _served(self) -> Mapping[str, tuple[str, ...]]:
         sets = (s for zone in self.zones.found.values() for s in zone.sight.served if s.type in {"TXT", "CNAME"})
         return {found.name: tuple(canonical(found.type, value) for value in found.values) for found in sets}
+
+
+def _served_as(target: Target, expected: Mapping[tuple[str, str], str]) -> Target:
+    """Return what servers are to serve: of an imported key, what its owner wrote."""
+    standing = expected.get((target.zone, target.name), "")
+    return replace(target, value=standing) if same_key(standing, target.value) else target
 
 
 def wanted(key: DkimKey) -> Held:
@@ -119,7 +133,7 @@ def _held(key: DkimKey, values: tuple[str, ...]) -> Held:
     if len(found) == 1 and revokes(key.txt_name, "TXT", found[0]):
         # A revoked key whose private part is to be published as well is not as its story says yet.
         return Held.KEY if key.disclosed else Held.EMPTY
-    return Held.KEY if found == [txt(live_text(key))] else Held.OTHER
+    return Held.KEY if len(found) == 1 and same_key(found[0], txt(live_text(key))) else Held.OTHER
 
 
 def _fresh_at(target: Target, published: proving.Published, since: Mapping[Target, datetime]) -> datetime | None:

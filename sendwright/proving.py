@@ -62,8 +62,10 @@ def served(
     zone_of: Mapping[str, str], keys: Iterable[DkimKey], published: Published, fresh: Freshness
 ) -> tuple[DkimKey, ...]:
     """Return the keys whose ``served_since`` changed by what was seen: a break forgets it, not looking does not."""
-    looked_at = ((k, target(zone_of[k.domain], k)) for k in keys if k.domain in zone_of)
-    found = ((k, replace(k, served_since=fresh.since.get(at))) for k, at in looked_at if at in published.known)
+    # By its name: the record of an imported key may say the same in other words.
+    at = {t.name: t for t in published.known if t.type == "TXT"}
+    looked_at = ((k, at[k.txt_name]) for k in keys if k.domain in zone_of and k.txt_name in at)
+    found = ((k, replace(k, served_since=fresh.since.get(there))) for k, there in looked_at)
     return tuple(now for before, now in found if now != before)
 
 

@@ -13,11 +13,11 @@ import dns.message
 import dns.rrset
 import pytest
 
-from sendwright import dns_run, inventory, saved
+from sendwright import dns_run, inventory, issuing, saved
 from sendwright.dns.plan import Create
 from sendwright.dns.providers.zonefile import MasterFiles
 from sendwright.dns.transport import Question
-from sendwright.errors import PlanMoved, StateError, UsageError
+from sendwright.errors import ForeignRecord, PlanMoved, StateError, UsageError
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan, Stage
 from sendwright.provision import Outcome, Result, Settings
@@ -160,6 +160,24 @@ def test_no_new_key_is_published_before_the_state_folder_was_pushed(declared: In
     assert unwritten == ((), ())
     assert not healed.errors
     assert _values(declared, key.record_name, "TXT")
+
+
+def test_another_key_at_a_selector_is_refused_and_stays(declared: Inventory) -> None:
+    """Its record stays byte for byte, the sentence names it, and the key is no more published than before."""
+    issuing.generate_missing(declared.stack, StateFolder.of(declared), datetime.now(UTC))
+    (key, other) = StateFolder.of(declared).load().keys
+    file = declared.folder / "zones" / "example.com.zone"
+    file.write_text(file.read_text() + f'{key.record_name}. 60 IN TXT "v=DKIM1; k=rsa; p=AAAA"\n')
+
+    outcome = _apply(declared)
+
+    (error,) = outcome.errors
+    assert isinstance(error, ForeignRecord)
+    assert f'{key.record_name} has TXT "v=DKIM1; k=rsa; p=AAAA", which is somebody else\'s' in error.what
+    assert f"Only one key may be at {key.record_name}" in error.hint
+    assert _values(declared, key.record_name, "TXT") == ('"v=DKIM1; k=rsa; p=AAAA"',)
+    assert [k.stage for k in StateFolder.of(declared).load().keys] == [KeyStage.GENERATED, KeyStage.PUBLISHED]
+    assert _values(declared, other.record_name, "TXT")
 
 
 def test_what_a_run_remembered_is_pushed_at_its_end(declared: Inventory) -> None:

@@ -127,3 +127,15 @@ def test_somebody_elses_key_at_the_name_stays(server: Server53, records: Records
     assert text(server, OLD) == (txt("v=DKIM1; k=rsa; p=CCCC"),)
     assert text(server, NEW) == (txt(live_text(NEW)),)
     assert took == {NEW.txt_name}
+
+
+def test_an_imported_key_is_held_and_served_in_the_words_of_its_owner(server: Server53, records: Records) -> None:
+    """What they wrote is what servers are asked for, and nothing is written in its place."""
+    theirs = '"v=DKIM1; h=sha256; k=rsa; p=BB BB"'
+    server.put(COM, NEW.txt_name, "TXT", theirs)
+
+    found = records(NEW)
+
+    assert found.held([NEW])[NEW.record_name].held is Held.KEY
+    assert published(records, NEW) == {NEW.txt_name}
+    assert text(server, NEW) == (theirs,)

@@ -50,6 +50,16 @@ def test_a_break_forgets() -> None:
     assert proving.served(ZONES, [key], _awaiting(key), Progress({}, ())) == (replace(key, served_since=None),)
 
 
+def test_the_clock_of_an_imported_key_is_that_of_its_owners_record() -> None:
+    """It says the same in other words."""
+    key = _key("r1")
+    (ours,) = _awaiting(key).known
+    theirs = replace(ours, value='"in other words"')
+    published = replace(_awaiting(key), known={theirs: Timing()})
+
+    assert proving.served(ZONES, [key], published, Progress({theirs: NOW}, ())) == (replace(key, served_since=NOW),)
+
+
 def test_a_key_that_nobody_looked_at_keeps_its_clock() -> None:
     """A run that adds a domain says nothing about the keys that are in use already."""
     new, old = _key("r2"), _key("r1", NOW)

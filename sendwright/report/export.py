@@ -15,7 +15,7 @@ from sendwright.report.json import document
 
 _WHEN = {
     Stage.EXPAND: "now: mail relies on it",
-    Stage.HOSTS: "when the hosts take mail: `sendwright provision` has set them up",
+    Stage.HOSTS: "when the hosts take mail and hold the keys: `sendwright provision` has set them up",
     Stage.SWITCH: "when mail leaves signed from every host of the domain",
     Stage.CONTRACT: "last, when nothing needs what it replaces any more",
 }

@@ -93,7 +93,7 @@ def test_each_record_says_why_it_is_there_and_each_group_when() -> None:
     text = export_lines(_export(_stack()))
 
     assert "# SPF: which addresses may send for example.com" in text
-    assert text.index("now: mail relies on it") < text.index("when the hosts take mail")
+    assert text.index("now: mail relies on it") < text.index("when the hosts take mail and hold the keys")
 
 
 def test_what_may_stand_there_only_once_is_said() -> None:

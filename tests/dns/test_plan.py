@@ -368,3 +368,48 @@ def test_a_foreign_term_that_follows_a_record_which_changes_is_said() -> None:
 
     assert [n.partition("term ")[2].partition(" in")[0] for n in notes] == ["mx", "MX:example.com."]
     assert all("which changes here" in note for note in notes)
+
+
+KEY = f"mail2019._domainkey.{ZONE}"
+STANDING = _set(KEY, "TXT", '"v=DKIM1; h=sha256; k=rsa; s=email; " "p=YW Jj"', ttl=300)
+
+
+def test_a_record_of_the_same_key_stays_as_its_owner_wrote_it() -> None:
+    """A key that was imported is published already: it stands, may be relied on, and is ours to change when adopted."""
+    changes = diff([_txt(KEY, "v=DKIM1; k=rsa; h=sha256; p=YWJj")], [STANDING], [])
+
+    (standing,) = changes.standing
+    assert changes.empty
+    assert standing.value == txt("v=DKIM1; h=sha256; k=rsa; s=email; p=YW Jj")
+    assert changes.expected == (standing,)
+    assert not changes.notes
+    assert [(o.name, o.value) for o in changes.offers] == [(KEY, standing.value)]
+
+
+def test_an_adopted_record_of_the_same_key_is_written_as_we_write_it_in_one_step() -> None:
+    """Verifiers find the key before, between and after."""
+    claim = _claim(KEY, "TXT", txt("v=DKIM1; h=sha256; k=rsa; s=email; p=YW Jj"))
+
+    changes = diff([_txt(KEY, "v=DKIM1; k=rsa; h=sha256; p=YWJj")], [STANDING], [claim])
+
+    (write,) = changes.writes
+    assert isinstance(write, Update)
+    assert write.value == txt("v=DKIM1; k=rsa; h=sha256; p=YWJj")
+
+
+def test_a_record_of_the_same_key_for_tests_only_is_noted() -> None:
+    """Receivers may take what it signs for unsigned (RFC 6376 section 3.6.1)."""
+    (note,) = diff([_txt(KEY, "p=YWJj")], [_set(KEY, "TXT", '"v=DKIM1; t=s:y; p=YWJj"')], []).notes
+
+    assert "t=y" in note
+
+
+def test_somebody_elses_record_where_a_key_is_revoked_is_offered_and_not_touched() -> None:
+    """It says that the key is good: a person removes it, or makes it ours to revoke."""
+    revoked = _txt(KEY, "v=DKIM1; k=rsa; h=sha256; p=", Stage.CONTRACT)
+
+    changes = diff([revoked], [STANDING], [])
+
+    assert not changes.writes
+    assert "dns adopt" in changes.conflicts[0].hint
+    assert [o.name for o in changes.offers] == [KEY]

@@ -12,7 +12,7 @@ def same_key(one: str, other: str) -> bool:
     return found is not None and found == _key(other)
 
 
-def testing(text: str) -> bool:
+def only_tests(text: str) -> bool:
     """Whether a record says that its domain only tests signing (``t=y``)."""
     return "y" in (_tags(text) or {}).get("t", "").split(":")
 
