@@ -113,15 +113,12 @@ for group in {" ".join(sorted(set(groups)))}; do
   getent group "$group" >/dev/null || {{ echo "there is no group $group" >&2; exit 1; }}
 done
 names=$(base64 -d | tar -xvpmf - --same-owner -C /) || exit 1
-printf '%s\\n' "$names" | while IFS= read -r name; do
-  case "$name" in
-    *{_NEW}) ;;
-    */) chmod g-s -- "/$name" || exit 1; continue ;;
-    *) continue ;;
-  esac
+each() {{ printf '%s\\n' "$names" | sed -n "$1s|^|/|p"; }}
+each '/[/]$/' | xargs -rd '\\n' chmod g-s -- || exit 1
+each '/[.]{_NEW[1:]}$/' | xargs -rd '\\n' touch -d '10 seconds ago' -- || exit 1
+each '/[.]{_NEW[1:]}$/' | while IFS= read -r name; do
   target=${{name##*/.}}; target=${{target%{_NEW}}}
-  touch -d '10 seconds ago' -- "/$name" || exit 1
-  mv -fT -- "/$name" "/${{name%/*}}/$target" || exit 1
+  mv -fT -- "$name" "${{name%/*}}/$target" || exit 1
 done || exit 1
 """
 

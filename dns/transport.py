@@ -96,6 +96,21 @@ def ask_all(ask: Ask, questions: Sequence[Question]) -> list[dns.message.Message
     return [answers[q] for q in questions]
 
 
+def once(ask: Ask) -> Ask:
+    """Return what asks each question once and remembers the answer: for one look, in which several want the same."""
+    known: dict[Question, dns.message.Message | NoAnswer] = {}
+
+    def remembered(question: Question) -> dns.message.Message:
+        if question not in known:
+            known[question] = _caught(ask, question)
+        answer = known[question]
+        if isinstance(answer, NoAnswer):
+            raise answer
+        return answer
+
+    return remembered
+
+
 def _caught(ask: Ask, question: Question) -> dns.message.Message | NoAnswer:
     try:
         return ask(question)

@@ -7,7 +7,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from sendwright.dns.transport import NoAnswer, Question, ask_all, query, system_resolver
+from sendwright.dns.transport import NoAnswer, Question, ask_all, once, query, system_resolver
 from sendwright.errors import UsageError
 
 
@@ -31,6 +31,24 @@ def test_equal_questions_are_asked_once_and_answers_keep_their_order() -> None:
         "a.example.",
         "b.example.",
     ]
+
+
+def test_a_look_asks_nobody_twice() -> None:
+    """What served a first purpose serves the next; who was silent is not waited for again."""
+    asked: list[str] = []
+
+    def ask(question: Question) -> dns.message.Message:
+        asked.append(question.name)
+        if question.name == "silent.example":
+            raise NoAnswer("no answer")
+        return dns.message.make_query(question.name, "A")
+
+    look = once(ask)
+    questions = [Question("192.0.2.1", name, "A") for name in ("a.example", "silent.example")]
+    first, second = ask_all(look, questions), ask_all(look, questions)
+
+    assert sorted(asked) == ["a.example", "silent.example"]
+    assert first == second
 
 
 def test_a_silent_server_is_given_up_after_a_few_tries() -> None:
