@@ -128,11 +128,11 @@ def _held(key: DkimKey, values: tuple[str, ...]) -> Held:
     found = [value for value in values if slot(key.txt_name, "TXT", value) == "DKIM"]
     if not found:
         return Held.NOTHING
-    if found == [txt(record_text(key))]:
+    if found == [txt(record_text(key))] and key.stage is not KeyStage.REMOVED:
         return wanted(key)
     if len(found) == 1 and revokes(key.txt_name, "TXT", found[0]):
         # A revoked key whose private part is to be published as well is not as its story says yet.
-        return Held.KEY if key.disclosed else Held.EMPTY
+        return Held.KEY if key.disclosed and key.stage is KeyStage.REVOKED else Held.EMPTY
     return Held.KEY if len(found) == 1 and same_key(found[0], txt(live_text(key))) else Held.OTHER
 
 

@@ -101,15 +101,14 @@ def _new(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
     if not line.signing:
         return None  # the first key of all begins to sign on each host by itself, as provision proves it there
     hurry = line.signing[-1].leaked is not None
-    steps = (
-        _copied(line, key, seen),
-        _follow(line, key, seen),
-        _everywhere(line, key, seen, now),
-        _visible(line, key, seen, now, hurry=hurry),
-        _proven(line, key),
+    return (
+        _copied(line, key, seen)
+        or _follow(line, key, seen)
+        or _everywhere(line, key, seen, now)
+        or _visible(line, key, seen, now, hurry=hurry)
+        or _proven(line, key)
+        or Step(Act.PROMOTE, line, key, "served by all, fresh, and proven on every host")
     )
-    promote = Step(Act.PROMOTE, line, key, "served by all, fresh, and proven on every host")
-    return next((s for s in steps if s), promote)
 
 
 def _signing(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:

@@ -139,3 +139,12 @@ def test_an_imported_key_is_held_and_served_in_the_words_of_its_owner(server: Se
     assert found.held([NEW])[NEW.record_name].held is Held.KEY
     assert published(records, NEW) == {NEW.txt_name}
     assert text(server, NEW) == (theirs,)
+
+
+def test_a_removed_key_whose_record_stands_is_not_gone(records: Records) -> None:
+    """The withdrawal was lost: it is seen, and done again."""
+    revoked, removed = (replace(OLD, stage=stage) for stage in (KeyStage.REVOKED, KeyStage.REMOVED))
+    published(records, OLD)
+    published(records, revoked)
+
+    assert records(removed).held([removed])[OLD.record_name].held is Held.EMPTY

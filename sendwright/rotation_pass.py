@@ -1,0 +1,229 @@
+"""One pass over lines: each kind of step is carried out for all of them at once."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from sendwright import claiming, converging, dkim, durable, hostdiff, issuing, planning, probing, proving
+from sendwright.connections import Fleet
+from sendwright.errors import HostError, SendwrightError
+from sendwright.inventory import Inventory
+from sendwright.lines import Act, HostSeen, Line, Step, confirmed, promoted, removed, restarted, revoked
+from sendwright.report.progress import Progress
+from sendwright.rotation import next_steps
+from sendwright.rotation_world import World
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import DkimKey, KeyStage
+
+# New keys come first, so that all that follows serves them too; what only takes something away comes last.
+ORDER = (
+    *(Act.GENERATE, Act.RESTART, Act.CONVERGE, Act.PUBLISH, Act.PROVE, Act.PROMOTE, Act.DEMOTE, Act.CONFIRM),
+    *(Act.REVOKE, Act.DATE, Act.DISCLOSE, Act.REMOVE),
+)
+
+
+class Pass:
+    """One way through the steps of some lines; what fails stops nothing else. ``done``: steps that were carried out."""
+
+    def __init__(
+        self,
+        declared: Inventory,
+        folder: StateFolder,
+        fleet: Fleet,
+        progress: Progress,
+        moving: Iterable[Line],
+        *,
+        only_looks: bool = False,
+    ) -> None:
+        self.world = World(declared, folder, fleet, progress, moving, only_looks=only_looks)
+        self.done: list[Step] = []
+        self._declared = declared
+        self._folder = folder
+        self._progress = progress
+        self._unproven: tuple[HostError, ...] = ()
+        self._failed: list[SendwrightError] = []
+        self._tried: set[tuple[str, ...]] = set()
+        self._start = durable.Start.of(declared)
+
+    @property
+    def errors(self) -> tuple[SendwrightError, ...]:
+        """Why hosts and zones were given up, and what hosts could not prove."""
+        return (
+            *self._failed,
+            *self.world.fleet.errors.values(),
+            *self.world.records.zones.errors.values(),
+            *self._unproven,
+        )
+
+    def look(self) -> None:
+        """Look at the hosts, and at the records of their keys."""
+        self.world.look_at_hosts(self.world.fleet.well)
+        self.world.look_at_records()
+
+    def begin(self, leaked: Collection[str]) -> None:
+        """Look at the hosts, make the keys that are asked for, and look at the records of all.
+
+        Arguments: ``leaked``: record names of keys that somebody else may have.
+        """
+        self.world.look_at_hosts(self.world.fleet.well)
+        if leaked:
+            self._first_write()
+            keys = [
+                key
+                for line in self.world.lines
+                for key in line.keys
+                if key.record_name in leaked and key.leaked is None
+            ]
+            self.world.save(replace(key, leaked=_now()) for key in keys)
+        if steps := [step for step in self.steps() if step.act is Act.GENERATE]:
+            self.do(Act.GENERATE, steps)
+        self.world.look_at_records()
+
+    def end(self) -> None:
+        """Make durable what changed."""
+        self._failed += self._start.push_changes(self._progress)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield what is to be done or waited for now, without what was carried out in this pass already."""
+        now = _now()
+        for line in self.world.lines:
+            yield from (step for step in next_steps(line, self.world.seen, now) if _what(step) not in self._tried)
+
+    def pending(self) -> Iterator[Step]:
+        """Yield what is left: also what was carried out and does not show, which the next pass looks at again."""
+        now = _now()
+        for line in self.world.lines:
+            for step in next_steps(line, self.world.seen, now):
+                if _what(step) in self._tried:
+                    why = f"{step.why}: it was carried out, and does not show yet"
+                    yield replace(step, act=Act.WAIT, why=why)
+                else:
+                    yield step
+
+    def do(self, act: Act, steps: Sequence[Step]) -> None:
+        """Carry out steps of one kind."""
+        self._first_write()
+        before = len(self.errors)
+        with self._progress.step(_title(act, steps), lambda: len(self.errors) > before):
+            self._tried |= {_what(step) for step in steps}
+            self._by_act[act](self, steps)
+        self.done += steps
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a person should know of keys that sign, and that hosts were seen not to sign with."""
+        found = []
+        for line in self.world.lines:
+            for key in line.signing[-1:]:
+                idle = [h for h in line.hosts if (seen := self.world.seen.hosts.get(h)) and _unused(seen, key)]
+                if idle:
+                    text = f"{key.record_name} is in DNS, and {', '.join(idle)} does not sign with it"
+                    found.append(f"{text}: run `sendwright provision`.")
+        return tuple(found)
+
+    def _generate(self, steps: Sequence[Step]) -> None:
+        missing = [(self._declared.stack.domain(step.line.domain), step.line.algorithm) for step in steps]
+        issuing.generate(self._folder, missing, _now())
+        self.world.start = frozenset()
+        self.world.refresh()
+
+    def _converge(self, steps: Sequence[Step]) -> None:
+        names = sorted({host for step in steps for host in step.hosts})
+        services = {name: self.world.signers(name) for name in names}
+        jobs = {n: s for n, s in services.items() if hostdiff.differing(s, self.world.observations[n])}
+        report = self._progress.note
+        converging.converge(
+            *(self.world.fleet, self._folder, self._declared.folder, jobs),
+            lambda host, line: report(f"{host}: {line}"),
+        )
+        self.world.look_at_hosts([name for name in names if name in self.world.fleet.well])
+
+    def _publish(self, steps: Sequence[Step]) -> None:
+        new = any(step.key and step.key.stage is KeyStage.GENERATED for step in steps)
+        pushed = self._push() if new else True
+        keys = [step.key for step in steps if step.key and (pushed or step.key.stage is not KeyStage.GENERATED)]
+        written = self.world.records.publish(self.world.state.keys, {key.txt_name for key in keys})
+        keys = [key for key in keys if key.txt_name in written]
+        first = {key.record_name for key in keys if key.stage is KeyStage.GENERATED}
+        self.world.save(replace(key, stage=KeyStage.PUBLISHED) for key in keys if key.record_name in first)
+        names = {key.record_name for key in keys}
+        self.world.published([key for key in self.world.keys if key.record_name in names])
+
+    def _prove(self, steps: Sequence[Step]) -> None:
+        asked: dict[str, tuple[DkimKey, ...]] = {}
+        for step in steps:
+            for host in step.hosts:
+                asked[host] = (*asked.get(host, ()), *([step.key] if step.key else []))
+        proofs = probing.probe(self.world.fleet, asked, proving.lookup)
+        self._unproven += proofs.errors
+        self.world.save(planning.proven(self.world.state.keys, proofs.hosts, _now()))
+
+    def _promote(self, steps: Sequence[Step]) -> None:
+        self._move(steps, lambda _, key: promoted(key, _now()))
+
+    def _confirm(self, steps: Sequence[Step]) -> None:
+        self._move(steps, lambda step, key: confirmed(step.line, key, self.world.seen, _now()))
+
+    def _restart(self, steps: Sequence[Step]) -> None:
+        self._move(steps, lambda _, key: restarted(key))
+
+    def _revoke(self, steps: Sequence[Step]) -> None:
+        self._move(steps, lambda _, key: revoked(key))
+
+    def _date(self, steps: Sequence[Step]) -> None:
+        self._move(steps, lambda _, key: replace(key, revoked=_now()))
+
+    def _disclose(self, steps: Sequence[Step]) -> None:
+        self._move(steps, lambda _, key: replace(key, disclosed=dkim.disclosure(self._folder.open(key.sealed))))
+
+    def _remove(self, steps: Sequence[Step]) -> None:
+        self._move(steps, lambda _, key: removed(key, _now()))
+
+    _by_act: ClassVar[Mapping[Act, "Callable[[Pass, Sequence[Step]], None]"]] = {
+        Act.GENERATE: _generate,
+        Act.CONVERGE: _converge,
+        Act.PUBLISH: _publish,
+        Act.PROVE: _prove,
+        Act.PROMOTE: _promote,
+        Act.DEMOTE: _confirm,
+        Act.CONFIRM: _confirm,
+        Act.RESTART: _restart,
+        Act.REVOKE: _revoke,
+        Act.DATE: _date,
+        Act.DISCLOSE: _disclose,
+        Act.REMOVE: _remove,
+    }
+
+    def _move(self, steps: Sequence[Step], move: Callable[[Step, DkimKey], DkimKey]) -> None:
+        self.world.save(move(step, step.key) for step in steps if step.key)
+
+    def _first_write(self) -> None:
+        """Claim the hosts for this folder before anything is written anywhere."""
+        if not self.world.begun:
+            claiming.claim(self.world.fleet, self._folder)
+            self.world.begun = True
+
+    def _push(self) -> bool:
+        try:
+            durable.push(self._declared, self._progress)
+        except SendwrightError as error:
+            self._failed.append(error)
+            return False
+        return True
+
+
+def _unused(seen: HostSeen, key: DkimKey) -> bool:
+    return seen.signs is not None and key.record_name not in seen.signs
+
+
+def _what(step: Step) -> tuple[str, ...]:
+    return step.act, step.line.domain, step.line.algorithm, step.key.selector if step.key else "", *step.hosts
+
+
+def _title(act: Act, steps: Sequence[Step]) -> str:
+    first = steps[0].key.record_name if steps[0].key else steps[0].line.domain
+    return f"{act} {first}" + (f" and {len(steps) - 1} more" if len(steps) > 1 else "")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,142 @@
+"""What a pass sees of lines: their stories, their hosts, their records, and the looks that renew each of them."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sendwright import awaiting, claiming, planning, preflight
+from sendwright.connections import Fleet
+from sendwright.dkim import record_text
+from sendwright.errors import PreflightFailed
+from sendwright.inventory import Inventory
+from sendwright.key_records import KeyRecords, wanted
+from sendwright.lines import NEW, Line, Record, Seen, lines
+from sendwright.observation import Observation
+from sendwright.report.progress import Progress
+from sendwright.service import Service
+from sendwright.signers import host_seen
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import DkimKey, KeyStage, State
+
+
+class World:
+    """Some lines, and one look at the world that is renewed part by part.
+
+    ``lines``: with the stories as the state folder has them by now; ``observations``: of the hosts that answered;
+    ``begun``: whether this run has written anything; ``only_looks``: nothing is remembered, not even since when records
+    are served.
+    """
+
+    def __init__(
+        self,
+        declared: Inventory,
+        folder: StateFolder,
+        fleet: Fleet,
+        progress: Progress,
+        moving: Iterable[Line],
+        *,
+        only_looks: bool = False,
+    ) -> None:
+        self.fleet = fleet
+        self.lines = tuple(moving)
+        self.seen = Seen()
+        self.records = KeyRecords(declared.stack, folder, declared.folder, progress)
+        self.observations: dict[str, Observation] = {}
+        self.start = frozenset(line.domain for line in self.lines if line.start)
+        self.state: State = folder.load()
+        self._stack = declared.stack
+        self._folder = folder
+        self._progress = progress
+        self.begun = False
+        self._served: dict[str, Record] = {}
+        self._only_looks = only_looks
+
+    @property
+    def keys(self) -> tuple[DkimKey, ...]:
+        """The keys of all lines."""
+        return tuple(key for line in self.lines for key in line.keys)
+
+    def save(self, keys: Iterable[DkimKey]) -> None:
+        """Write stories, and take in what the state folder holds by now."""
+        texts = {key.record_name: record_text(key) for key in self.keys}
+        for key in keys:
+            self._folder.save_key(key)
+            if record_text(key) != texts.get(key.record_name):
+                self._served.pop(key.record_name, None)
+        self.refresh()
+
+    def published(self, keys: Iterable[DkimKey]) -> None:
+        """Take in that providers took the records of keys, and see who serves them."""
+        self._served |= {key.record_name: Record(wanted(key)) for key in keys}
+        self.refresh()
+        self.look_at_servers({key.record_name for key in keys})
+
+    def refresh(self) -> None:
+        """Take in what the state folder holds by now."""
+        self.state = self._folder.load()
+        mine = {(line.domain, line.algorithm) for line in self.lines}
+        bare = {name for name, seen in self.observations.items() if not seen.managed}
+        margin = awaiting.margin(self.records.zones)
+        found = lines(self._stack, self.state.keys, bare=bare, start=self.start, margin=margin)
+        self.lines = tuple(line for line in found if (line.domain, line.algorithm) in mine)
+        self.seen = replace(self.seen, records=self.records.held(self.keys) | self._served)
+
+    def look_at_hosts(self, names: Iterable[str]) -> None:
+        """Look at hosts, one remote command each. A folder that is older than what they know is refused."""
+        desired = planning.desired_on(self._stack, names, self.state)
+        only = {
+            name: {of: tuple(s for s in found if s.name == "opendkim") for of, found in by_release.items()}
+            for name, by_release in desired.items()
+        }
+        with self._progress.step("looked at the hosts"):
+            found = self.fleet.observe(only, queues=True)
+        claiming.refuse_older(self._folder, found, begun=self.begun)
+        hosts = {n: seen for n, seen in self.seen.hosts.items() if n in self.fleet.well}
+        for name, observation in found.items():
+            self.observations[name] = observation
+            if found_wrong := preflight.problems(self._stack.host(name), observation, _now()):
+                self.fleet.give_up(name, PreflightFailed(name, "it is not fit.", "\n".join(found_wrong)))
+                hosts.pop(name, None)
+            elif observation.managed and observation.release:
+                hosts[name] = host_seen(observation, only[name][observation.release], self.state.keys)
+        self.seen = replace(self.seen, hosts=hosts)
+        self.refresh()
+
+    def look_at_records(self) -> None:
+        """Read what providers hold for all keys, and ask every server about those that matter."""
+        claimed = {claim.name for claim in self.state.claims if claim.type == "TXT"}
+        keys = self.keys
+        names = {k.txt_name for k in keys if k.stage is not KeyStage.REMOVED or k.txt_name in claimed}
+        with self._progress.step("looked at the records of keys", lambda: bool(self.records.zones.errors)):
+            self.records.look(self.state.keys, names)
+            self.refresh()
+            self.look_at_servers({key.record_name for key in keys})
+
+    def look_at_servers(self, names: Collection[str]) -> None:
+        """See whether every authoritative server serves what matters for a next step, of these record names."""
+        watched = [k for line in self.lines for k in _watched(line) if k.record_name in names and self._stands(k)]
+        found, changed = self.records.served(watched)
+        self._served |= found
+        self.save(() if self._only_looks else changed)
+
+    def signers(self, name: str) -> tuple[Service, ...]:
+        """Return what a host's signers should be by the stories of now."""
+        release = self.observations[name].release
+        found = planning.services(self._stack, self._stack.host(name), release, self.state) if release else ()
+        return tuple(service for service in found if service.name == "opendkim")
+
+    def _stands(self, key: DkimKey) -> bool:
+        found = self.seen.records.get(key.record_name)
+        return found is not None and found.held is wanted(key)
+
+
+def _watched(line: Line) -> Iterator[DkimKey]:
+    """Yield the keys whose next step depends on what every server serves."""
+    for key in line.keys:
+        successor = key.stage in NEW or (len(line.signing) > 1 and key == line.signing[-1])
+        if successor or (key.stage is KeyStage.REVOKED and key.revoked is None):
+            yield key
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
