@@ -4,6 +4,7 @@ Only the signers of hosts and the records of keys are touched: whatever else dif
 ``provision``. A pass may die anywhere: stories are saved one by one, before the world is made to follow them.
 """
 
+import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ from sendwright.state.model import KeyStage, State
 _LOOK_AGAIN = timedelta(seconds=30)
 # A clock that runs out in weeks is looked at now and then: what queues hold is known only then.
 _LONGEST_SLEEP = timedelta(hours=1)
+# A secondary takes a moment to fetch a new key, and as long the leaked one signs.
+_HURRY, _HURRIED_LOOKS = timedelta(seconds=2), 30
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,12 @@ def status(declared: Inventory, asked: Asked, progress: Progress) -> Rotation:
         return _rotation(run, Result.UNCHANGED, found)
 
 
-def rotate(declared: Inventory, asked: Asked, progress: Progress) -> Rotation:
+def rotate(
+    declared: Inventory, asked: Asked, progress: Progress, *, sleep: Callable[[float], None] = time.sleep
+) -> Rotation:
     """Move every key as far as is safe now, without waiting for any clock.
 
+    Only for the successor of a leaked key it stays a while, until every server serves it. ``sleep`` takes seconds.
     Errors of single hosts and zones are in the outcome; StateError and PassphraseError are raised. Where every line
     is at rest, no host and no server hears of it.
     """
@@ -86,6 +92,12 @@ def rotate(declared: Inventory, asked: Asked, progress: Progress) -> Rotation:
             run = Pass(declared, folder, fleet, progress, moving)
             run.begin(asked.leaked)
             _carry_out(run)
+            for _ in range(_HURRIED_LOOKS):
+                if not any(_leaking(line) for line in run.world.lines):
+                    break
+                sleep(_HURRY.total_seconds())
+                run.world.look_at_servers()
+                _carry_out(run)
             run.end()
             return _rotation(run, Result.DONE, found)
 
@@ -102,7 +114,7 @@ def rotate_until_done(
 
     Arguments: ``clock`` returns UTC; ``sleep`` takes seconds. Ends early with what is blocked or failed.
     """
-    found = rotate(declared, asked, progress)
+    found = rotate(declared, asked, progress, sleep=sleep)
     done = found.done
     while found.result is Result.WAITING:
         ends = [step.until for step in found.pending if step.until]
@@ -111,7 +123,7 @@ def rotate_until_done(
             pause = min(pause, _LOOK_AGAIN)
         progress.note(f"waiting: {_shortest(found.pending)}")
         sleep(max(pause, timedelta(seconds=1)).total_seconds())
-        found = rotate(declared, replace(asked, start=False, leaked=frozenset()), progress)
+        found = rotate(declared, replace(asked, start=False, leaked=frozenset()), progress, sleep=sleep)
         done += found.done
     return replace(found, done=done, result=Result.DONE if done and found.result is Result.UNCHANGED else found.result)
 
@@ -155,6 +167,11 @@ def _fleet(declared: Inventory, found: Iterable[Line], asked: Asked) -> Fleet:
 
 def _leaks(line: Line, asked: Asked) -> bool:
     return any(key.record_name in asked.leaked for key in line.keys)
+
+
+def _leaking(line: Line) -> bool:
+    """Whether a key that somebody else may have signs while its successor is on its way."""
+    return bool(line.successor) and any(key.leaked for key in line.signing)
 
 
 def _lingers(line: Line, claimed: Container[str]) -> bool:

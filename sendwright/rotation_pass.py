@@ -217,7 +217,8 @@ def _unused(seen: HostSeen, key: DkimKey) -> bool:
 
 
 def _what(step: Step) -> tuple[str, ...]:
-    return step.act, step.line.domain, step.line.algorithm, step.key.selector if step.key else "", *step.hosts
+    key = (step.key.selector, step.key.stage) if step.key else ()
+    return step.act, step.line.domain, step.line.algorithm, *key, *step.hosts
 
 
 def _title(act: Act, steps: Sequence[Step]) -> str:

@@ -1,6 +1,6 @@
 """What a pass sees of lines: their stories, their hosts, their records, and the looks that renew each of them."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -110,11 +110,12 @@ class World:
         with self._progress.step("looked at the records of keys", lambda: bool(self.records.zones.errors)):
             self.records.look(self.state.keys, names)
             self.refresh()
-            self.look_at_servers({key.record_name for key in keys})
+            self.look_at_servers()
 
-    def look_at_servers(self, names: Collection[str]) -> None:
-        """See whether every authoritative server serves what matters for a next step, of these record names."""
-        watched = [k for line in self.lines for k in _watched(line) if k.record_name in names and self._stands(k)]
+    def look_at_servers(self, names: Container[str] | None = None) -> None:
+        """See whether every server serves what matters for a next step, of these record names; None: of all."""
+        known = (k for line in self.lines for k in _watched(line) if names is None or k.record_name in names)
+        watched = [key for key in known if self._stands(key)]
         found, changed = self.records.served(watched)
         self._served |= found
         self.save(() if self._only_looks else changed)
