@@ -43,17 +43,20 @@ class KeyRecords:
         self._base = base
         self._progress = progress
         self._opener = opener
+        self._names: frozenset[str] = frozenset()
+        self._written = False
         self._internet = internet
 
     def look(self, keys: Iterable[DkimKey], names: Collection[str]) -> None:
         """Read what providers hold at ``names`` (of TXT records)."""
         claims = self._folder.claims()
-        self.zones = Zones.look(
-            *(self._stack, keys, claims, self._base, self._opener),
+        fresh = Zones.look(
+            *(self._stack, keys, claims, self._base, self._opener, self.zones.errors),
             now=_now(),
             allow_deletions=True,
             names=frozenset(names),
         )
+        self.zones, self._names, self._written = self.zones.again(fresh), frozenset(names), False
 
     def held(self, keys: Iterable[DkimKey]) -> dict[str, Record]:
         """Return what providers hold for each key whose record was looked at, by record name."""
@@ -91,7 +94,10 @@ class KeyRecords:
 
     def publish(self, keys: Iterable[DkimKey], names: Collection[str]) -> frozenset[str]:
         """Make these names hold what the stories say, none of what a provider refuses; return those that now do."""
+        if self._written:
+            self.look(keys, self._names)  # what was read first is no longer what stands
         self.zones = self.zones.replanned(self._stack, keys, self._folder.claims(), _now())
+        self._written = True
         for stage in (Stage.EXPAND, Stage.HOSTS, Stage.CONTRACT):
             self.zones.publish(self._folder, stage, lambda write: write.name in names)
         return frozenset(n for n, zone in self._zone_of().items() if n in names and self._took(zone, n))

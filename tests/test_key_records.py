@@ -148,3 +148,16 @@ def test_a_removed_key_whose_record_stands_is_not_gone(records: Records) -> None
     published(records, revoked)
 
     assert records(removed).held([removed])[OLD.record_name].held is Held.EMPTY
+
+
+def test_what_is_written_twice_in_a_pass_is_read_again_in_between(server: Server53, records: Records) -> None:
+    """What the first write left is ours, whatever stood there at the look before it."""
+    published(records, OLD)
+    found, revoked = records(OLD, NEW), replace(OLD, stage=KeyStage.REVOKED)
+    found.publish([revoked, NEW], {OLD.txt_name})
+
+    took = found.publish([revoked, NEW], {NEW.txt_name})
+
+    assert took == {NEW.txt_name}
+    assert found.zones.errors == {}
+    assert text(server, OLD) == (txt(record_text(revoked)),)
