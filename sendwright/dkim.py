@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from sendwright.delegated import free, slots
 from sendwright.stack import DkimAlgorithm, Domain
+from sendwright.state import seal
 from sendwright.state.model import DkimKey, KeyStage
 
 _PREFIX = {DkimAlgorithm.RSA: "r", DkimAlgorithm.ED25519: "e"}
@@ -71,6 +72,23 @@ def generate(
         target=place.target if place else None,
     )
     return key, pem
+
+
+def of_private(domain: str, selector: str, pem: bytes, created: datetime) -> tuple[DkimKey, bytes]:
+    """Return the story of a private key that lay elsewhere, and the key as hosts get it; ValueError if it is none.
+
+    Errors never hold a part of the key.
+    """
+    plain = seal.plain_form(pem)
+    private = serialization.load_pem_private_key(plain, None)
+    if isinstance(private, rsa.RSAPrivateKey):
+        algorithm = DkimAlgorithm.RSA
+    elif isinstance(private, ed25519.Ed25519PrivateKey):
+        algorithm = DkimAlgorithm.ED25519
+    else:
+        raise ValueError("neither an RSA nor an Ed25519 key")  # noqa: TRY004 - like what cannot be read
+    public = base64.b64encode(_public(private)).decode()
+    return DkimKey(domain, selector, algorithm, public, seal.digest(plain), created), plain
 
 
 def selector(algorithm: DkimAlgorithm, now: datetime, taken: Collection[str]) -> str:

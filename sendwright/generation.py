@@ -6,7 +6,7 @@ in the place of the one that the host holds. A host takes it only from a folder 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -112,6 +112,17 @@ def following(lineage: Lineage | None, nonce: str, now: datetime, by: str) -> Li
     number = min(lineage.now.number + 1, _MOST_NUMBER) if lineage else 1
     marks = lineage.marks if lineage else ()
     return Lineage(Generation(number, nonce, now.astimezone(UTC).replace(microsecond=0), by), marks[:_MOST_BEFORE])
+
+
+def joined(lineage: Lineage | None, held: Iterable[Generation | None]) -> Lineage | None:
+    """Return the lineage of a folder that knows all that hosts hold: it goes on from the highest of them."""
+    found = [g for g in held if g is not None and standing(lineage, g) is not Standing.FOLLOWS]
+    if not found:
+        return lineage
+    known = [*([lineage.now] if lineage else []), *found]
+    now = max(known, key=lambda g: (g.number, g.written))
+    marks = [*(g.mark for g in known), *(lineage.before if lineage else ())]
+    return Lineage(now, tuple(mark for mark in dict.fromkeys(marks) if mark != now.mark)[:_MOST_BEFORE])
 
 
 def standing(lineage: Lineage | None, held: Generation | None) -> Standing:

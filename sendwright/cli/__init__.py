@@ -21,6 +21,7 @@ _VERBS = {
     "rehearse": ("sendwright.cli.rehearse", "Prove an inventory on throw-away hosts on this machine."),
     "lab": ("sendwright.cli.lab", "Keep the world that rehearse uses open, to play with."),
     "dns": ("sendwright.cli.dns", "The records by themselves, without the hosts."),
+    "keys": ("sendwright.cli.keys", "DKIM keys by themselves."),
     "users": ("sendwright.cli.users", "Submission credentials: add, list, remove."),
 }
 

@@ -13,7 +13,12 @@ import pytest
 from sendwright import credentials
 from sendwright.generation import PATH
 from sendwright.lab import LabHost
+from sendwright.received import Results
 from sendwright.rehearse import World
+from sendwright.stack import DkimAlgorithm
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import DkimKey, KeyStage
+from sendwright.submission import Credential
 
 pytestmark = pytest.mark.lab
 
@@ -66,6 +71,11 @@ def contents(world: World) -> dict[str, bytes]:
     """Return what lies in a state folder, but who holds its lock."""
     folder = world.declared.state_dir
     return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+def story(key: DkimKey) -> tuple[object, ...]:
+    """What a host or a server sees of a key."""
+    return key.record_name, key.public, key.pem_sha256, key.stage, key.proven_on
 
 
 def copied(world: World, name: str) -> World:
@@ -140,3 +150,34 @@ def test_last_week_s_copy_is_refused_by_plan_and_provision(shared: Shared) -> No
         assert "follows a newer state folder than this one: that is at generation 2, taken on " in each.stderr
         assert "this one is at generation 1, taken on " in each.stderr
     assert (shared.seen(), contents(shared.early)) == before
+
+
+def test_a_lost_folder_is_refused_and_recovered_from_hosts_and_dns(
+    shared: Shared, send: Callable[..., Results]
+) -> None:
+    """With its keys: provision makes none and moves none, and mail is signed with them as before."""
+    world, domain = shared.world, shared.world.declared.stack.domains[0].name
+    state = world.declared.state_dir
+    before, serial = StateFolder.of(world.declared).load().keys, shared.seen()[0]
+    state.rename(state.with_name("lost"))
+
+    refused = world.provision()
+    written = {path.name for path in state.iterdir()}
+    done = world.sendwright("keys", "recover", str(world.folder), "--yes")
+    after = StateFolder.of(world.declared).load().keys
+    credentials.add(world.folder, "login", (domain,), PASSWORD)
+    provisioned = world.provision()
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "this state folder has never changed a host, but" in refused.stderr
+    assert written == {".lock", ".gitignore"}
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [story(key) for key in after] == [story(key) for key in before]
+    assert {key.stage for key in after} == {KeyStage.SIGNING}
+    assert provisioned.returncode == 0, provisioned.stdout + provisioned.stderr
+    assert "DKIM" not in provisioned.stdout
+    assert [story(key) for key in StateFolder.of(world.declared).load().keys] == [story(key) for key in before]
+    assert shared.seen()[0] == serial
+    seen = send(world, shared.host.name, Credential("login", PASSWORD, f"login@{domain}"))
+    assert [seen.dkim_of(algorithm) for algorithm in DkimAlgorithm] == ["pass", "pass"]
+    assert (seen.spf, seen.dmarc) == ("pass", "pass")
