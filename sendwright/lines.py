@@ -3,6 +3,7 @@
 A **line** is what rotates by itself: RSA and Ed25519 keys of a domain do so independently.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,9 @@ from sendwright.state.model import DkimKey, KeyStage
 
 NEW = frozenset({KeyStage.GENERATED, KeyStage.PUBLISHED, KeyStage.PROVEN})
 ON_HOSTS = NEW | {KeyStage.SIGNING, KeyStage.RETIRING}
+
+# Clocks that differ by more say nothing about when something was signed.
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class Act(StrEnum):
@@ -134,12 +138,13 @@ class Line:
 
     @property
     def successor(self) -> DkimKey | None:
-        """The newest key that has not signed yet."""
-        return next(iter(reversed(self._at(*NEW))), None)
+        """The newest key of all, if it has not signed yet: hosts sign with the newest, so an older one never would."""
+        newest = self._at(*NEW, KeyStage.SIGNING)[-1:]
+        return newest[0] if newest and newest[0].stage in NEW else None
 
     def _at(self, *stages: KeyStage) -> tuple[DkimKey, ...]:
         found = (k for k in self.keys if k.stage in stages)
-        return tuple(sorted(found, key=lambda k: (k.created, k.selector)))
+        return tuple(sorted(found, key=signing.age))
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,7 @@ def lines(
             algorithm,
             tuple(k for k in of[domain.name] if k.algorithm is algorithm),
             tuple(h.name for h in stack.hosts_of(domain) if h.name not in bare),
-            _policy(stack, domain, margin, shared=shared),
+            _policy(stack, domain, margin, shared=any(k.public in shared for k in of[domain.name])),
             domain.name in start,
             algorithm in domain.dkim.algorithms,
             slots(domain, algorithm, of[domain.name]),
@@ -202,13 +207,19 @@ def promoted(key: DkimKey, now: datetime) -> DkimKey:
 
 
 def confirmed(line: Line, key: DkimKey, seen: Seen, now: datetime) -> DkimKey:
-    """Return a key that no host signs with any more, as was just seen: its clock starts, or goes on as it was."""
-    return replace(key, stage=KeyStage.RETIRING, last_signed=key.last_signed or now, lifetime=longest(line, key, seen))
+    """Return a key that no host signs with any more, as was just seen: its clocks start, or go on as they were.
+
+    The first one is that of our own queues, the second that of others': it starts when nothing is left in ours.
+    """
+    found = replace(key, stage=KeyStage.RETIRING, last_signed=key.last_signed or now, lifetime=longest(line, key, seen))
+    ends = leaves(found) if key.last_signed else None
+    gone = ends is not None and now >= ends and not keeping(line, key, seen)
+    return replace(found, drained=key.drained or now) if gone else found
 
 
 def restarted(key: DkimKey) -> DkimKey:
-    """Return a retiring key with which some host signs, or may: its clock stands until none does."""
-    return replace(key, last_signed=None)
+    """Return a retiring key with which some host signs, or may: its clocks stand until none does."""
+    return replace(key, last_signed=None, drained=None)
 
 
 def revoked(key: DkimKey) -> DkimKey:
@@ -221,16 +232,30 @@ def removed(key: DkimKey, now: datetime) -> DkimKey:
     return replace(key, stage=KeyStage.REMOVED, removed=now)
 
 
+def leaves(key: DkimKey) -> datetime | None:
+    """Return when what a retiring key signed leaves our queues by itself; None while its clock stands."""
+    return key.last_signed + timedelta(seconds=key.lifetime) if key.last_signed else None
+
+
+def keeping(line: Line, key: DkimKey, seen: Seen) -> tuple[str, ...]:
+    """Return the hosts in whose queues lies a message that a retiring key may have signed, on hold too."""
+    if key.last_signed is None:
+        return line.hosts
+    # What was signed last carries the time of its host, whose clock may be ahead of ours.
+    last = key.last_signed + CLOCKS_DIFFER
+    return tuple(h for h in line.hosts if h in seen.hosts and (oldest := seen.hosts[h].oldest) and oldest <= last)
+
+
 def longest(line: Line, key: DkimKey, seen: Seen) -> int:
     """The longest that a host was seen to keep a message and its bounce since the key signed last, in seconds."""
     found = (seen.hosts[h].lifetime for h in line.hosts if h in seen.hosts)
     return max(key.lifetime, *(int(span.total_seconds()) for span in found), 0)
 
 
-def _shared(keys: Iterable[DkimKey]) -> bool:
-    """Whether one private key is behind several selectors that are not revoked: publishing it would give all away."""
-    live = [k.public for k in keys if k.stage in ON_HOSTS]
-    return len(set(live)) != len(live)
+def _shared(keys: Iterable[DkimKey]) -> frozenset[str]:
+    """The public parts that stand behind several selectors: publishing the private part of one gives away the other."""
+    found = Counter(k.public for k in keys if k.stage is not KeyStage.REMOVED)
+    return frozenset(public for public, times in found.items() if times > 1)
 
 
 def _policy(stack: Stack, domain: Domain, margin: timedelta, *, shared: bool) -> Policy:

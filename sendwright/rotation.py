@@ -14,34 +14,36 @@ REMOVED    no record; the selector is never used again, unless it is one of thos
 =========  =============================================================================================================
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sendwright.delegated import free, free_at
-from sendwright.lines import NEW, Act, Held, HostSeen, Line, Seen, Step, longest
+from sendwright.gates import absent, copied, follow, lacking, may_sign, served, unproven, untimely, used, visible, wait
+from sendwright.lines import CLOCKS_DIFFER, NEW, Act, Held, Line, Seen, Step, keeping, leaves, longest
 from sendwright.state.model import DkimKey, KeyStage
-
-# Clocks that differ by more say nothing about when something was signed.
-CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def next_steps(line: Line, seen: Seen, now: datetime) -> tuple[Step, ...]:
     """Return the next safe step of each key of a line, and of the line itself; nothing for what is at rest.
 
-    Arguments: ``seen``: one look at all hosts of the line and at the records of all its keys that are not at rest (see
-    ``concerns``); ``now``: when that look ended, with a time zone. Carrying out any of the steps and looking again is
-    safe, in any order, and so is dying at any point.
+    Arguments: ``seen``: one look at all hosts of the line and at the records of all its keys that are not at rest;
+    ``now``: when that look ended, with a time zone. Carrying out any of the steps and looking again is safe, in any
+    order, and so is dying at any point.
     """
     steps = (_of_key(line, key, seen, now) for key in line.keys)
-    return tuple(step for step in (_of_line(line, now), *steps) if step)
+    return tuple(step for step in (_of_line(line, seen, now), *steps) if step)
 
 
 def resting(line: Line, now: datetime) -> bool:
-    """Return whether nothing about a line has to be looked at: one key signs, and none before or after it moves."""
-    first = frozenset(k for k in line.keys if k.stage in NEW and not line.signing and not k.leaked)
-    others = (k for k in line.keys if k not in first and k not in line.signing[-1:])
-    moving = any(k.stage is not KeyStage.REMOVED for k in others)
-    next_one = _of_line(line, now)
-    return not moving and (next_one is None or next_one.act is Act.DUE)
+    """Return whether nothing has to be looked at for a line: one key signs, or provision proves its first.
+
+    ``next_steps`` may have a word for people all the same: that a key is due.
+    """
+    first = NEW if line.declared and not line.signing else frozenset()
+    kept = (*(line.signing[-1:] if line.declared else ()), *(k for k in line.keys if k.stage in first and not k.leaked))
+    if any(k.stage is not KeyStage.REMOVED for k in line.keys if k not in kept):
+        return False
+    step = _wanted(line, now)
+    return step is None or step.act is Act.DUE
 
 
 def due(line: Line) -> datetime | None:
@@ -51,21 +53,36 @@ def due(line: Line) -> datetime | None:
 
 
 def retires_at(line: Line, key: DkimKey) -> datetime | None:
-    """Return until when the record of a retiring key has to stay; None while its clock stands."""
-    if key.last_signed is None:
-        return None
-    return key.last_signed + timedelta(seconds=key.lifetime) + line.policy.others + line.policy.ttl
+    """Return until when the record of a retiring key has to stay, as far as is known; None while its clock stands."""
+    here = key.drained or leaves(key)
+    return here + line.policy.others + line.policy.ttl if here else None
 
 
-def _of_line(line: Line, now: datetime) -> Step | None:
-    step = _begin(line, now)
-    if step is None or step.act is not Act.GENERATE or not line.slots or free(line.slots, now):
+def clock_trusted(line: Line, seen: Seen, now: datetime) -> bool:
+    """Return whether our clock is right, as far as the hosts know: a time that is remembered has to be."""
+    return untimely(line, None, seen, now) is None
+
+
+def _of_line(line: Line, seen: Seen, now: datetime) -> Step | None:
+    step = _wanted(line, now)
+    if step is None or step.act is Act.DUE:
         return step
-    names = ", ".join(slot.selector for slot in line.slots)
-    return Step(Act.WAIT, line, None, f"{step.why}, and each of {names} is in use yet", until=free_at(line.slots))
+    newest = line.signing[-1].created
+    if newest >= now:
+        return wait(
+            line,
+            None,
+            f"the key that signs was made at {newest:%Y-%m-%d %H:%M} UTC: the clock here went back",
+            until=newest,
+        )
+    if line.slots and not free(line.slots, now):
+        names = ", ".join(slot.selector for slot in line.slots)
+        why = f"{step.why}, and each of {names} is in use yet"
+        return wait(line, None, why, until=free_at(line.slots))
+    return untimely(line, None, seen, now) or step
 
 
-def _begin(line: Line, now: datetime) -> Step | None:
+def _wanted(line: Line, now: datetime) -> Step | None:
     current, since = line.signing[-1:], due(line)
     if not line.declared or not current or since is None or line.successor:
         return None
@@ -80,74 +97,132 @@ def _begin(line: Line, now: datetime) -> Step | None:
 
 
 def _of_key(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
-    if key.created > now + CLOCKS_DIFFER:
-        return _wait(line, key, f"it was made at {key.created:%Y-%m-%d %H:%M} UTC: the clock here went back")
+    if key.stage is KeyStage.REMOVED:
+        return follow(line, key, seen) if key.record_name in seen.records else None
     if key.stage in NEW:
         return _new(line, key, seen, now)
     if key.stage is KeyStage.SIGNING:
         return _signing(line, key, seen, now)
     if key.stage is KeyStage.RETIRING:
         return _retiring(line, key, seen, now)
-    if key.stage is KeyStage.REVOKED:
-        return _revoked(line, key, seen, now)
-    return _follow(line, key, seen) if key.record_name in seen.records else None
+    return _revoked(line, key, seen, now)
 
 
 def _new(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
     if key.leaked or key != line.successor or not line.declared:
-        why = "it leaked" if key.leaked else "a newer key takes its place" if line.declared else "it is not declared"
-        act = Act.REMOVE if key.stage is KeyStage.GENERATED else Act.REVOKE
-        return Step(act, line, key, f"{why} before it has signed anything")
+        return _given_up(line, key, seen)
     if not line.signing:
         return None  # the first key of all begins to sign on each host by itself, as provision proves it there
-    hurry = line.signing[-1].leaked is not None
+    if key.created > now + CLOCKS_DIFFER:
+        return wait(
+            line, key, f"it was made at {key.created:%Y-%m-%d %H:%M} UTC: the clock here went back", until=key.created
+        )
     return (
-        _copied(line, key, seen)
-        or _follow(line, key, seen)
-        or _everywhere(line, key, seen, now)
-        or _visible(line, key, seen, now, hurry=hurry)
-        or _proven(line, key)
+        copied(line, key, seen)
+        or follow(line, key, seen)
+        or lacking(line, key, seen)
+        or absent(line, key, seen, now)
+        or visible(line, key, seen, now, hurry=line.signing[-1].leaked is not None)
+        or unproven(line, key, line.hosts)
         or Step(Act.PROMOTE, line, key, "served by all, fresh, and proven on every host")
     )
 
 
+def _given_up(line: Line, key: DkimKey, seen: Seen) -> Step:
+    why = "it leaked" if key.leaked else "a newer key takes its place" if line.declared else "it is not declared"
+    why = f"{why} before it has signed anything"
+    if key.stage is not KeyStage.GENERATED:
+        return Step(Act.REVOKE, line, key, why)
+    found = seen.records.get(key.record_name)
+    if found is None:
+        return wait(line, key, "its record could not be looked at")
+    # A run that died may have published it and not have lived to remember that.
+    return Step(Act.REMOVE if found.held in {Held.NOTHING, Held.OTHER} else Act.REVOKE, line, key, why)
+
+
 def _signing(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
-    if not line.declared:
-        return _signed_by_none(line, key, seen, now) or Step(Act.DEMOTE, line, key, "its algorithm is not declared")
-    if key == line.signing[-1]:
-        # Where nothing else moves there is nothing to look for: provision keeps hosts and zones as they should be.
-        return _follow(line, key, seen) if key.record_name in seen.records else None
     current = line.signing[-1]
-    found = seen.records.get(current.record_name)
-    if step := _signed_by_none(line, key, seen, now):
+    if not line.declared:
+        gate = _unused(line, key, seen, now)
+        return gate or Step(Act.DEMOTE, line, key, "its algorithm is not declared")
+    if key == current:
+        return _current(line, key, seen)
+    return (
+        _switch(line, key, current, seen)
+        or follow(line, key, seen)
+        or absent(line, key, seen, now)
+        or _succeeded(line, key, current, seen)
+        or Step(Act.DEMOTE, line, key, f"every host signs with {current.selector}")
+    )
+
+
+def _current(line: Line, key: DkimKey, seen: Seen) -> Step | None:
+    """The step of the key that hosts are to sign with."""
+    if key.record_name not in seen.records:
+        # Where nothing else moves there is nothing to look for: provision keeps hosts and zones as they should be.
+        return None
+    if step := follow(line, key, seen):
         return step
-    if found is None or not found.served:
-        behind = "; ".join(found.behind) if found else ""
-        return _wait(line, key, f"its successor {current.selector} is not served by all: {behind or 'not looked at'}")
-    return Step(Act.DEMOTE, line, key, f"every host signs with {current.selector}")
+    reached = tuple(h for h in line.hosts if h in seen.hosts)
+    if len(line.signing) == 1 or not unproven(line, key, reached):
+        return None
+    # A host that lost the key or its proof, or joined in the meantime, would keep the older one from retiring.
+    return lacking(line, key, seen) or served(line, key, seen) or unproven(line, key, reached)
+
+
+def _switch(line: Line, key: DkimKey, current: DkimKey, seen: Seen) -> Step | None:
+    """The step that makes hosts sign with the newest key; a host that has not proven it would not."""
+    reached = [(h, seen.hosts[h]) for h in line.hosts if h in seen.hosts]
+    other = [(h, host) for h, host in reached if may_sign(host, key) or not may_sign(host, current)]
+    able = tuple(h for h, host in other if h in current.proven_on or host.signs is None)
+    if able:
+        return Step(Act.CONVERGE, line, key, f"they are to sign with {current.selector}", able)
+    left = tuple(h for h, _ in other)
+    return wait(line, key, f"{', '.join(left)} did not prove {current.selector} yet", left) if left else None
+
+
+def _succeeded(line: Line, key: DkimKey, current: DkimKey, seen: Seen) -> Step | None:
+    found = seen.records.get(current.record_name)
+    if found and found.held is Held.KEY and found.served:
+        return None
+    behind = "; ".join(found.behind) if found else "it was not looked at"
+    return wait(line, key, f"its successor {current.selector} is not served by all: {behind or 'it is new'}")
+
+
+def _unused(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
+    """What stands in the way of saying that no host signs with a key; its record stands, unless it leaked already."""
+    kept = None if key.leaked and key.stage is KeyStage.RETIRING else follow(line, key, seen)
+    return used(line, key, seen) or kept or absent(line, key, seen, now)
 
 
 def _retiring(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
-    if key.last_signed and any(_may_sign(seen.hosts[h], key) for h in line.hosts if h in seen.hosts):
+    if key.last_signed and any(may_sign(seen.hosts[h], key) for h in line.hosts if h in seen.hosts):
         return Step(Act.RESTART, line, key, "a host signs with it again, or may")
-    if step := _follow(line, key, seen) or _signed_by_none(line, key, seen, now):
+    if step := _unused(line, key, seen, now):
         return step
-    if key.last_signed is None:
+    ends = leaves(key)
+    if ends is None:
         return Step(Act.CONFIRM, line, key, "no host signs with it any more")
     if key.leaked:
         return Step(Act.REVOKE, line, key, "it leaked, and no host signs with it any more")
-    return _queued(line, key, key.last_signed, seen, now)
+    return _others(line, key, now) if key.drained else _ours(line, key, ends, seen, now)
 
 
-def _queued(line: Line, key: DkimKey, last_signed: datetime, seen: Seen, now: datetime) -> Step:
+def _ours(line: Line, key: DkimKey, ends: datetime, seen: Seen, now: datetime) -> Step:
+    """What a retiring key waits for as long as mail that it signed may lie in our own queues."""
     if longest(line, key, seen) > key.lifetime:
         return Step(Act.CONFIRM, line, key, "a host keeps mail for longer than was known")
+    if now < ends:
+        return wait(line, key, "our queues may hold mail that it signed", until=ends)
+    if full := keeping(line, key, seen):
+        return wait(line, key, f"mail that it may have signed waits in a queue of {', '.join(full)}", full)
+    return Step(Act.CONFIRM, line, key, "no queue of ours holds mail that it signed")
+
+
+def _others(line: Line, key: DkimKey, now: datetime) -> Step:
     until = retires_at(line, key)
     if until is not None and now < until:
-        return _wait(line, key, "queues may hold mail that it signed", until=until)
-    full = tuple(h for h in line.hosts if (oldest := seen.hosts[h].oldest) and oldest <= last_signed)
-    if full:
-        return _wait(line, key, f"mail that it may have signed waits in a queue of {', '.join(full)}", full)
+        return wait(line, key, "queues of others may hold mail that it signed", until=until)
     return Step(Act.REVOKE, line, key, "no queue can hold mail that it signed")
 
 
@@ -155,95 +230,21 @@ def _revoked(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None
     holding = tuple(h for h in line.hosts if h in seen.hosts and key.record_name in seen.hosts[h].holds)
     if holding:
         return Step(Act.CONVERGE, line, key, "its private part goes", holding)
-    if step := _follow(line, key, seen):
-        return step
-    record = seen.records[key.record_name]
+    return follow(line, key, seen) or served(line, key, seen) or untimely(line, key, seen, now) or _ends(line, key, now)
+
+
+def _ends(line: Line, key: DkimKey, now: datetime) -> Step:
+    """The step of a key that every server says to be revoked."""
     if key.revoked is None:
-        behind = "; ".join(record.behind)
-        served = Step(Act.DATE, line, key, "every server says that it is revoked")
-        return served if record.served else _wait(line, key, behind or "it is not served by all yet")
+        return Step(Act.DATE, line, key, "every server says that it is revoked")
     if line.policy.disclose and key.disclosed is None and now >= key.revoked + line.policy.ttl:
         return Step(Act.DISCLOSE, line, key, "nothing signed with it proves anything any more")
     until = key.revoked + line.policy.revoked
     if now < until and not _makes_room(line):
-        return _wait(line, key, "its empty record tells that it is revoked", until=until)
+        return wait(line, key, "its empty record tells that it is revoked", until=until)
     return Step(Act.REMOVE, line, key, "it was revoked for long enough")
 
 
 def _makes_room(line: Line) -> bool:
     """Whether a key that leaked signs on until a fixed selector is free: a statement may end early for that."""
     return bool(line.slots and line.signing and line.signing[-1].leaked and free_at(line.slots) is None)
-
-
-def _follow(line: Line, key: DkimKey, seen: Seen) -> Step | None:
-    """The step that makes DNS hold what the story says."""
-    found = seen.records.get(key.record_name)
-    if found is None:
-        return _wait(line, key, "its record could not be looked at")
-    if found.held is Held.OTHER:
-        why = f"another key, or several, stand at {key.txt_name}: nothing was changed"
-        return Step(Act.BLOCKED, line, key, why)
-    wanted = {KeyStage.REVOKED: Held.EMPTY, KeyStage.REMOVED: Held.NOTHING}.get(key.stage, Held.KEY)
-    if found.held is Held.EMPTY and wanted is Held.KEY:
-        return Step(Act.BLOCKED, line, key, f"DNS says at {key.txt_name} that it is revoked: nothing was changed")
-    if found.held is wanted and key.stage is not KeyStage.GENERATED:
-        return None
-    return Step(Act.PUBLISH, line, key, f"DNS holds {found.held}, and should hold {wanted}")
-
-
-def _copied(line: Line, key: DkimKey, seen: Seen) -> Step | None:
-    """A key whose only copy may vanish is not published."""
-    if key.stage is not KeyStage.GENERATED or line.policy.pushed:
-        return None
-    reached = tuple(h for h in line.hosts if h in seen.hosts)
-    if any(key.record_name in seen.hosts[h].holds for h in reached):
-        return None
-    if reached:
-        return Step(Act.CONVERGE, line, key, "a copy of it comes before its publication", reached)
-    return _wait(line, key, "no host can be reached that would hold a copy of it", line.hosts)
-
-
-def _everywhere(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
-    lacking = tuple(h for h in line.hosts if h in seen.hosts and key.record_name not in seen.hosts[h].holds)
-    if lacking:
-        return Step(Act.CONVERGE, line, key, "every host holds it before any signs with it", lacking)
-    return _absent(line, key, seen, now)
-
-
-def _absent(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
-    away = tuple(h for h in line.hosts if h not in seen.hosts)
-    if away:
-        return _wait(line, key, f"{', '.join(away)} cannot be reached", away)
-    wrong = tuple(h for h in line.hosts if abs(seen.hosts[h].clock - now) > CLOCKS_DIFFER)
-    if wrong:
-        return _wait(line, key, f"the clock of {', '.join(wrong)} is not ours", wrong)
-    return None
-
-
-def _visible(line: Line, key: DkimKey, seen: Seen, now: datetime, *, hurry: bool) -> Step | None:
-    record = seen.records[key.record_name]
-    if not record.served or record.fresh_at is None:
-        return _wait(line, key, "; ".join(record.behind) or "it is not served by all yet")
-    if now < record.fresh_at and not hurry:
-        return _wait(line, key, "caches may hold that it does not exist", until=record.fresh_at)
-    return None
-
-
-def _proven(line: Line, key: DkimKey) -> Step | None:
-    lacking = tuple(h for h in line.hosts if h not in key.proven_on)
-    return Step(Act.PROVE, line, key, "only a proven key signs", lacking) if lacking else None
-
-
-def _signed_by_none(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
-    using = tuple(h for h in line.hosts if h in seen.hosts and _may_sign(seen.hosts[h], key))
-    if using:
-        return Step(Act.CONVERGE, line, key, "they sign with it, or may", using)
-    return _absent(line, key, seen, now)
-
-
-def _may_sign(host: HostSeen, key: DkimKey) -> bool:
-    return host.signs is None or key.record_name in host.signs
-
-
-def _wait(line: Line, key: DkimKey, why: str, hosts: tuple[str, ...] = (), until: datetime | None = None) -> Step:
-    return Step(Act.WAIT, line, key, why, hosts, until)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sendwright.stack import Domain, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage
@@ -20,6 +21,11 @@ def by_domain(keys: Iterable[DkimKey]) -> Mapping[str, tuple[DkimKey, ...]]:
     return defaultdict(tuple, {domain: tuple(of_domain) for domain, of_domain in found.items()})
 
 
+def age(key: DkimKey) -> tuple[datetime, str]:
+    """Return what sorts keys from the oldest to the newest, the same way for everybody who asks which signs."""
+    return key.created, key.selector
+
+
 def installed(domain: Domain, keys: Iterable[DkimKey]) -> tuple[DkimKey, ...]:
     """Return the keys of a domain that lie on its hosts, whether they sign or not."""
     wanted = domain.dkim.algorithms
@@ -30,7 +36,7 @@ def signing(domain: Domain, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKe
     """Return the keys that sign a domain's mail on a host: at most one an algorithm, proven on that very host."""
     found = {
         k.algorithm: k
-        for k in sorted(installed(domain, keys), key=lambda k: k.created)
+        for k in sorted(installed(domain, keys), key=age)
         if k.stage is KeyStage.SIGNING and host.name in k.proven_on
     }
     return tuple(found[a] for a in domain.dkim.algorithms if a in found)

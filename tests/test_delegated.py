@@ -11,7 +11,7 @@ from sendwright import dkim, rotation
 from sendwright.delegated import RESTS, SLOTS, Alias, aliases, free, free_at, slots
 from sendwright.dns.records import asked_of_others, desired
 from sendwright.domain import Domain
-from sendwright.lines import Act, Line, Seen, removed
+from sendwright.lines import Act, HostSeen, Line, Seen, removed
 from sendwright.stack import DkimAlgorithm, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage
 
@@ -110,7 +110,9 @@ def test_with_a_free_slot_a_successor_is_generated() -> None:
     """As for any other domain."""
     line = _line(_key("s1"), _key("s2", KeyStage.REVOKED), _removed("s3", NOW - RESTS))
 
-    assert [s.act for s in rotation.next_steps(line, Seen(), NOW) if s.key is None] == [Act.GENERATE]
+    seen = Seen({MX1: HostSeen(frozenset(), frozenset(), timedelta(days=5), None, NOW)})
+
+    assert [s.act for s in rotation.next_steps(line, seen, NOW) if s.key is None] == [Act.GENERATE]
 
 
 def test_the_first_free_slot_is_known_while_all_rest() -> None:

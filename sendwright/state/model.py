@@ -55,9 +55,10 @@ class DkimKey:
     first seen to serve it without a break since; ``proven_on``: hosts whose probe signature verified through live DNS.
     ``signing_since``: when it was chosen to sign; ``last_signed``: when every host was seen not to sign with it any
     more, None while its clock stands; ``lifetime``: the longest that a host was seen since to keep a message and its
-    bounce, in seconds; ``revoked``: when every server was seen to say so; ``removed``: when its record was to go;
-    ``leaked``: somebody else may have it; ``disclosed``: its private part, as it is published: PKCS #8 in base64url;
-    ``target``: the name that its own is an alias of (a delegated selector).
+    bounce, in seconds; ``drained``: when none of our queues held a message any more that it may have signed;
+    ``revoked``: when every server was seen to say so; ``removed``: when its record was to go; ``leaked``: somebody else
+    may have it; ``disclosed``: its private part, as it is published: PKCS #8 in base64url; ``target``: the name that
+    its own is an alias of (a delegated selector).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -74,6 +75,7 @@ class DkimKey:
     signing_since: AwareDatetime | None = None
     last_signed: AwareDatetime | None = None
     lifetime: int = 0
+    drained: AwareDatetime | None = None
     revoked: AwareDatetime | None = None
     removed: AwareDatetime | None = None
     leaked: AwareDatetime | None = None
