@@ -230,7 +230,13 @@ def _revoked(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None
     holding = tuple(h for h in line.hosts if h in seen.hosts and key.record_name in seen.hosts[h].holds)
     if holding:
         return Step(Act.CONVERGE, line, key, "its private part goes", holding)
-    return follow(line, key, seen) or served(line, key, seen) or untimely(line, key, seen, now) or _ends(line, key, now)
+    # Once every server was seen to say so, nobody asks them any more.
+    return (
+        follow(line, key, seen)
+        or (served(line, key, seen) if key.revoked is None else None)
+        or untimely(line, key, seen, now)
+        or _ends(line, key, now)
+    )
 
 
 def _ends(line: Line, key: DkimKey, now: datetime) -> Step:
