@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sendwright import inventory
+from sendwright.cli import main
 from sendwright.inventory import Inventory
 
 LIVE = Path(__file__).parent / "live"
@@ -21,6 +22,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the live checks out where nobody names hosts for them: they would have nothing to look at."""
     return True if collection_path == LIVE and config.getoption("--inventory") is None else None
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line and return its exit code and what it printed."""
+
+    def call(*argv: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in argv])
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return call
 
 
 @pytest.fixture

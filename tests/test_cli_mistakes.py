@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from sendwright.cli import main
 from sendwright.lab import labs
 
 Run = Callable[..., tuple[int, str, str]]
@@ -22,19 +21,6 @@ dns = {"main": {"provider": "rfc2136", "server": "127.0.0.1", "port": 1,
 domains = {"example.com": {"dns": "main"}}
 """
 HOST = '"egress": [{"public": "203.0.113.10"}], "ssh_hostname": "127.0.0.1", "ssh_port": 1'
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line and return its exit code and what it printed."""
-
-    def call(*argv: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in argv])
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ from pydantic import BaseModel
 from sendwright import declared, providers, stack
 from sendwright.cli import sendwright
 from sendwright.inventory import _SSH as SSH
+from sendwright.lines import Act
 from sendwright.plan import Action, Kind, Stage
 from sendwright.provision import Result
+from sendwright.state.model import KeyStage
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
@@ -116,10 +118,12 @@ def test_commands_in_documents_exist(document: Path) -> None:
         assert {word for word in words if word.startswith("--")} <= known, line
 
 
-@pytest.mark.parametrize("verb", ["plan", "provision"])
-def test_every_option_of_the_main_verbs_is_told(verb: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "document"), [("plan", "provisioning"), ("provision", "provisioning"), ("rotate", "rotation")]
+)
+def test_every_option_of_the_main_verbs_is_told(verb: str, document: str) -> None:
     """What `--help` lists, the document explains."""
-    text = (ROOT / "docs" / "provisioning.md").read_text()
+    text = (ROOT / "docs" / f"{document}.md").read_text()
     command = sendwright.get_command(click.Context(sendwright), verb)
 
     assert command is not None
@@ -140,6 +144,8 @@ def test_no_document_knows_the_machine_that_it_was_written_on(document: Path) ->
         ("changes[].kind", list(Kind)),
         ("changes[].action", list(Action)),
         ("outcome", list(Result)),
+        ("done[].act", [act.name.lower() for act in Act]),
+        ("lines[].keys[].stage", list(KeyStage)),
     ],
 )
 def test_the_words_of_the_json_are_all_told(field: str, values: list[str]) -> None:

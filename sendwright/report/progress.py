@@ -15,16 +15,27 @@ Say = Callable[[str], None]
 class Progress:
     """Tell a person what is going on, with the time each step took.
 
-    ``clock`` answers monotonic seconds. Without a terminal every step is one plain line when it ends.
+    ``clock`` answers monotonic seconds. Without a terminal every step is one plain line when it ends; ``held``: these
+    lines are kept until they are released, and never shown if there is nothing to report on.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, held: bool = False) -> None:
         self._clock = clock
-        self._moving = sys.stderr.isatty()
+        self._moving = sys.stderr.isatty() and not held
+        self._held: list[str] | None = [] if held else None
         self._last = ""
+
+    def release(self) -> None:
+        """Show what was held back, and hold nothing back any more."""
+        held, self._held = self._held or [], None
+        for text in held:
+            self.say(text)
 
     def say(self, text: str) -> None:
         """Print lines that were made for a terminal."""
+        if self._held is not None:
+            self._held.append(text)
+            return
         self._erase()
         click.echo(text, err=True)
 
@@ -37,7 +48,7 @@ class Progress:
             self._erase()
             click.echo(f"  … {printable(text)}"[: _width()], err=True, nl=False)
         else:
-            click.echo(f"  {printable(text)}", err=True)
+            self.say(f"  {printable(text)}")
 
     @contextmanager
     def step(self, text: str, failed: Callable[[], bool] = lambda: False) -> Iterator[None]:
