@@ -213,7 +213,7 @@ def _next(step: Step) -> str:
 def _since(key: DkimKey) -> datetime | None:
     if key.stage is KeyStage.SIGNING:
         return key.signing_since or key.created
-    of_stage = {KeyStage.RETIRING: key.last_signed, KeyStage.REVOKED: key.revoked, KeyStage.REMOVED: key.revoked}
+    of_stage = {KeyStage.RETIRING: key.last_signed, KeyStage.REVOKED: key.revoked, KeyStage.REMOVED: key.removed}
     return of_stage.get(key.stage, key.served_since or key.created)
 
 
@@ -269,6 +269,7 @@ def _key_fields(line: Line, key: DkimKey) -> dict[str, Any]:
         "last_signed": _iso(key.last_signed),
         "stays_until": _iso(_end(line, key)),
         "revoked": _iso(key.revoked),
+        "removed": _iso(key.removed),
         "leaked": _iso(key.leaked),
         "disclosed": key.disclosed is not None,
     }
