@@ -48,7 +48,7 @@ class Rotation:
     """What came of a pass. ``done``: steps that were carried out; ``pending``: those that wait, are blocked or due.
 
     For ``status`` all that would be done is pending. ``lines``: with the stories as they are now; ``commands``: how
-    many remote commands each host was sent.
+    many remote commands each host was sent; ``seen``: the last look at what was not at rest.
     """
 
     result: Result
@@ -58,6 +58,7 @@ class Rotation:
     errors: tuple[SendwrightError, ...] = ()
     notes: tuple[str, ...] = ()
     commands: Mapping[str, int] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
 
 def status(declared: Inventory, asked: Asked, progress: Progress) -> Rotation:
@@ -86,8 +87,7 @@ def rotate(
         claimed = {claim.name for claim in state.claims if claim.type == "TXT"}
         moving = [line for line in found if not resting(line, now) or _leaks(line, asked) or _lingers(line, claimed)]
         if not moving:
-            steps = (step for line in found for step in next_steps(line, Seen(), now))
-            return Rotation(Result.UNCHANGED, (), tuple(step for step in steps if step.act is Act.DUE), found)
+            return Rotation(Result.UNCHANGED, (), _due(found, now), found)
         with _fleet(declared, moving, asked) as fleet:
             run = Pass(declared, folder, fleet, progress, moving)
             run.begin(asked.leaked)
@@ -149,14 +149,22 @@ def _carry_out(run: Pass) -> None:
 
 def _rotation(run: Pass, result: Result, found: tuple[Line, ...]) -> Rotation:
     looked_at = {(line.domain, line.algorithm): line for line in run.world.lines}
-    pending = tuple(run.pending())
+    resting_ones = (line for line in found if (line.domain, line.algorithm) not in looked_at)
+    pending = (*run.pending(), *_due(resting_ones, datetime.now(UTC)))
     if result is Result.DONE:
         waiting = any(step.act is Act.WAIT for step in pending)
         result = Result.WAITING if waiting else Result.DONE if run.done else Result.UNCHANGED
     if run.errors or any(step.act is Act.BLOCKED for step in pending):
         result = Result.FAILED
     after = tuple(looked_at.get((line.domain, line.algorithm), line) for line in found)
-    return Rotation(result, tuple(run.done), pending, after, run.errors, run.notes(), run.world.fleet.commands)
+    commands = run.world.fleet.commands
+    return Rotation(result, tuple(run.done), pending, after, run.errors, run.notes(), commands, run.world.seen)
+
+
+def _due(at_rest: Iterable[Line], now: datetime) -> tuple[Step, ...]:
+    """The only thing that there is to say of lines that nobody looked at."""
+    steps = (step for line in at_rest for step in next_steps(line, Seen(), now))
+    return tuple(step for step in steps if step.act is Act.DUE)
 
 
 def _fleet(declared: Inventory, found: Iterable[Line], asked: Asked) -> Fleet:
