@@ -267,6 +267,7 @@ def _key_fields(line: Line, key: DkimKey) -> dict[str, Any]:
         "proven_on": list(key.proven_on),
         "signing_since": _iso(key.signing_since),
         "last_signed": _iso(key.last_signed),
+        "drained": _iso(key.drained),
         "stays_until": _iso(_end(line, key)),
         "revoked": _iso(key.revoked),
         "removed": _iso(key.removed),
