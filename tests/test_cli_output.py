@@ -126,3 +126,19 @@ def test_a_step_that_went_on_past_a_failure_is_not_said_to_be_done(capsys: pytes
         "keys are made: 0.0 s",
         "2 hosts converge: not everywhere, after 0.0 s",
     ]
+
+
+def test_progress_that_is_held_back_is_shown_when_there_is_something_to_report(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And never if not: what cron runs daily is quiet, and a run that did something can be followed."""
+    progress = Progress(clock=lambda: 0.0, held=True)
+
+    with progress.step("looked at the hosts"):
+        progress.note("mx1 converges")
+    before = capsys.readouterr().err
+    progress.release()
+    progress.note("mx2 converges")
+
+    assert before == ""
+    assert capsys.readouterr().err == "  mx1 converges\nlooked at the hosts: 0.0 s\n  mx2 converges\n"
