@@ -38,6 +38,21 @@ def discover(zone: str, ask: Ask, resolver: str) -> tuple[Server, ...]:
     return found
 
 
+def zones_of(names: Iterable[str], ask: Ask, resolver: str) -> Mapping[str, str]:
+    """Return the zone that each name lies in, as a resolver knows it; a name itself where nobody says.
+
+    Only ever ask for names that exist: a resolver remembers that one does not.
+    """
+    names = sorted(set(names))
+    answers = ask_all(ask, [Question(resolver, name, "SOA", recurse=True) for name in names])
+    return {name: _zone_of(name, answer) for name, answer in zip(names, answers, strict=True)}
+
+
+def _zone_of(name: str, answer: Answer) -> str:
+    found = None if isinstance(answer, NoAnswer) else soa(answer)
+    return found.zone if found and (name == found.zone or name.endswith("." + found.zone)) else name
+
+
 def discover_all(zones: Iterable[str], ask: Ask, resolver: str) -> Mapping[str, tuple[Server, ...] | DnsError]:
     """Return for each zone what ``discover`` does, or the error that it raises.
 

@@ -30,7 +30,9 @@ def wanted(zone: str, desired: Iterable[Record], claims: Iterable[Claim]) -> fro
     """Return the record sets of a zone that ``diff`` has to see."""
     keys = {(r.name, r.type) for r in desired} | {(c.name, c.type) for c in claims if c.zone == zone}
     # An undeclared family at a host's name is in the way too: it leads to an address that is not the host's.
-    return frozenset(keys | {(name, family) for name, rdtype in keys if rdtype in _FAMILIES for family in _FAMILIES})
+    hosts = {(name, family) for name, rdtype in keys if rdtype in _FAMILIES for family in _FAMILIES}
+    # So is a key at the name of an alias of one.
+    return frozenset(keys | hosts | {(name, "TXT") for name, rdtype in keys if rdtype == "CNAME"})
 
 
 def diff(
@@ -62,12 +64,14 @@ def diff(
 class _Set:
     """One record set: its SPF records and its other values; ``alias``: the target of a CNAME at its name.
 
+    ``beside``: TXT records at the name of an alias that is declared, where nothing can stand beside it.
     ``past``: claims on what was withdrawn, and that somebody else has written since.
     """
 
     values: Values
     spf: SpfSlot
     alias: str | None
+    beside: tuple[str, ...]
     past: tuple[Claim, ...]
 
     @classmethod
@@ -97,8 +101,9 @@ class _Set:
         ttls = [r.ttl for r in desired]
         ttl = served.ttl if served.values and (shared or not ttls) else min(ttls, default=0)
         alias = cname.values[0] if cname and rdtype != "CNAME" else None
+        text = have.get((name, "TXT")) if rdtype == "CNAME" and want else None
         past = tuple(c for value, c in known.items() if value not in ours)
-        return cls(replace(values, ttl=ttl), replace(spf, ttl=ttl), alias, past)
+        return cls(replace(values, ttl=ttl), replace(spf, ttl=ttl), alias, text.values if text else (), past)
 
     def changes(self, clock: Clock) -> Changes:
         values = self.values
@@ -128,6 +133,9 @@ class _Set:
             what = f"{name} is an alias (CNAME) of {short(self.alias)}, and an alias can have no {rdtype} beside it"
             hint = "Remove the CNAME, or take the name out of the inventory (RFC 1034, 3.6.2)."
             yield Conflict(name, rdtype, what, hint)
+        if self.beside:
+            what = f"{name} has TXT {short(self.beside[0])}, and is to be an alias (CNAME), which has nothing beside it"
+            yield Conflict(name, rdtype, what, "Remove that record if no mail that it verifies is on its way any more.")
 
 
 def _parted(name: str, rdtype: str, values: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:

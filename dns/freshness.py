@@ -52,19 +52,27 @@ class Timing:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at one target: ``behind`` names each server that does not serve it and why; empty when served."""
+    """One look at one target: ``behind`` names each server that does not serve it and why; empty when served.
+
+    ``astray``: it is an alias, and some server leads elsewhere: no time mends that.
+    """
 
     target: Target
     behind: tuple[str, ...] = ()
+    astray: bool = False
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a target waits for: servers by name, or, once it is served, only the clock (``until``)."""
+    """What a target waits for: servers by name, or, once it is served, only the clock (``until``).
+
+    ``astray``: as in ``Look``.
+    """
 
     target: Target
     behind: tuple[str, ...] = ()
     until: datetime | None = None
+    astray: bool = False
 
     def __str__(self) -> str:
         place = f"{self.target.type} {self.target.name}"
@@ -110,12 +118,14 @@ def step(
     were behind; ``timings``: what caches may hold; ``now``: when the looks *ended*, so that no clock starts too
     early.
     """
-    behind = {found.target: found.behind for found in looks}
+    looked = {found.target: found for found in looks}
+    behind = {target: found.behind for target, found in looked.items()}
     served: dict[Target, datetime] = {}
     waiting: list[Waiting] = []
     for target, timing in sorted(timings.items(), key=lambda item: item[0]):
         if behind.get(target) or (target not in behind and target not in since):
-            waiting.append(Waiting(target, behind.get(target) or ("not looked at yet",)))
+            astray = target in looked and looked[target].astray
+            waiting.append(Waiting(target, behind.get(target) or ("not looked at yet",), astray=astray))
             continue
         served[target] = since.get(target, now)
         until = fresh_at(served[target], timing, margin)

@@ -14,7 +14,7 @@ import dns.message
 from sendwright.dns.answers import authoritative, rcode, record_set, soa
 from sendwright.dns.authority import Server, discover
 from sendwright.dns.freshness import Look, Progress, Target, Timing, step
-from sendwright.dns.rdata import canonical
+from sendwright.dns.rdata import canonical, plain_name, short
 from sendwright.dns.slots import slot
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all
 from sendwright.dns.zones import wildcards_above
@@ -156,7 +156,16 @@ def _judge(target: Target, answers: Sequence[tuple[Server, Answer]]) -> Look:
     asked = {server.name for server, answer in answers if not _no_route(answer)}
     mute = {server.name for server, _ in answers} - asked
     behind += [f"{name} cannot be asked: no route from this machine to any of its addresses" for name in sorted(mute)]
-    return Look(target, tuple(behind))
+    astray = any(_leads_to(target, answer) not in {None, target.value} for _, answer in answers)
+    return Look(target, tuple(behind), astray=astray)
+
+
+def _leads_to(target: Target, answer: Answer) -> str | None:
+    """Return where an alias leads that somebody serves in the place of the one that is to be served."""
+    found = None
+    if target.type == "CNAME" and not isinstance(answer, NoAnswer):
+        found = record_set(answer, target.name, "CNAME")
+    return canonical("CNAME", found.values[0]) if found else None
 
 
 def _fault(target: Target, answer: Answer) -> str:
@@ -164,7 +173,10 @@ def _fault(target: Target, answer: Answer) -> str:
         return "" if answer.no_route else f"does not answer: {answer}"
     if not authoritative(answer):
         return f"does not speak for {target.zone}: it answers {rcode(answer)}"
-    return "" if _has(answer, target) else "does not have it yet"
+    if _has(answer, target):
+        return ""
+    elsewhere = _leads_to(target, answer)
+    return f"leads to {short(plain_name(elsewhere))} instead" if elsewhere else "does not have it yet"
 
 
 def _no_route(answer: Answer) -> bool:

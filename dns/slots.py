@@ -26,6 +26,8 @@ YIELDING = frozenset({"DMARC", "TLS-RPT"})
 
 def slot(name: str, rdtype: str, value: str) -> str | None:
     """Return the slot that a value takes at its name, or None if any number of such values may stand there."""
+    if rdtype == "CNAME":
+        return "CNAME"  # a name is an alias of one other (RFC 2181 section 10.1)
     if rdtype != "TXT":
         return None
     if "._domainkey." in name:
@@ -56,6 +58,8 @@ def in_the_way(
             yield what, _HOST_HINT.format(type=rdtype)
         elif rdtype == "MX" and desired:
             yield what, _MX_HINT.format(name=name)
+        elif rdtype == "CNAME" and desired:
+            yield what, f"A name can be an alias of one other only: remove that record, if no selector needs {name}."
         elif rdtype == "SRV" and desired:
             yield what, _SRV_HINT.format(name=name)
         elif place == "DKIM" and place in taken:

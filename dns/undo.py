@@ -107,7 +107,7 @@ def stories(undone: Collection[Reverse], keys: Collection[DkimKey]) -> tuple[Dki
 
 
 def _told(key: DkimKey, stage: KeyStage, names: Collection[str]) -> bool:
-    return key.stage is stage and key.record_name in names
+    return key.stage is stage and key.txt_name in names
 
 
 def _reverse(edit: Edited, now: RecordSet | None, claims: Collection[Claim], struck: Collection[Claim]) -> Reverse:

@@ -75,7 +75,7 @@ class World:
 
     def key(self, name: str) -> DkimKey | None:
         """Return the key whose record stands at a name."""
-        return next((k for k in self.keys if k.record_name == name), None)
+        return next((k for k in self.keys if k.txt_name == name), None)
 
     def sent_as(self, name: str) -> bool:
         """Whether mail may have left that is judged by what stands at a name: a host's, or at or below a domain."""
@@ -95,7 +95,9 @@ def _reasons(undone: Reverse, aliases: Collection[str], world: World) -> Iterato
         yield "an alias (CNAME) stands at that name now, and nothing can stand beside it"
     yield from _slots(undone)
     yield from _on_its_way(undone, world)
-    if undone.type in _ADDRESSES:
+    if undone.type == "CNAME":
+        yield from _alias(undone, world)
+    elif undone.type in _ADDRESSES:
         yield from _addresses(undone, world)
     elif undone.type == "MX":
         yield from _mx(undone, world)
@@ -187,6 +189,12 @@ def _dkim(undone: Reverse, world: World) -> Iterator[str]:
             yield "its key is revoked, or no longer in the state folder, and never comes back"
         elif value != txt(record_text(key)):
             yield "its key is another one by now"
+
+
+def _alias(undone: Reverse, world: World) -> Iterator[str]:
+    key = next((k for k in world.keys if k.target and k.record_name == undone.name and k.stage not in _DEAD), None)
+    if key and (undone.going or undone.coming):
+        yield f"verifiers are led by it to a key that is {key.stage}"
 
 
 def _revoking(name: str, world: World) -> Iterator[str]:

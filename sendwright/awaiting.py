@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
+from sendwright import proving
 from sendwright.dns import propagation
-from sendwright.dns.authority import discover_all
+from sendwright.dns.authority import discover_all, zones_of
 from sendwright.dns.freshness import Progress, Target, Timing
 from sendwright.dns.plan import Delete
 from sendwright.dns.propagation import World
@@ -33,7 +34,7 @@ def awaited(
     claims = tuple(claims)
     written = {(c.name, c.type, c.value): c.since for c in claims if not c.mechanism}
     terms = {c.name: c.since for c in sorted(claims, key=lambda c: c.since) if c.mechanism}
-    own = {k.record_name: k.served_since for k in keys}
+    own = {k.txt_name: k.served_since for k in keys}
     sending = {k.domain for k in keys if k.stage is KeyStage.SIGNING}
     found: dict[Target, datetime | None] = {}
     for zone in zones.found.values() if own or moving else ():
@@ -54,6 +55,17 @@ def awaited(
             elif _spf_of(record, terms) and (record.name in moving or (concerned and record.name in sending)):
                 found[Target.of(zone.name, record)] = terms[record.name]
     return found
+
+
+def aliases(keys: Iterable[DkimKey], ask: Ask, resolver: str) -> dict[Target, DkimKey]:
+    """Return the aliases by which verifiers find delegated keys, each in the zone that it lies in.
+
+    The zone is found by asking about the domain, which is there already: a resolver must not learn that a selector is
+    not.
+    """
+    led = [key for key in keys if key.target]
+    zone_of = zones_of((key.domain for key in led), ask, resolver) if led else {}
+    return {target: key for key in led if (target := proving.alias(zone_of[key.domain], key))}
 
 
 def _spf_of(record: Record, domains: Collection[str]) -> bool:
@@ -103,10 +115,19 @@ def timings(zones: Zones, around: World, targets: Iterable[Target]) -> dict[Targ
 def not_served(zones: Zones, fresh: Progress) -> None:
     """Give up each zone that some server does not serve although there was time; it is named."""
     for waiting in fresh.waiting:
-        if waiting.behind:
+        if waiting.behind and not waiting.astray:
             zone = waiting.target.zone
             hint = "Mend that server, then run again: it goes on."
             zones.errors.setdefault(zone, ServerUnreachable(zone, f"{waiting}.", hint))
+
+
+def led_astray(zones: Zones, fresh: Progress) -> None:
+    """Say that an alias leads elsewhere than to the key: its owner has to mend that, and no time does."""
+    for waiting in fresh.waiting:
+        if waiting.astray:
+            zone, wanted = waiting.target.zone, waiting.target.value
+            hint = f"Have its owner publish {waiting.target.name}. CNAME {wanted} in its place."
+            zones.errors.setdefault(zone, DnsError(zone, f"{waiting}.", hint))
 
 
 def margin(zones: Zones) -> timedelta:

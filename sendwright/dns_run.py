@@ -161,14 +161,14 @@ class _Run:
 
     def persist(self) -> None:
         """Remember new keys, and which records are about to be created anew, before anything is published."""
-        known = {key.record_name for key in self._state.keys}
+        known = {key.sealed for key in self._state.keys}
         with self._progress.step("keys are in the state folder"):
             remembered = set(self._folder.load().keys)
             self._save(key for key in self._state.keys if key not in remembered)
             issuing.generate_missing(self._stack, self._folder, self._made, self._progress.note)
         self._state = self._folder.load()
         durable.push_new(self._declared, self._state.keys, self._progress)
-        self._new_names = frozenset(key.record_name for key in self._state.keys) - known
+        self._new_names = frozenset(key.txt_name for key in self._state.keys if key.sealed not in known)
 
     def carry_out(self, *, stay: bool) -> tuple[str, ...]:
         """Write, wait and write again, as far as is known to be safe; return what is waited for."""
@@ -199,7 +199,7 @@ class _Run:
         if not awaited.known:
             return ()
         fresh = self._dns.wait(awaited, stay=stay)
-        self._save(proving.served(self._dns.zones.zone_of(self._stack), self._state.keys, awaited, fresh))
+        self._save(proving.served(self._state.keys, awaited, fresh))
         return tuple(map(str, fresh.waiting))
 
     def _save(self, keys: Iterable[DkimKey]) -> None:

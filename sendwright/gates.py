@@ -59,8 +59,10 @@ def untimely(line: Line, key: DkimKey | None, seen: Seen, now: datetime) -> Step
 
 
 def served(line: Line, key: DkimKey, seen: Seen) -> Step | None:
-    """Wait until every server says what the story says."""
+    """Wait until every server says what the story says; an alias that leads elsewhere only its owner can mend."""
     record = seen.records[key.record_name]
+    if record.astray:
+        return Step(Act.BLOCKED, line, key, f"{'; '.join(record.behind)}: its owner has to mend that alias")
     return None if record.served else wait(line, key, "; ".join(record.behind) or "it is not served by all yet")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sendwright import awaiting, proving
 from sendwright.dkim import live_text, record_text
-from sendwright.dns.freshness import Target, fresh_at
+from sendwright.dns.freshness import Target, Waiting, fresh_at
 from sendwright.dns.key_tags import same_key
 from sendwright.dns.providers.base import open_provider
 from sendwright.dns.rdata import canonical, txt
@@ -71,26 +71,23 @@ class KeyRecords:
         What changes is since when a record is served without a break. A zone that nobody is known to serve, or none of
         whose servers answers, is given up.
         """
-        zone_of = self._zone_of()
+        keys, zone_of = tuple(keys), self._zone_of()
         looked_for = {proving.target(zone_of[k.txt_name], k): k for k in keys if k.txt_name in zone_of}
         expected = self._expected()
         targets = {_served_as(target, expected): key for target, key in looked_for.items()}
         if not targets:
             return {}, ()
         asked, resolver = self._internet.ask, self._internet.resolver()
+        targets |= awaiting.aliases(targets.values(), asked, resolver)
         world = awaiting.world(self.zones, {target.zone for target in targets}, asked, resolver)
         known = awaiting.timings(self.zones, world, targets)
         since = {t: at for t, key in targets.items() if t in known and (at := key.served_since)}
         published = proving.Published(world, known, since, awaiting.margin(self.zones))
         seen = proving.until_fresh(published, self._progress.note, stay=False)
-        behind = {waiting.target: waiting.behind for waiting in seen.waiting}
-        found = {
-            key.record_name: Record(wanted(key), behind.get(t, ()), _fresh_at(t, published, seen.since))
-            for t, key in targets.items()
-            if t in known
-        }
-        looked_at = {targets[t].domain: t.zone for t in known}
-        return found, proving.served(looked_at, [targets[t] for t in known], published, seen)
+        places, waiting = proving.by_place(known), {found.target: found for found in seen.waiting}
+        ways = ((key, proving.way(key, places)) for key in keys)
+        found = {key.record_name: _record(key, way, published, seen.since, waiting) for key, way in ways if way}
+        return found, proving.served(keys, published, seen)
 
     def publish(self, keys: Iterable[DkimKey], names: Collection[str]) -> frozenset[str]:
         """Make these names hold what the stories say, none of what a provider refuses; return those that now do."""
@@ -142,8 +139,25 @@ def _held(key: DkimKey, values: tuple[str, ...]) -> Held:
     return Held.KEY if len(found) == 1 and same_key(found[0], txt(live_text(key))) else Held.OTHER
 
 
-def _fresh_at(target: Target, published: proving.Published, since: Mapping[Target, datetime]) -> datetime | None:
-    return fresh_at(since[target], published.known[target], published.margin) if target in since else None
+def _record(
+    key: DkimKey,
+    way: Collection[Target],
+    published: proving.Published,
+    since: Mapping[Target, datetime],
+    waiting: Mapping[Target, Waiting],
+) -> Record:
+    late = [waiting[target] for target in way if target in waiting]
+    fresh = [fresh_at(since[target], published.known[target], published.margin) for target in way if target in since]
+    return Record(
+        wanted(key),
+        tuple(f"{_aliased(found.target)}{what}" for found in late for what in found.behind),
+        max(fresh) if len(fresh) == len(way) else None,
+        astray=any(found.astray for found in late),
+    )
+
+
+def _aliased(target: Target) -> str:
+    return f"{target.type} {target.name}: " if target.type == "CNAME" else ""
 
 
 def _now() -> datetime:

@@ -57,13 +57,15 @@ class Held(StrEnum):
 class Record:
     """A key's record as it was looked at.
 
-    ``held``: by the provider; ``behind``: each server that does not serve what the story says, and why, with what
-    stands in its way on a delegated path; ``fresh_at``: from when caches hold nothing older; None while not served.
+    ``held``: by the provider; ``behind``: each server that does not serve what the story says, or the alias that leads
+    there, and why; ``fresh_at``: from when caches hold nothing older; None while not served; ``astray``: an alias leads
+    elsewhere, which only its owner can mend.
     """
 
     held: Held
     behind: tuple[str, ...] = ()
     fresh_at: datetime | None = None
+    astray: bool = False
 
     @property
     def served(self) -> bool:

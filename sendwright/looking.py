@@ -100,6 +100,8 @@ def _answerable(
     """Return the ledger without what is below a domain that could not be located: it is no less declared for that."""
     located = {name for entry in entries.values() for name in entry.where}
     lost = {_domain(stack, r.name) for records in declared.values() for r in records if r.name not in located}
+    # What somebody else is to write from now on is nobody's to withdraw.
+    lost |= {domain.name for domain in stack.domains if domain.dns is None}
     if not lost:
         return ledger
     return {zone: [c for c in claims if _domain(stack, c.name) not in lost] for zone, claims in ledger.items()}

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sendwright.providers import Rfc2136
-from sendwright.stack import Address, Host, KeyStore, Rehearsal, SelfSigned, Ssh, Stack
+from sendwright.stack import Address, Domain, Host, KeyStore, Rehearsal, SelfSigned, Ssh, Stack
 
 _UNENCRYPTED = "I know that anybody who reads this folder can sign as us"
 
@@ -36,6 +36,7 @@ def rehearsed(stack: Stack, lab: LabFacts) -> Stack:
     return stack.model_copy(
         update={
             "hosts": tuple(_host(host, lab) for host in stack.hosts),
+            "domains": tuple(_domain(domain, stack) for domain in stack.domains),
             "dns": {name: _provider(lab) for name in stack.dns},
             # The state of a rehearsal dies with its lab.
             "key_store": KeyStore(unencrypted=_UNENCRYPTED),
@@ -59,6 +60,11 @@ def _host(host: Host, lab: LabFacts) -> Host:
     # A certificate of production stays in production; its place is taken by one of our own.
     tls = SelfSigned() if host.tls.mode == "file" else host.tls
     return host.model_copy(update={"ssh": ssh, "tls": tls})
+
+
+def _domain(domain: Domain, stack: Stack) -> Domain:
+    # Nobody else is there to publish what its owner would; so without any provider it is left as it is.
+    return domain.model_copy(update={"dns": next(iter(stack.dns), None)}) if domain.dns is None else domain
 
 
 def _provider(lab: LabFacts) -> Rfc2136:

@@ -63,7 +63,9 @@ def believed(
     ``created``: the names of records that are about to be created; since when such a key was served is worth nothing;
     ``returning``: hosts whose name has no address yet: whatever lies on them, SPF records without them are remembered.
     """
-    return tuple(_believed(key, hosts, key.record_name in created, returning) for key in keys)
+    return tuple(
+        _believed(key, hosts, key.txt_name in created or key.record_name in created, returning) for key in keys
+    )
 
 
 def _believed(key: DkimKey, hosts: Mapping[str, Observation], created: bool, returning: Collection[str]) -> DkimKey:
@@ -216,7 +218,7 @@ def _records(stack: Stack, keys: Iterable[DkimKey], safe: Container[str]) -> Ite
     for key in keys:
         stage = first_stage(stack, key)
         if stage is Stage.EXPAND or key.txt_name in safe:
-            summary = f"TXT {key.record_name} {_LATER}"
+            summary = f"TXT {key.txt_name} {_LATER}"
             yield Change(stage, Kind.DNS, Action.CREATE, key.domain, summary, "DKIM: the key that signs")
 
 

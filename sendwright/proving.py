@@ -9,9 +9,9 @@ from sendwright.dkim import record_text
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing
 from sendwright.dns.propagation import World, wait
-from sendwright.dns.rdata import txt
+from sendwright.dns.rdata import canonical, txt
 from sendwright.dns.transport import query
-from sendwright.state.model import DkimKey
+from sendwright.state.model import DkimKey, KeyStage
 
 # How long servers may take to serve what was published, besides the clocks that have to run out.
 _PATIENCE = timedelta(minutes=30)
@@ -39,6 +39,29 @@ def target(zone: str, key: DkimKey) -> Target:
     return Target(zone, key.txt_name, "TXT", txt(record_text(key)))
 
 
+def alias(zone: str, key: DkimKey) -> Target | None:
+    """Return the alias by which verifiers find a delegated key, as something to wait for in the zone that it lies in.
+
+    None for a key whose record stands at the very name that they ask for, and for one that is revoked: nobody has to
+    find that any more.
+    """
+    if key.target is None or key.stage in {KeyStage.REVOKED, KeyStage.REMOVED}:
+        return None
+    return Target(zone, key.record_name, "CNAME", canonical("CNAME", f"{key.target}."))
+
+
+def by_place(targets: Iterable[Target]) -> Mapping[tuple[str, str], Target]:
+    """Return targets by name and type: the record of an imported key may say the same in other words."""
+    return {(target.name, target.type): target for target in targets}
+
+
+def way(key: DkimKey, known: Mapping[tuple[str, str], Target]) -> tuple[Target, ...]:
+    """Return what leads verifiers to a key, its record last; nothing if any of it is not ``known``."""
+    led = alias("", key)
+    found = [known.get(place) for place in ([(led.name, led.type)] if led else []) + [(key.txt_name, "TXT")]]
+    return tuple(target for target in found if target) if all(found) else ()
+
+
 def until_fresh(published: Published, report: Callable[[str], None], *, stay: bool) -> Freshness:
     """Wait until everything is served and fresh, saying for what; without ``stay`` only look once.
 
@@ -58,15 +81,17 @@ def until_fresh(published: Published, report: Callable[[str], None], *, stay: bo
     )
 
 
-def served(
-    zone_of: Mapping[str, str], keys: Iterable[DkimKey], published: Published, fresh: Freshness
-) -> tuple[DkimKey, ...]:
+def served(keys: Iterable[DkimKey], published: Published, fresh: Freshness) -> tuple[DkimKey, ...]:
     """Return the keys whose ``served_since`` changed by what was seen: a break forgets it, not looking does not."""
-    # By its name: the record of an imported key may say the same in other words.
-    at = {t.name: t for t in published.known if t.type == "TXT"}
-    looked_at = ((k, at[k.txt_name]) for k in keys if k.domain in zone_of and k.txt_name in at)
-    found = ((k, replace(k, served_since=fresh.since.get(there))) for k, there in looked_at)
-    return tuple(now for before, now in found if now != before)
+    known = by_place(published.known)
+    looked_at = ((key, found) for key in keys if (found := way(key, known)))
+    changed = ((key, replace(key, served_since=_all_since(found, fresh.since))) for key, found in looked_at)
+    return tuple(now for before, now in changed if now != before)
+
+
+def _all_since(found: Iterable[Target], since: Mapping[Target, datetime]) -> datetime | None:
+    times = [since.get(target) for target in found]
+    return None if None in times else max(time for time in times if time)
 
 
 def lookup(name: str) -> bytes | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sendwright import awaiting, delegation, proving, spf_limits
-from sendwright.dns import consents
+from sendwright import awaiting, delegation, owners, proving, spf_limits
+from sendwright.dns import consents, propagation
 from sendwright.dns.freshness import Progress as Freshness
-from sendwright.dns.freshness import Target, Timing
+from sendwright.dns.freshness import Target, Timing, Waiting
 from sendwright.dns.plan import Write
 from sendwright.dns.slots import slot
 from sendwright.dns.spf_lookup import through
@@ -60,6 +60,7 @@ class Publication:
         self._internet = internet
         self._allow_deletions = allow_deletions
         self._published = proving.NOTHING
+        self._keys: tuple[DkimKey, ...] = ()
         self._recent: tuple[Target, ...] = ()
         self._lookup = through(self._internet.ask, self._internet.resolver())
         self._announced: frozenset[str] = frozenset()
@@ -67,9 +68,9 @@ class Publication:
 
     def look(self, keys: Iterable[DkimKey]) -> None:
         """Look at every zone afresh; what was given up stays given up."""
-        claims = self._folder.claims()
+        claims, self._keys = self._folder.claims(), tuple(keys)
         fresh = Zones.look(
-            *(self._stack, keys, claims, self._base),
+            *(self._stack, self._keys, claims, self._base),
             given_up=self.zones.errors,
             now=self._made,
             allow_deletions=self._allow_deletions,
@@ -83,7 +84,8 @@ class Publication:
         changing = [zone.sight for zone in self.zones.found.values() if not zone.changes.empty]
         warnings = delegation.warnings(changing, self._internet.ask, self._internet.resolver())
         lacking = consents.missing(consents.strangers(self._stack), self._internet.ask, self._internet.resolver())
-        return (*warnings, *consents.needed(lacking))
+        asked = owners.needed(self._stack, self._keys, self._internet.ask, self._internet.resolver())
+        return (*warnings, *consents.needed(lacking), *asked)
 
     def expand(
         self,
@@ -103,6 +105,8 @@ class Publication:
         keys = {key for found in unproven.values() for key in found}
         hosts = {name for name, found in unproven.items() if found}
         awaited = awaiting.awaited(self.zones, keys, hosts, state.claims, moving)
+        led = awaiting.aliases(keys, self._internet.ask, self._internet.resolver())
+        awaited |= {target: key.served_since for target, key in led.items()}
         world = awaiting.world(self.zones, {t.zone for t in awaited}, self._internet.ask, self._internet.resolver())
         known = awaiting.timings(self.zones, world, awaited)
         since = {target: at for target, at in awaited.items() if at is not None and target in known}
@@ -133,11 +137,20 @@ class Publication:
 
     def wait(self, awaited: proving.Published, *, stay: bool) -> Freshness:
         """Stage 4: wait until that is served and fresh; a zone that some server does not serve in time is given up."""
-        with self._progress.step("served by every name server, and fresh", lambda: not fresh.done):
-            fresh = proving.until_fresh(awaited, self._progress.note, stay=stay)
+        absent = self._absent(awaited) if stay else {}
+        with self._progress.step("served by every name server, and fresh", lambda: bool(absent) or not fresh.done):
+            fresh = proving.until_fresh(awaited.without(absent.__contains__), self._progress.note, stay=stay)
         if stay:
             awaiting.not_served(self.zones, fresh)
+        fresh = Freshness(fresh.since, (*fresh.waiting, *absent.values()))
+        awaiting.led_astray(self.zones, fresh)
         return fresh
+
+    def _absent(self, awaited: proving.Published) -> dict[Target, Waiting]:
+        """Return the aliases that their owners have not published: that may take them days, and no run waits for it."""
+        theirs = [t for t in awaited.known if t.type == "CNAME" and t.zone not in self.zones.found]
+        looks = propagation.look(awaited.world, theirs) if theirs else ()
+        return {look.target: Waiting(look.target, look.behind, astray=look.astray) for look in looks if look.behind}
 
     def switch(self, keys: Iterable[DkimKey], allowed: Callable[[Write], bool], *, stay: bool) -> tuple[str, ...]:
         """Stage 5: write what only holds once mail leaves signed; return what of all that was written is not served."""

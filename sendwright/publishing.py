@@ -209,11 +209,6 @@ class Zones:
             for write in zone.changes.at(*_AWAITS).writes
         )
 
-    def zone_of(self, stack: Stack) -> dict[str, str]:
-        """Return the zone of each declared domain, as far as its zone could be looked at and written to."""
-        of = {name: z.name for z in self.found.values() if z.name not in self.errors for name in z.names}
-        return {d.name: of[d.name] for d in stack.domains if d.name in of}
-
     def refuse_moved(self, planned: "Zones", new_names: Collection[str]) -> None:
         """Give up each zone whose changes are no longer those that were planned, but for records of new keys."""
         for name, zone in list(self.found.items()):

@@ -117,12 +117,12 @@ class Run:
             # What a host had proven before it was reinstalled, or before the record went, is forgotten for good.
             remembered = set(self.folder.load().keys)
             self._save_keys(k for k in self._state.keys if k not in remembered)
-            known = {key.record_name for key in self._state.keys}
+            known = {key.sealed for key in self._state.keys}
             issuing.generate_missing(self.stack, self.folder, self._made, self._progress.note)
             self._renew_certificates()
         self._reload()
         durable.push_new(self._declared, self._state.keys, self._progress)
-        self._new_names = frozenset(key.record_name for key in self._state.keys) - known
+        self._new_names = frozenset(key.txt_name for key in self._state.keys if key.sealed not in known)
 
     def publish(self) -> None:
         """Stage 2: DNS, additions that mail relies on."""
@@ -162,12 +162,11 @@ class Run:
         published = self.dns.awaited(self.fleet.well)
         if not (published.known or self._moving):
             return ()
-        zone_of = self.dns.zones.zone_of(self.stack)
         fresh = self.dns.wait(published, stay=wait)
-        self._save_keys(proving.served(zone_of, self._state.keys, published, fresh))
+        self._save_keys(proving.served(self._state.keys, published, fresh))
         self._reload()
         late = {waiting.target.zone for waiting in fresh.waiting}
-        names = {target.name for target in published.known if target.zone not in late}
+        ready = proving.by_place(target for target in published.known if target.zone not in late)
         speaking = {name: self._speaks_for(name) for name in self._moving}
         behind = {waiting.target.name for waiting in fresh.waiting}
         moved = awaiting.may_move(self.dns.zones, speaking, behind)
@@ -178,7 +177,7 @@ class Run:
         self._converge(name for name in self.fleet.well if name in moved)
         well = (name for name in self.fleet.well if name not in self._moving)
         hosts = [name for name in well if awaiting.stands(self.dns.zones, name, late)]
-        self._probe(hosts, [key for key in self._state.keys if key.record_name in names])
+        self._probe(hosts, [key for key in self._state.keys if proving.way(key, ready)])
         return tuple(map(str, fresh.waiting))
 
     def switch(self, *, wait: bool) -> tuple[str, ...]:
@@ -207,8 +206,8 @@ class Run:
         return self.dns.withdraw(self._state.keys, clocks=well, addresses=addresses)
 
     def _speaks_for(self, host: str) -> frozenset[str]:
-        """The names that receivers judge a host's mail by: its own, and those of its domains."""
-        return frozenset({host, *(d.name for d in self.stack.domains_of(self.stack.host(host)))})
+        """The names of ours that receivers judge a host's mail by: its own, and those of its domains."""
+        return frozenset({host, *(d.name for d in self.stack.domains_of(self.stack.host(host)) if d.dns)})
 
     def _observe(self, state: State) -> None:
         self._take(self.fleet.observe(planning.desired_on(self.stack, self.fleet.well, state)))

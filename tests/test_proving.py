@@ -8,7 +8,7 @@ import dkim as dkimpy
 import pytest
 
 from sendwright import dkim, proving
-from sendwright.dns.freshness import Progress, Timing
+from sendwright.dns.freshness import Progress, Target, Timing
 from sendwright.dns.propagation import World
 from sendwright.dns.transport import query
 from sendwright.probing import judged, proves
@@ -18,7 +18,7 @@ from sendwright.state.model import DkimKey, KeyStage
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MX1, MX2 = "mx1.example.com", "mx2.example.com"
-ZONES = {"example.com": "example.com"}
+OURS = "ours.example"
 
 
 def _nothing(name: str) -> bytes | None:
@@ -30,8 +30,17 @@ def _key(selector: str, served_since: datetime | None = None) -> DkimKey:
     return DkimKey("example.com", selector, DkimAlgorithm.RSA, "AAAA", "0" * 64, NOW, KeyStage.PUBLISHED, served_since)
 
 
+def _aliased(served_since: datetime | None = None) -> DkimKey:
+    return replace(_key("s1", served_since), target=f"s1.example.com._domainkey.{OURS}")
+
+
+def _way(key: DkimKey) -> tuple[Target, ...]:
+    alias = proving.alias("example.com", key)
+    return (*([alias] if alias else []), proving.target(OURS if key.target else "example.com", key))
+
+
 def _awaiting(*keys: DkimKey) -> proving.Published:
-    known = {proving.target("example.com", k): Timing() for k in keys}
+    known = {target: Timing() for key in keys for target in _way(key)}
     return proving.Published(World(query, "", {}), known, {}, timedelta())
 
 
@@ -40,14 +49,14 @@ def test_what_was_seen_served_is_remembered() -> None:
     key = _key("r1")
     fresh = Progress({proving.target("example.com", key): NOW}, ())
 
-    assert proving.served(ZONES, [key], _awaiting(key), fresh) == (replace(key, served_since=NOW),)
+    assert proving.served([key], _awaiting(key), fresh) == (replace(key, served_since=NOW),)
 
 
 def test_a_break_forgets() -> None:
     """A server that lost the record may have told resolvers so: the clock starts again."""
     key = _key("r1", NOW)
 
-    assert proving.served(ZONES, [key], _awaiting(key), Progress({}, ())) == (replace(key, served_since=None),)
+    assert proving.served([key], _awaiting(key), Progress({}, ())) == (replace(key, served_since=None),)
 
 
 def test_the_clock_of_an_imported_key_is_that_of_its_owners_record() -> None:
@@ -57,19 +66,58 @@ def test_the_clock_of_an_imported_key_is_that_of_its_owners_record() -> None:
     theirs = replace(ours, value='"in other words"')
     published = replace(_awaiting(key), known={theirs: Timing()})
 
-    assert proving.served(ZONES, [key], published, Progress({theirs: NOW}, ())) == (replace(key, served_since=NOW),)
+    assert proving.served([key], published, Progress({theirs: NOW}, ())) == (replace(key, served_since=NOW),)
 
 
 def test_a_key_that_nobody_looked_at_keeps_its_clock() -> None:
     """A run that adds a domain says nothing about the keys that are in use already."""
     new, old = _key("r2"), _key("r1", NOW)
 
-    assert proving.served(ZONES, [old, new], _awaiting(new), Progress({}, ())) == ()
+    assert proving.served([old, new], _awaiting(new), Progress({}, ())) == ()
 
 
 def test_a_key_whose_zone_is_not_looked_at_keeps_its_clock() -> None:
     """Its zone could not be read: that is no sign that its servers lost anything."""
-    assert proving.served({}, [_key("r1", NOW)], _awaiting(), Progress({}, ())) == ()
+    assert proving.served([_key("r1", NOW)], _awaiting(), Progress({}, ())) == ()
+
+
+def test_a_delegated_key_is_served_since_both_it_and_its_alias_are() -> None:
+    """Verifiers need the whole way, and each part of it has a zone of its own."""
+    key, later = _aliased(), NOW + timedelta(minutes=5)
+    alias, record = _way(key)
+
+    (both,) = proving.served([key], _awaiting(key), Progress({record: NOW, alias: later}, ()))
+
+    assert (record.zone, record.name) == (OURS, key.txt_name)
+    assert (alias.zone, alias.name, alias.value) == ("example.com", key.record_name, f"{key.txt_name}.")
+    assert both.served_since == later
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_break_of_either_part_forgets(part: int) -> None:
+    """A key whose alias went is as invisible as one whose record went."""
+    key = _aliased(NOW)
+
+    (after,) = proving.served([key], _awaiting(key), Progress({_way(key)[part]: NOW}, ()))
+
+    assert after.served_since is None
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_key_is_found_only_by_all_that_leads_to_it(part: int) -> None:
+    """What was not looked at is not taken to be served."""
+    key = _aliased()
+
+    assert proving.way(key, proving.by_place(_way(key))) == _way(key)
+    assert proving.way(key, proving.by_place([_way(key)[part]])) == ()
+
+
+def test_the_alias_of_a_revoked_key_is_not_waited_for() -> None:
+    """Nobody has to find it any more; an owner that has left must not keep it from being revoked."""
+    revoked = replace(_aliased(), stage=KeyStage.REVOKED)
+
+    assert proving.alias("example.com", revoked) is None
+    assert [target.name for target in proving.way(revoked, proving.by_place(_way(revoked)))] == [revoked.txt_name]
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 
     keys/DOMAIN/SELECTOR.json    a DKIM key's story, for people and git
     keys/DOMAIN/SELECTOR.pem     its private part, encrypted with the passphrase
+    past/DOMAIN/SELECTOR.TIME.json   the story of a key that was removed, whose selector another one has by now
     tls/HOST.json .pem .key      a certificate's story, its chain, its private key (encrypted)
     tls/ca.json .pem .key        the internal authority, once there is one
     users.json                   logins, with hashes of their passwords
@@ -22,6 +23,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -87,12 +89,13 @@ class StateFolder:
         """Write a DKIM key's story and, for a new key, its private part; durable when this returns.
 
         The story comes first: a run that is killed in between leaves the story of a key that nobody has seen, which
-        ``load`` skips. Publish only after this returned.
+        ``load`` skips. Publish only after this returned. A removed key whose selector the new one takes is history.
         """
         story = self._story(key)
         if private_pem is None:
             files.write(story, stories.dump(stories.KEY, key))
             return
+        self._archive(story)
         if story.with_suffix(".pem").exists() and self._read(stories.KEY, story) != key:
             raise StateError(
                 f"there is a private key at {story.with_suffix('.pem')} already.", "It is never overwritten."
@@ -210,6 +213,15 @@ class StateFolder:
             # Not by closing alone: a child process that outlives us would hold its copy of the lock.
             fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
+
+    def _archive(self, story: Path) -> None:
+        """Keep what was at a selector that is used again: its story, and not the private part that nothing needs."""
+        old = self._read(stories.KEY, story)
+        if old is None or old.stage is not KeyStage.REMOVED:
+            return
+        time = f"{old.created.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        files.write(self.path / "past" / old.domain / f"{old.selector}.{time}.json", stories.dump(stories.KEY, old))
+        files.remove(story.with_suffix(".pem"))
 
     def _keys(self) -> Iterator[DkimKey]:
         for pem in files.below(self.path / "keys", ".pem"):

@@ -413,3 +413,32 @@ def test_somebody_elses_record_where_a_key_is_revoked_is_offered_and_not_touched
     assert not changes.writes
     assert "dns adopt" in changes.conflicts[0].hint
     assert [o.name for o in changes.offers] == [KEY]
+
+
+SLOT = Record(f"s1._domainkey.{ZONE}", "CNAME", 3600, "s1.example.com._domainkey.ours.example.", "why")
+
+
+def test_an_alias_is_created_where_nothing_stands() -> None:
+    """And the text at its name is looked at too: nothing may stand beside it."""
+    assert planning.wanted(ZONE, [SLOT], []) == {(SLOT.name, "CNAME"), (SLOT.name, "TXT")}
+    assert [(w.name, w.type) for w in diff([SLOT], [], []).writes] == [(SLOT.name, "CNAME")]
+
+
+@pytest.mark.parametrize(
+    "there", [_set(SLOT.name, "CNAME", "elsewhere.example."), _set(SLOT.name, "TXT", txt("v=DKIM1; p=YQ=="))]
+)
+def test_an_alias_never_comes_beside_anything_else(there: RecordSet) -> None:
+    """Two targets are no valid zone, and mail may be verified by the key that stands there (RFC 1034, 3.6.2)."""
+    changes = diff([SLOT], [there], [])
+
+    assert changes.writes == ()
+    assert [(c.name, c.type) for c in changes.conflicts] == [(SLOT.name, "CNAME")]
+
+
+def test_an_alias_of_ours_changes_its_target_in_one_step() -> None:
+    """With neither, a verifier would learn that there is no key."""
+    old = "s1.example.com._domainkey.old.example."
+
+    changes = diff([SLOT], [_set(SLOT.name, "CNAME", old)], [_claim(SLOT.name, "CNAME", old)])
+
+    assert [type(w) for w in changes.writes] == [Update]

@@ -9,7 +9,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from sendwright.dns.authority import Server, discover, discover_all
+from sendwright.dns.authority import Server, discover, discover_all, zones_of
 from sendwright.dns.freshness import Progress, Target, Timing
 from sendwright.dns.propagation import World, look, timings, wait
 from sendwright.dns.transport import NoAnswer, Question
@@ -293,3 +293,44 @@ def test_what_many_zones_have_in_common_is_asked_once() -> None:
     asked = Counter(net.asked)
     assert max(asked.values()) == 1
     assert len([q for q in asked if q.server == RESOLVER]) == len(zones) + 1 + 1 + 1 + 2 * 2
+
+
+ALIAS = Target(ZONE, f"s1._domainkey.{ZONE}", "CNAME", f"s1.{ZONE}._domainkey.ours.example.")
+
+
+@pytest.mark.parametrize(
+    ("data", "said", "astray"),
+    [
+        (None, "does not have it yet", False),
+        ("Elsewhere.example.", "leads to elsewhere.example instead", True),
+    ],
+)
+def test_an_alias_that_leads_elsewhere_is_told_from_one_that_is_not_there_yet(
+    data: str | None, said: str, astray: bool
+) -> None:
+    """Time mends the one, and only its owner the other; each server that differs is named."""
+    net = _net(f"{ALIAS.name}. 60 IN CNAME {ALIAS.value}")
+    net.holds[NS2] = [f"{ALIAS.name}. 60 IN CNAME {data}"] if data else []
+
+    (found,) = look(_world(net), [ALIAS])
+
+    assert found.behind == (f"ns2.{ZONE} ({NS2}) {said}",)
+    assert found.astray is astray
+
+
+def test_an_alias_that_every_server_has_is_served_whatever_its_case() -> None:
+    """Names are compared as DNS does."""
+    net = _net(f"{ALIAS.name}. 60 IN CNAME {ALIAS.value.upper()}")
+
+    assert look(_world(net), [ALIAS])[0].behind == ()
+
+
+def test_the_zone_of_a_name_is_what_its_resolver_says_and_nothing_below_it_is_asked() -> None:
+    """A selector that is not there yet must not be remembered as missing."""
+    net = _net()
+    net.holds[RESOLVER].append(f"www.{ZONE}. 60 IN SOA ns1.{ZONE}. h.{ZONE}. 1 3600 600 86400 300")
+
+    found = zones_of([f"www.{ZONE}", "lost.example"], net, RESOLVER)
+
+    assert found == {f"www.{ZONE}": f"www.{ZONE}", "lost.example": "lost.example"}
+    assert {q.name for q in net.asked} == {f"www.{ZONE}", "lost.example"}

@@ -18,7 +18,7 @@ from sendwright.declared import EnvSecret
 from sendwright.errors import PassphraseError, StateError
 from sendwright.service import Sealed
 from sendwright.stack import DkimAlgorithm, Egress, Host, KeyStore, Ssh
-from sendwright.state import seal
+from sendwright.state import seal, stories
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage, State, User
 
@@ -488,3 +488,33 @@ def test_whatever_is_saved_comes_back(keys: list[DkimKey], claims: list[Claim], 
         assert set(loaded.claims) == set(claims)
         assert set(loaded.users) == set(people)
         assert {p: p.read_bytes() for p in files} == files
+
+
+def test_a_selector_that_is_used_again_has_one_key_and_its_past_is_kept(tmp_path: Path) -> None:
+    """The story of the removed key stays for people; its private part, which nothing needs, goes."""
+    kept = folder(tmp_path)
+    place = dkim.Place("e1", "e1.example.com._domainkey.example.org")
+    old, old_pem = dkim.generate("example.com", DkimAlgorithm.ED25519, NOW, place=place)
+    new, new_pem = dkim.generate("example.com", DkimAlgorithm.ED25519, NOW + timedelta(days=90), place=place)
+    gone = replace(old, stage=KeyStage.REMOVED, removed=NOW + timedelta(days=60))
+    kept.save_key(old, old_pem)
+    kept.save_key(gone)
+
+    kept.save_key(new, new_pem)
+
+    assert kept.load().keys == (new,)
+    assert kept.open(new.sealed) == new_pem
+    (past,) = kept.path.glob("past/example.com/e1.*.json")
+    assert stories.parse(stories.KEY, past.read_bytes(), past) == gone
+
+
+def test_no_key_takes_the_place_of_one_that_is_not_removed(tmp_path: Path) -> None:
+    """Its private part is never overwritten."""
+    kept = folder(tmp_path)
+    place = dkim.Place("e1", "e1.example.com._domainkey.example.org")
+    old, old_pem = dkim.generate("example.com", DkimAlgorithm.ED25519, NOW, place=place)
+    new, new_pem = dkim.generate("example.com", DkimAlgorithm.ED25519, NOW + timedelta(days=90), place=place)
+    kept.save_key(replace(old, stage=KeyStage.REVOKED), old_pem)
+
+    with pytest.raises(StateError, match="never overwritten"):
+        kept.save_key(new, new_pem)
