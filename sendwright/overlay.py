@@ -36,7 +36,7 @@ def rehearsed(stack: Stack, lab: LabFacts) -> Stack:
     return stack.model_copy(
         update={
             "hosts": tuple(_host(host, lab) for host in stack.hosts),
-            "domains": tuple(_domain(domain, stack) for domain in stack.domains),
+            "domains": writable(stack),
             "dns": {name: _provider(lab) for name in stack.dns},
             # The state of a rehearsal dies with its lab.
             "key_store": KeyStore(unencrypted=_UNENCRYPTED),
@@ -62,9 +62,10 @@ def _host(host: Host, lab: LabFacts) -> Host:
     return host.model_copy(update={"ssh": ssh, "tls": tls})
 
 
-def _domain(domain: Domain, stack: Stack) -> Domain:
-    # Nobody else is there to publish what its owner would; so without any provider it is left as it is.
-    return domain.model_copy(update={"dns": next(iter(stack.dns), None)}) if domain.dns is None else domain
+def writable(stack: Stack) -> tuple[Domain, ...]:
+    """Return the domains of a stack as if each zone were ours to write: nobody else publishes anything in a lab."""
+    dns = next(iter(stack.dns), None)
+    return tuple(d if d.dns else d.model_copy(update={"dns": dns}) for d in stack.domains)
 
 
 def _provider(lab: LabFacts) -> Rfc2136:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sendwright import egress, hostdiff, lines, signing
+from sendwright import delegated, dkim, egress, hostdiff, lines, signing
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import key_path
 from sendwright.deploys.sender import services as sender_services
-from sendwright.dkim import selector
 from sendwright.observation import Observation
 from sendwright.plan import Action, Change, Kind, Plan, Stage
 from sendwright.service import Release, Sealed, Service
@@ -147,14 +146,27 @@ def desired_on(stack: Stack, names: Iterable[str], state: State) -> dict[str, di
 
 
 def planned(stack: Stack, state: State, now: datetime) -> State:
-    """Return the state as it will be once missing keys are generated: their content is known after generation."""
+    """Return the state as it will be once missing keys are generated: their content is known after generation.
+
+    None is for which no selector is free.
+    """
     keys = list(state.keys)
     of = signing.by_domain(keys)
     for domain, algorithm in missing_keys(stack, keys):
-        taken = {k.selector for k in of[domain.name]}
-        name = selector(algorithm, now, taken)
-        keys.append(DkimKey(domain.name, name, algorithm, "", _UNKNOWN, now))
+        if place := dkim.place(domain, algorithm, now, of[domain.name]):
+            keys.append(DkimKey(domain.name, place.selector, algorithm, "", _UNKNOWN, now, target=place.target))
     return replace(state, keys=tuple(keys))
+
+
+def _unplaced(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[str]:
+    """Yield a sentence for each key that is still missing: its domain's fixed selectors are all in use."""
+    keys = tuple(keys)
+    of = signing.by_domain(keys)
+    for domain, algorithm in missing_keys(stack, keys):
+        found = delegated.slots(domain, algorithm, of[domain.name])
+        names, at = ", ".join(slot.selector for slot in found), delegated.free_at(found)
+        until = f" until {at:%Y-%m-%d %H:%M} UTC" if at else ""
+        yield f"{domain.name}: no {algorithm} key is made yet: each of {names} is in use{until}"
 
 
 def certificates_due(hosts: Iterable[Host], state: State, chains: Mapping[str, str], now: datetime) -> dict[str, str]:
@@ -186,7 +198,8 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     ]
     for name, observation in sorted(seen.hosts.items()):
         changes += _host(stack, stack.host(name), observation, later)
-    return Plan(tuple(sorted(changes, key=lambda c: c.stage)), seen.needed, seen.notes)
+    notes = (*seen.notes, *_unplaced(stack, later.keys))
+    return Plan(tuple(sorted(changes, key=lambda c: c.stage)), seen.needed, notes)
 
 
 def _keys(keys: Iterable[DkimKey]) -> list[Change]:

@@ -2,18 +2,23 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwright import dkim, rotation
+from sendwright import dkim, planning, rotation
 from sendwright.delegated import RESTS, SLOTS, Alias, aliases, free, free_at, slots
 from sendwright.dns.records import asked_of_others, desired
 from sendwright.domain import Domain
-from sendwright.lines import Act, HostSeen, Line, Seen, removed
+from sendwright.lines import Act, Held, HostSeen, Line, Record, Seen, removed
+from sendwright.overlay import writable
+from sendwright.plan import Kind
+from sendwright.publishing import Zones
 from sendwright.stack import DkimAlgorithm, Host, Stack
-from sendwright.state.model import DkimKey, KeyStage
+from sendwright.state.model import Claim, DkimKey, KeyStage, State
+from tests.server53 import Server53
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 CUSTOMER, OURS, MX1 = "customer.example", "ours.example", "mx1.ours.example"
@@ -163,3 +168,77 @@ def test_aliases_of_a_zone_that_is_ours_are_written_like_anything_else() -> None
 
     assert len([r for r in desired(both, ()) if r.type == "CNAME"]) == 6
     assert asked_of_others(both, ()) == ()
+
+
+NAME = f"s2._domainkey.{CUSTOMER}"
+ASTRAY = Record(Held.KEY, (f"CNAME {NAME}: ns1 leads to elsewhere.example instead",), astray=True)
+
+
+@pytest.mark.parametrize(
+    ("record", "act"),
+    [
+        (ASTRAY, Act.BLOCKED),
+        (replace(ASTRAY, astray=False), Act.WAIT),
+        (Record(Held.KEY, fresh_at=NOW), Act.PROMOTE),
+    ],
+)
+def test_a_key_whose_alias_leads_elsewhere_is_blocked_until_its_owner_mends_it(record: Record, act: Act) -> None:
+    """No time mends that; what is only missing is waited for."""
+    old, new = _key("s1"), _key("s2", KeyStage.PROVEN, created=NOW, proven_on=(MX1,))
+    host = HostSeen(frozenset({old.record_name, NAME}), frozenset({old.record_name}), timedelta(1), None, NOW)
+    line = replace(_line(old, new), start=False)
+
+    steps = rotation.next_steps(line, Seen({MX1: host}, {NAME: record}), NOW)
+
+    assert [(step.act, step.key) for step in steps] == [(act, new)]
+
+
+def test_a_revoked_key_makes_room_for_the_successor_of_one_that_leaked() -> None:
+    """An empty record is a statement and guards nothing; a leaked key that signs on does harm."""
+    revoked = _key("s2", KeyStage.REVOKED, revoked=NOW - timedelta(1))
+    seen = Seen({MX1: HostSeen(frozenset(), frozenset(), timedelta(1), None, NOW)}, {NAME: Record(Held.EMPTY)})
+
+    def acts(*keys: DkimKey) -> set[tuple[Act, str]]:
+        line = replace(_line(*keys), start=False)
+        return {(step.act, step.key.selector) for step in rotation.next_steps(line, seen, NOW) if step.key}
+
+    full = _key("s1"), revoked, _key("s3", KeyStage.RETIRING)
+    leaked = _key("s1", leaked=NOW), revoked, _key("s3", KeyStage.RETIRING)
+    roomy = _key("s1", leaked=NOW), revoked, _removed("s3", NOW)
+
+    assert (Act.REMOVE, "s2") in acts(*leaked)
+    assert (Act.REMOVE, "s2") not in acts(*full)
+    assert (Act.REMOVE, "s2") not in acts(*roomy)
+
+
+def test_what_was_written_before_a_zone_was_given_away_is_not_withdrawn(tmp_path: Path) -> None:
+    """Whoever keeps it now keeps it as it stands: nothing there is ours to write any more."""
+    server = Server53((OURS, CUSTOMER))
+    server.put(CUSTOMER, CUSTOMER, "MX", f"10 {MX1}.")
+    claim = Claim(CUSTOMER, CUSTOMER, "MX", f"10 {MX1}.", NOW - timedelta(90), "main", left=NOW - timedelta(80))
+    data = {"dns": {"main": {"provider": "zonefile", "folder": "zones"}}}
+    stack = Stack.model_validate({**data, "hosts": (HOST,), "domains": STACK.domains})
+
+    zones = Zones.look(stack, (), (claim,), tmp_path, lambda *_: server, now=NOW)
+
+    assert [zone.name for zone in zones.found.values()] == [OURS]
+    assert zones.errors == {}
+
+
+def test_in_a_rehearsal_the_zone_of_everybody_can_be_written() -> None:
+    """Nobody else is there to publish what its owner would."""
+    data = {"dns": {"main": {"provider": "zonefile", "folder": "zones"}}}
+    stack = Stack.model_validate({**data, "hosts": (HOST,), "domains": STACK.domains})
+
+    assert {domain.dns for domain in writable(stack)} == {"main"}
+
+
+def test_a_plan_says_why_a_key_that_is_needed_is_not_made() -> None:
+    """Each slot is in use by a key that is gone and not forgotten."""
+    stories = [_key(name, KeyStage.REVOKED) for name in SLOTS[RSA]]
+
+    plan = planning.make(STACK, State(tuple(stories)), planning.Seen({}), NOW)
+
+    (note,) = (note for note in plan.notes if CUSTOMER in note)
+    assert "each of s1, s2, s3 is in use" in note
+    assert not any("rsa" in c.summary for c in plan.changes if c.kind is Kind.KEY and c.subject == CUSTOMER)
