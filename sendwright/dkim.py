@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
@@ -16,6 +17,7 @@ from sendwright.state import seal
 from sendwright.state.model import DkimKey, KeyStage
 
 _PREFIX = {DkimAlgorithm.RSA: "r", DkimAlgorithm.ED25519: "e"}
+Private = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 _REVOKED = frozenset({KeyStage.REVOKED, KeyStage.REMOVED})
 
 
@@ -59,17 +61,22 @@ def generate(
         if algorithm is DkimAlgorithm.RSA
         else ed25519.Ed25519PrivateKey.generate()
     )
+    return story(domain, place or Place(selector(algorithm, now, taken)), private, now)
+
+
+def story(domain: str, place: Place, private: Private, now: datetime) -> tuple[DkimKey, bytes]:
+    """Return the story of a key that begins ``now``, and its private part as unencrypted PKCS#8 PEM."""
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     key = DkimKey(
         domain=domain,
-        selector=place.selector if place else selector(algorithm, now, taken),
-        algorithm=algorithm,
+        selector=place.selector,
+        algorithm=DkimAlgorithm.RSA if isinstance(private, rsa.RSAPrivateKey) else DkimAlgorithm.ED25519,
         public=base64.b64encode(_public(private)).decode(),
         pem_sha256=hashlib.sha256(pem).hexdigest(),
         created=now,
-        target=place.target if place else None,
+        target=place.target,
     )
     return key, pem
 
@@ -79,16 +86,21 @@ def of_private(domain: str, selector: str, pem: bytes, created: datetime) -> tup
 
     Errors never hold a part of the key.
     """
-    plain = seal.plain_form(pem)
-    private = serialization.load_pem_private_key(plain, None)
-    if isinstance(private, rsa.RSAPrivateKey):
-        algorithm = DkimAlgorithm.RSA
-    elif isinstance(private, ed25519.Ed25519PrivateKey):
-        algorithm = DkimAlgorithm.ED25519
-    else:
+    private = serialization.load_pem_private_key(seal.plain_form(pem), None)
+    if not isinstance(private, Private):
         raise ValueError("neither an RSA nor an Ed25519 key")  # noqa: TRY004 - like what cannot be read
-    public = base64.b64encode(_public(private)).decode()
-    return DkimKey(domain, selector, algorithm, public, seal.digest(plain), created), plain
+    return story(domain, Place(selector), private, created)
+
+
+def bits(key: DkimKey) -> int | None:
+    """Return the size of a key, None if its public part cannot be read."""
+    if key.algorithm is DkimAlgorithm.ED25519:
+        return 256
+    try:
+        public = serialization.load_der_public_key(base64.b64decode(key.public))
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return public.key_size if isinstance(public, rsa.RSAPublicKey) else None
 
 
 def selector(algorithm: DkimAlgorithm, now: datetime, taken: Collection[str]) -> str:
@@ -125,7 +137,7 @@ def disclosure(pem: bytes) -> str:
     return base64.urlsafe_b64encode(der).decode().rstrip("=")
 
 
-def _public(private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+def _public(private: Private) -> bytes:
     if isinstance(private, rsa.RSAPrivateKey):
         return private.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

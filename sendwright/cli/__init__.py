@@ -22,7 +22,7 @@ _VERBS = {
     "rehearse": ("sendwright.cli.rehearse", "Prove an inventory on throw-away hosts on this machine."),
     "lab": ("sendwright.cli.lab", "Keep the world that rehearse uses open, to play with."),
     "dns": ("sendwright.cli.dns", "The records by themselves, without the hosts."),
-    "keys": ("sendwright.cli.keys", "DKIM keys by themselves."),
+    "keys": ("sendwright.cli.keys", "DKIM keys: list, generate, import, export, recover."),
     "users": ("sendwright.cli.users", "Submission credentials: add, list, remove."),
 }
 

@@ -49,6 +49,21 @@ def replace(path: Path, content: bytes, like: os.stat_result | None = None, *, a
         _sync_folder(path.parent)
 
 
+def create(path: Path, content: bytes) -> None:
+    """Create a private file durably, whole or not at all; FileExistsError for one that is there, else OSError."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # Unlike a rename, a link is refused where something is.
+        os.link(name, path)
+    finally:
+        Path(name).unlink()
+    _sync_folder(path.parent)
+
+
 def remove(path: Path) -> None:
     """Remove a file durably; one that is not there is no mistake."""
     try:
