@@ -495,6 +495,19 @@ def test_what_a_zone_lacks_is_said_with_what_it_waits_for(folder: StateFolder, l
     assert all(s.endswith("until mail leaves signed from every host of the domain") for s in lacking)
 
 
+def test_a_key_without_a_copy_is_lacking_and_not_waited_for(folder: StateFolder, look: Look) -> None:
+    """Its record was not written, so no server will ever serve it; the sentence says what it waits for."""
+    zones = look()
+    written = (*zones.publish(folder, Stage.EXPAND), *zones.publish(folder, Stage.HOSTS, lambda w: w.type == "MX"))
+
+    pending = zones.pending(written, *Stage)
+    lacking = look().lacking()
+
+    assert {target.name for target in pending} == {key.record_name for key in KEYS}
+    assert len(lacking) == 2
+    assert all(s.endswith("until a host of its domain holds a copy of the key") for s in lacking)
+
+
 def test_a_foreign_record_stops_its_record_set_only_and_no_mail_relies_on_that_zone(
     server: Server53, folder: StateFolder, look: Look
 ) -> None:

@@ -1,12 +1,20 @@
 """A host that runs a mail server already: refused unless ``adopt: true``; then it is backed up, and its queue kept."""
 
+import base64
+import json
 import tarfile
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sendwright.lab import LabHost
+from sendwright.lab import LabHost, RRset
+from sendwright.received import Results
 from sendwright.rehearse import World
+from sendwright.stack import DkimAlgorithm
+from sendwright.submission import Credential
+from tests.lab.conftest import PASSWORD
 
 pytestmark = pytest.mark.lab
 
@@ -51,4 +59,47 @@ def test_a_living_mail_server_is_taken_over_only_when_the_inventory_says_so(bare
         assert main is not None
         assert b"defer_transports = smtp" in main.read()
     assert is_kept(host, world)
+    assert world.provision().stdout == "no changes\n"
+
+
+def genkey() -> tuple[bytes, str]:
+    """Return a private key and the data of its TXT record as opendkim-genkey writes them."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pkcs1, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    public = private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    text = base64.b64encode(public).decode()
+    record = f'"v=DKIM1; h=sha256; k=rsa; " "p={text[:200]}" "{text[200:]}"'
+    return private.private_bytes(serialization.Encoding.PEM, pkcs1, plain), record
+
+
+def test_a_server_that_signs_already_keeps_its_selector_and_its_owners_record(
+    bare: Callable[[], World], send: Callable[..., Results]
+) -> None:
+    """Its key is imported; provision finds it published, proves it, signs with it, and leaves its record alone."""
+    world = bare()
+    (domain,), (host,) = ([d.name for d in world.declared.stack.domains], [h.name for h in world.declared.stack.hosts])
+    private, text = genkey()
+    theirs = RRset(f"mail2019._domainkey.{domain}", "TXT", 300, (text,))
+    world.lab.primary.replace(domain, [theirs])
+    (before,) = (r for r in world.lab.records(domain) if r.name == theirs.name)
+    file = world.folder / "mail2019.private"
+    file.write_bytes(private)
+
+    taken = world.sendwright("keys", "import", str(world.folder), domain, "mail2019", str(file))
+    done = world.provision()
+    sent = send(world, host, Credential("login", PASSWORD, f"login@{domain}"))
+    listed = world.sendwright("keys", "list", str(world.folder), "--format", "json")
+
+    assert taken.returncode == 0, taken.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sent.dkim_of(DkimAlgorithm.RSA) == "pass"
+    signed = [m.raw for m in world.lab.inbox.messages() if f"d={domain};".encode() in m.raw]
+    assert signed
+    assert all(b"s=mail2019" in raw for raw in signed)
+    assert [r for r in world.lab.records(domain) if r.name == theirs.name] == [before]
+    keys = {k["algorithm"]: k for k in json.loads(listed.stdout)["keys"]}
+    rsa_key = keys["rsa"]
+    assert (rsa_key["selector"], rsa_key["stage"], rsa_key["proven_on"]) == ("mail2019", "signing", [host])
     assert world.provision().stdout == "no changes\n"
