@@ -44,7 +44,9 @@ class Seen:
 def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, DkimAlgorithm], ...]:
     """Return the keys that have to be generated: an algorithm that a domain declares and has no usable key for."""
     of = signing.by_domain(keys)
-    have = {(d.name, k.algorithm) for d in stack.domains for k in signing.installed(d, of[d.name])}
+    # A key that retires does not sign again: its algorithm was switched off for a while.
+    usable = ((d, k) for d in stack.domains for k in signing.installed(d, of[d.name]))
+    have = {(d.name, k.algorithm) for d, k in usable if k.stage is not KeyStage.RETIRING}
     sending = (d for d in stack.domains if d.sends)
     return tuple((d, a) for d in sending for a in d.dkim.algorithms if (d.name, a) not in have)
 

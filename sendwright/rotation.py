@@ -58,11 +58,6 @@ def retires_at(line: Line, key: DkimKey) -> datetime | None:
     return here + line.policy.others + line.policy.ttl if here else None
 
 
-def clock_trusted(line: Line, seen: Seen, now: datetime) -> bool:
-    """Return whether our clock is right, as far as the hosts know: a time that is remembered has to be."""
-    return untimely(line, None, seen, now) is None
-
-
 def _of_line(line: Line, seen: Seen, now: datetime) -> Step | None:
     step = _wanted(line, now)
     if step is None or step.act is Act.DUE:

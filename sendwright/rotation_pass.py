@@ -86,15 +86,15 @@ class Pass:
 
     def steps(self) -> Iterator[Step]:
         """Yield what is to be done or waited for now, without what was carried out in this pass already."""
-        now = _now()
+        seen = self.world.seen_at(now := _now())
         for line in self.world.lines:
-            yield from (step for step in next_steps(line, self.world.seen, now) if _what(step) not in self._tried)
+            yield from (step for step in next_steps(line, seen, now) if _what(step) not in self._tried)
 
     def pending(self) -> Iterator[Step]:
         """Yield what is left: also what was carried out and does not show, which the next pass looks at again."""
-        now = _now()
+        seen = self.world.seen_at(now := _now())
         for line in self.world.lines:
-            for step in next_steps(line, self.world.seen, now):
+            for step in next_steps(line, seen, now):
                 if _what(step) in self._tried:
                     why = f"{step.why}: it was carried out, and does not show yet"
                     yield replace(step, act=Act.WAIT, why=why)

@@ -42,6 +42,7 @@ class World:
         self.seen = Seen()
         self.records = KeyRecords(declared.stack, folder, declared.folder, progress)
         self.observations: dict[str, Observation] = {}
+        self._looked: dict[str, datetime] = {}
         self.start = frozenset(line.domain for line in self.lines if line.start)
         self.state: State = folder.load()
         self._stack = declared.stack
@@ -55,6 +56,12 @@ class World:
     def keys(self) -> tuple[DkimKey, ...]:
         """The keys of all lines."""
         return tuple(key for line in self.lines for key in line.keys)
+
+    def seen_at(self, now: datetime) -> Seen:
+        """Return what was seen, with the clocks of hosts as they would be now: a pass over many takes its time."""
+        hosts = self.seen.hosts.items()
+        moved = {name: replace(host, clock=host.clock + (now - self._looked[name])) for name, host in hosts}
+        return replace(self.seen, hosts=moved)
 
     def save(self, keys: Iterable[DkimKey]) -> None:
         """Write stories, and take in what the state folder holds by now."""
@@ -90,6 +97,7 @@ class World:
         }
         with self._progress.step("looked at the hosts"):
             found = self.fleet.observe(only, queues=True)
+        self._looked |= dict.fromkeys(found, _now())
         claiming.refuse_older(self._folder, found, begun=self.begun)
         hosts = {n: seen for n, seen in self.seen.hosts.items() if n in self.fleet.well}
         for name, observation in found.items():
@@ -118,7 +126,9 @@ class World:
         watched = [key for key in known if self._stands(key)]
         found, changed = self.records.served(watched)
         self._served |= found
-        self.save(() if self._only_looks else changed)
+        # Without a host that confirms the time, none is remembered: fitness includes a clock that is ours.
+        timely = (k for k in changed if self.seen.hosts or k.served_since is None)
+        self.save(() if self._only_looks else timely)
 
     def signers(self, name: str) -> tuple[Service, ...]:
         """Return what a host's signers should be by the stories of now."""

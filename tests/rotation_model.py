@@ -14,6 +14,7 @@ from functools import cache
 
 from sendwright import planning, signing
 from sendwright.dkim import selector
+from sendwright.gates import untimely
 from sendwright.lines import (
     Act,
     Held,
@@ -29,7 +30,7 @@ from sendwright.lines import (
     restarted,
     revoked,
 )
-from sendwright.rotation import clock_trusted, next_steps, resting
+from sendwright.rotation import next_steps, resting
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage
 
@@ -159,7 +160,7 @@ class World:
         for key in tuple(self.keys.values()):
             lost = {n for n, seen in hosts.items() if key.record_name not in seen.holds}
             self._save(replace(key, proven_on=tuple(n for n in key.proven_on if n not in lost)))
-        trusted = all(clock_trusted(line, Seen(hosts), now) for line in self._lines())
+        trusted = not any(untimely(line, None, Seen(hosts), now) for line in self._lines())
         records = {} if self.dark else {name: r for name in self.keys if (r := self._record(name, now, trusted))}
         seen, found = Seen(hosts, records), self._lines()
         return Look(seen, now, found, tuple(step for line in found for step in self.rules(line, seen, now)))
@@ -214,7 +215,7 @@ class World:
             if key.stage is not KeyStage.GENERATED or name in copied or self.declared.pushed:
                 self._publish(key, "")
         look = self.look()
-        trusted = clock_trusted(look.lines[0], look.seen, look.now)
+        trusted = not untimely(look.lines[0], None, look.seen, look.now)
         fresh = {n for n, r in look.seen.records.items() if r.served and r.fresh_at and r.fresh_at <= look.now}
         for name in look.seen.hosts:
             for key in planning.unproven(self.stack, self.stack.host(name), self.keys.values()):

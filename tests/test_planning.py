@@ -335,6 +335,14 @@ def test_a_key_stays_while_its_algorithm_is_switched_off_and_serves_when_it_is_o
         assert all(signing.signs(stack.domains[0], host, state.keys) for host in stack.hosts)
 
 
+def test_an_algorithm_that_is_switched_on_again_gets_a_new_key() -> None:
+    """What retires never signs again: until it is gone the domain would have no key of that kind."""
+    state = _remembered(STACK, proven=True)
+    keys = [replace(k, stage=KeyStage.RETIRING) if k.algorithm is DkimAlgorithm.ED25519 else k for k in state.keys]
+
+    assert planning.missing_keys(STACK, keys) == ((STACK.domains[0], DkimAlgorithm.ED25519),)
+
+
 def test_a_certificate_is_planned_with_the_reason() -> None:
     """One that is about to end says so; one that is fine is not touched."""
     certificate, _ = certs.issue(STACK.host(MX1), NOW, None, None, Path())
