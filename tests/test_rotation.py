@@ -77,7 +77,7 @@ def _seen(host: HostSeen | None = None, other: HostSeen | None = None, **records
 
 
 def _alone(host: HostSeen, **records: Record) -> Seen:
-    seen = _seen(host, **records)
+    seen = _seen(host, None, **records)
     return replace(seen, hosts={MX1: host})
 
 
