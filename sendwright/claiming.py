@@ -8,28 +8,34 @@ is refused there, with nothing written anywhere.
 import os
 import pwd
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from sendwright import generation
 from sendwright.connections import Fleet
 from sendwright.deploys.generation import Answer, look_command, parse_answer, swap_command, swap_input
-from sendwright.errors import HostError
+from sendwright.errors import HostError, StateError
 from sendwright.generation import Generation, Lineage
 from sendwright.observation import Observation
 from sendwright.ssh import Connection
 from sendwright.state.folder import StateFolder
 
 
-def claim(fleet: Fleet, folder: StateFolder) -> None:
+def claim(fleet: Fleet, folder: StateFolder, push: Callable[[], None]) -> None:
     """Take the next generation, and have every host that is well hold it: one remote command each.
 
-    Raises StateError, with nothing more written, when a host follows another folder. A host that does not answer is
-    given up; it takes a later generation when it is back.
+    ``push``: make the folder durable: on a runner that is thrown away the generation would be lost, and hosts would
+    refuse the next one. Raises StateError, with nothing more written, when that fails or a host follows another folder.
+    A host that does not answer is given up; it takes a later generation when it is back.
     """
     before = folder.lineage()
     after = generation.following(before, secrets.token_hex(16), datetime.now(UTC), _controller())
     folder.save_lineage(after)
+    try:
+        push()
+    except StateError:
+        folder.save_lineage(before)
+        raise
     given_up = {*fleet.errors}
     answers: dict[str, Answer] = {}
     for name in sorted(fleet.well):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sendwright import generation, recovery
+from sendwright import durable, generation, recovery
 from sendwright.connections import Fleet
 from sendwright.deploys import remains
 from sendwright.deploys.remains import Remains
@@ -62,7 +62,8 @@ def recover(
     are in the result.
     """
     folder = StateFolder.of(declared)
-    with folder.lock(), Fleet(declared.stack.hosts, declared.folder, trust_new_hosts=trust_new_hosts) as fleet:
+    hosts = Fleet(declared.stack.hosts, declared.folder, trust_new_hosts=trust_new_hosts)
+    with folder.lock(), durable.pushed(declared, progress), hosts as fleet:
         with progress.step("looked at the hosts", lambda: bool(fleet.errors)):
             held = fleet.each(fleet.well, _look)
         records = KeyRecords(declared.stack, folder, declared.folder, progress, opener=opener, internet=internet)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import ClassVar
 
 from sendwright import claiming, converging, dkim, durable, hostdiff, issuing, planning, probing, proving
@@ -200,7 +201,7 @@ class Pass:
     def _first_write(self) -> None:
         """Claim the hosts for this folder before anything is written anywhere."""
         if not self.world.begun:
-            claiming.claim(self.world.fleet, self._folder)
+            claiming.claim(self.world.fleet, self._folder, partial(durable.push, self._declared, self._progress))
             self.world.begun = True
 
     def _push(self) -> bool:

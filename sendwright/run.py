@@ -108,7 +108,7 @@ class Run:
     def claim(self) -> None:
         """Before the first write: no other controller, and no newer state folder, writes to these hosts."""
         with self._step("hosts follow this state folder"):
-            claim(self.fleet, self.folder)
+            claim(self.fleet, self.folder, partial(durable.push, self._declared, self._progress))
         self._claimed = True
 
     def persist(self) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sendwright.claiming import claim, compare
+from sendwright import claiming
+from sendwright.claiming import compare
 from sendwright.connections import Fleet
 from sendwright.errors import HostError, StateError, Unreachable
 from sendwright.generation import PATH, Generation, held_by
@@ -58,6 +59,11 @@ class Hosts(Fleet):
         """Return the numbers that hosts hold, in the order of their names."""
         found = [self._connection(name).held for name in self.hosts]
         return [None if generation is None else generation.number for generation in found]
+
+
+def claim(fleet: Fleet, folder: StateFolder) -> None:
+    """Claim for a folder that stays where it is."""
+    claiming.claim(fleet, folder, lambda: None)
 
 
 @pytest.fixture
@@ -237,6 +243,26 @@ def test_a_host_that_cannot_take_it_down_is_given_up(
     assert isinstance(hosts.errors[NAMES[0]], HostError)
     assert "nothing was changed on it" in str(hosts.errors[NAMES[0]])
     assert hosts.well == NAMES[1:]
+
+
+def test_no_host_takes_what_would_be_lost_with_this_machine(
+    folder: StateFolder, fleet: Callable[[], Hosts], tmp_path: Path
+) -> None:
+    """The folder is pushed with the new generation before a host hears of it; without that nothing is written."""
+    pushed = []
+
+    def push() -> None:
+        pushed.append((folder.lineage(), fleet().held()))
+        if len(pushed) > 1:
+            raise StateError("it is not durable.")
+
+    claiming.claim(fleet(), folder, push)
+    before = tree(tmp_path)
+    with pytest.raises(StateError, match="not durable"):
+        claiming.claim(fleet(), folder, push)
+
+    assert pushed[0] == (folder.lineage(), [None, None, None])
+    assert tree(tmp_path) == before
 
 
 def test_what_nobody_can_read_is_shut(folder: StateFolder, fleet: Callable[[], Hosts], tmp_path: Path) -> None:
