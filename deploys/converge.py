@@ -2,10 +2,10 @@
 
 For a host: note that it is ours, forget what the daemons of changing services loaded (their stamps), install all
 packages in one run with daemon starts held back. For each service: accounts, directories and files, what must not
-be there, validation, units, loading, ports open, and last the stamp.
+be there, validation, units, loading, ports open, what nobody declared, and last the stamp.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 from pyinfra import host
@@ -60,7 +60,7 @@ def converge(services: tuple[Service, ...], observation: Observation, open_seale
     if adopt and not observation.managed:
         server.shell(name="Back up the configuration of the mail server that was here", commands=[scripts.back_up()])
     loads = {service.name: needs.load(service, observation) for service in work}
-    forgotten = [service for service in work if loads[service.name] is not Load.NONE]
+    forgotten = [service for service in work if _to_forget(service, observation, loads[service.name])]
     server.shell(
         name="Note that this host is changing",
         commands=[scripts.mark_managed(), *([scripts.withdraw_stamps(forgotten)] if forgotten else [])],
@@ -75,14 +75,22 @@ def converge(services: tuple[Service, ...], observation: Observation, open_seale
             _add_service(service, services, observation, open_sealed, loads[service.name])
 
 
+def _to_forget(service: Service, observation: Observation, how: Load) -> bool:
+    """Whether a run that dies would not be seen by the stamp: that of another configuration tells by itself.
+
+    Without any the next run could only restart, and a signer that restarts refuses mail for a second.
+    """
+    return how is Load.RESTART or (how is Load.RELOAD and observation.stamps[service.name].digest == service.digest)
+
+
 def _add_service(
     service: Service, services: tuple[Service, ...], observation: Observation, open_sealed: scripts.Open, how: Load
 ) -> None:
     _accounts(service, observation)
     if service.files or service.directories:
         tree(name=f"{service.name}: write its files", service=service, open_sealed=open_sealed)
-    if service.absent or any(d.exclusive for d in service.directories):
-        clear(name=f"{service.name}: remove what must not be there", service=service, services=services)
+    if service.absent:
+        forbid(name=f"{service.name}: remove what must not be there", service=service)
     if how is not Load.NONE and service.validate:
         server.shell(name=f"{service.name}: validate its configuration", commands=[scripts.validate(service)])
     if any(unit.state is not Running.UP for unit in service.units):
@@ -98,6 +106,9 @@ def _add_service(
         unit_states(name=f"{service.name}: start and enable its units", service=service, up=True)
     if service.listens:
         server.shell(name=f"{service.name}: wait until it listens", commands=[scripts.wait_for_ports(service.listens)])
+    if any(d.exclusive for d in service.directories):
+        # Not before: until they have loaded another table, daemons use the keys that go.
+        clear(name=f"{service.name}: remove what nobody declared", service=service, services=services)
     if how is not Load.NONE:
         server.shell(name=f"{service.name}: note what it loaded", commands=[scripts.write_stamp(service)])
 
@@ -123,16 +134,23 @@ def tree(service: Service, open_sealed: scripts.Open) -> Commands:
     directories, files = needs.directories(service, seen), needs.files(service, seen)
     both: list[File | Directory] = [*directories, *files]
     if both:
-        text = scripts.install_tree((w.owner for w in both), (w.group for w in both))
-        yield StringCommand(text, _stdin=scripts.bundle(directories, files, open_sealed))
+        yield StringCommand(scripts.install_tree(both), _stdin=scripts.bundle(directories, files, open_sealed))
+
+
+@operation()
+def forbid(service: Service) -> Commands:
+    """Remove what a service forbids."""
+    yield from _remove(needs.removals(service, _look_at(service)))
 
 
 @operation()
 def clear(service: Service, services: tuple[Service, ...]) -> Commands:
-    """Remove what a service forbids, and what nobody declared in its exclusive directories."""
-    seen = _look_at(service)
-    gone = [*needs.removals(service, seen), *(stray.path for stray in needs.strays(service, services, seen))]
-    if gone:
+    """Remove what nobody declared in a service's exclusive directories."""
+    yield from _remove(stray.path for stray in needs.strays(service, services, _look_at(service)))
+
+
+def _remove(paths: Iterable[str]) -> Commands:
+    if gone := tuple(paths):
         yield StringCommand(scripts.remove(), _stdin=scripts.paths_to_remove(gone))
 
 

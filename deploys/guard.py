@@ -6,6 +6,7 @@ guard one login could obtain another domain's signature. The program is ``templa
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 
 from sendwright.deploys.base import LIB
 from sendwright.deploys.render import program, render
@@ -13,6 +14,8 @@ from sendwright.deploys.submission import Rights
 from sendwright.service import Apply, Directory, File, Service, SystemUser, Unit
 
 USER = "sendwright-guard"
+# The longest that a session goes on signing by tables that its host has replaced; the guard ends older ones.
+SESSION = timedelta(hours=1)
 SOCKET = "unix:sendwright-guard/guard.sock"
 _FOLDER = "/var/spool/postfix/sendwright-guard"
 _UNIT = "sendwright-guard.service"

@@ -59,7 +59,7 @@ def opendkim(stack: Stack, host: Host, material: Material) -> Service:
             *(f for a in wanted for f in _instance(stack, host, a, of)),
         ),
         absent=tuple(path for a in DkimAlgorithm if a not in wanted for path in instance_paths(a)),
-        validate=tuple(f"runuser -u opendkim -- opendkim -n -x {_ETC}/{a}.conf" for a in wanted),
+        validate=tuple(command for a in wanted for command in validate(a)),
         units=(
             # Debian's single instance would run with package defaults beside ours.
             Unit("opendkim.service", Running.MASKED),
@@ -88,6 +88,17 @@ def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, of: _KeysOf) -
         ),
     )
     return tuple(File(path, text) for path, text in zip(instance_paths(algorithm), texts, strict=True))
+
+
+def validate(algorithm: DkimAlgorithm) -> tuple[str, ...]:
+    """OpenDKIM looks at its configuration only: a bad row, or a key that it may not read, holds all mail back later."""
+    conf, key_table, _ = instance_paths(algorithm)
+    row = f"^[^ ]+ [^ :]+:[^ :]+:{_ETC}/keys/[^ ]+$"
+    return (
+        f"runuser -u opendkim -- opendkim -n -x {conf}",
+        f"! grep -nvE '{row}|^#|^$' {key_table} >&2",
+        f"sed -n '/^[^#]/s/.*://p' {key_table} | runuser -u opendkim -- xargs -r -d '\\n' head -qc1 -- >/dev/null",
+    )
 
 
 def _probes(domain: Domain, host: Host, algorithm: DkimAlgorithm, keys: tuple[DkimKey, ...]) -> list[tuple[str, str]]:

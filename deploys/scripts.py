@@ -97,25 +97,32 @@ def create_user(user: SystemUser) -> str:
     return f"getent passwd {user.name} >/dev/null || useradd {options} {group} {user.name}"
 
 
-def install_tree(owners: Iterable[str], groups: Iterable[str]) -> str:
+def install_tree(wanted: Iterable[File | Directory]) -> str:
     """Unpack the `bundle` on standard input: directories in place, files beside their place and then renamed over it.
+
+    No file is renamed before all have come whole, for tar takes a bundle that ends between two of them for a whole one;
+    nor before the disk has them, for a machine that loses power right after would come up with empty tables, and sign
+    nothing.
 
     A rename replaces a symlink instead of writing through it, and a daemon never sees half a file: so it may look as if
     written a while ago, for which Postfix would wait two seconds each time, lest somebody still writes. tar creates
     each file with no rights for others and gives them only after the owner is set. A new directory inherits the
     set-group-ID bit of the one above it (/var/mail has it), and tar does not see that.
     """
+    both = tuple(wanted)
     return f"""umask 077
-for user in {" ".join(sorted(set(owners)))}; do
+for user in {" ".join(sorted({each.owner for each in both}))}; do
   getent passwd "$user" >/dev/null || {{ echo "there is no user $user" >&2; exit 1; }}
 done
-for group in {" ".join(sorted(set(groups)))}; do
+for group in {" ".join(sorted({each.group for each in both}))}; do
   getent group "$group" >/dev/null || {{ echo "there is no group $group" >&2; exit 1; }}
 done
 names=$(base64 -d | tar -xvpmf - --same-owner -C /) || exit 1
+[ "$(printf '%s\\n' "$names" | wc -l)" -eq {len(both)} ] || {{ echo "the files came cut off" >&2; exit 1; }}
 each() {{ printf '%s\\n' "$names" | sed -n "$1s|^|/|p"; }}
 each '/[/]$/' | xargs -rd '\\n' chmod g-s -- || exit 1
 each '/[.]{_NEW[1:]}$/' | xargs -rd '\\n' touch -d '10 seconds ago' -- || exit 1
+each '/[.]{_NEW[1:]}$/' | xargs -rd '\\n' sync -- || exit 1
 each '/[.]{_NEW[1:]}$/' | while IFS= read -r name; do
   target=${{name##*/.}}; target=${{target%{_NEW}}}
   mv -fT -- "$name" "${{name%/*}}/$target" || exit 1

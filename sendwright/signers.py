@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from sendwright import needs
+from sendwright.deploys.guard import SESSION
 from sendwright.deploys.opendkim import instance_paths, key_path, unit
 from sendwright.lines import HostSeen
 from sendwright.observation import Observation
@@ -27,14 +28,15 @@ def host_seen(observation: Observation, services: tuple[Service, ...], keys: Ite
 
     Arguments: ``observation``: a look at it that asked for queues; ``services``: what it should run, as it was looked
     at for; ``keys``: all whose private part may lie there. A signer that is down counts by what lies on disk: that is
-    what it signs with once it comes back.
+    what it signs with once it comes back. A session that began before signers loaded other tables goes on with the old
+    ones: by as much mail may be younger than its key seems to be used, and is kept for longer.
     """
     service = next((s for s in services if s.name == "opendkim"), Service("opendkim"))
     return HostSeen(
         holds=frozenset(_held(observation, service, keys)),
         signs=_signs(observation, service),
-        lifetime=_USUAL if observation.lifetime is None else observation.lifetime,
-        oldest=observation.oldest,
+        lifetime=SESSION + (_USUAL if observation.lifetime is None else observation.lifetime),
+        oldest=observation.oldest and observation.oldest - SESSION,
         clock=datetime.fromtimestamp(observation.clock, UTC),
     )
 

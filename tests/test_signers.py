@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sendwright.deploys.guard import SESSION
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import instance_paths, key_path, opendkim, unit
 from sendwright.lines import HostSeen
@@ -82,7 +83,7 @@ def test_signers_that_loaded_what_is_desired_sign_with_what_is_desired() -> None
 
     assert seen.signs == _names(R1, E1)
     assert seen.holds == _names(*AFTER)
-    assert (seen.lifetime, seen.oldest, seen.clock) == (timedelta(days=7), None, NOW)
+    assert (seen.oldest, seen.clock) == (None, NOW)
 
 
 def test_signers_that_loaded_older_tables_sign_with_what_those_say() -> None:
@@ -194,7 +195,14 @@ def test_a_key_that_should_be_gone_is_held_until_it_is() -> None:
 
 def test_a_host_whose_postfix_says_nothing_keeps_mail_for_as_long_as_postfix_usually_does() -> None:
     """Five days, and five for the bounce."""
-    assert _judge(_seen(_services(AFTER), lifetime=None)).lifetime == timedelta(days=10)
+    assert _judge(_seen(_services(AFTER), lifetime=None)).lifetime == timedelta(days=10) + SESSION
+
+
+def test_mail_of_a_session_that_began_before_a_switch_is_reckoned_with() -> None:
+    """It is signed by the old key after every host was seen to sign with the new one."""
+    seen = _judge(_seen(_services(AFTER), oldest=NOW))
+
+    assert (seen.lifetime, seen.oldest) == (timedelta(days=7) + SESSION, NOW - SESSION)
 
 
 def test_a_host_of_an_unknown_release_signs_with_nobody_knows_what() -> None:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ _CHARSETS = re.compile(
 # Addresses that sendwright proves its keys under (sendwright.signing.probe_address): each is signed by its own key,
 # though that is not proven yet, or not in use any more. Probes never come by submission.
 _PROBES = "sendwright-probe+"
+# Seconds. For as long as a session lasts its mail is signed by the keys of when it began, whatever was loaded since: a
+# key cannot go before such sessions have ended (sendwright.deploys.guard.SESSION).
+LONGEST_SESSION = 3600.0
 _LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, without its brackets
 _JOINERS = "\u200c\u200d"  # scripts and emoji need them, and they cannot hide an @
 _LONGEST = 4000  # characters of a From or Sender field: a hundred mailboxes, and a bound on the work
@@ -62,6 +66,14 @@ class Refusal:
 
 class Malformed(ValueError):
     """A field that does not read in exactly one way."""
+
+
+def decide_session(seconds: float) -> Refusal | None:
+    """Return why a session of that age may not begin another message, or None if it may."""
+    if seconds <= LONGEST_SESSION:
+        return None
+    # Postfix hangs up after a 421 (RFC 5321 section 3.8): a mail program connects again and goes on.
+    return Refusal("421", "4.7.0", "This session has lasted for an hour: please connect again.")
 
 
 def decide(
@@ -252,9 +264,12 @@ def serve() -> None:
 
         def __init__(self) -> None:
             self.login = self.sender = ""
+            self.began = time.monotonic()
             self.fields: dict[str, list[str]] = {}
 
         def envfrom(self, sender: str, *_: str) -> int:
+            if too_long := decide_session(time.monotonic() - self.began):
+                return self._answer(too_long)
             self.fields = {"from": [], "sender": [], "odd": []}
             self.login = self.getsymval("{auth_authen}") or ""
             if not self.login:

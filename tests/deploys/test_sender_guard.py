@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sendwright.deploys.guard import SESSION
 from sendwright.deploys.render import TEMPLATES
 from sendwright.signing import probe_address
 from sendwright.stack import DkimAlgorithm
@@ -224,6 +225,12 @@ def test_a_domain_that_is_not_live_yet_is_refused_for_now_only() -> None:
     assert decide("a@mine.example", envelope="a@soon.example").code == "451"
     assert decide("a@mine.example", sender=("a@soon.example",)).code == "451"
     assert decide("a@soon.example, b@bank.example").code == "550"
+
+
+def test_a_session_that_outlives_a_key_is_asked_to_connect_again() -> None:
+    """Its mail is signed by the keys of when it began; how long that may be is counted by those who withdraw keys."""
+    assert guard.decide_session(SESSION.total_seconds()) is None
+    assert guard.decide_session(SESSION.total_seconds() + 1).code == "421"
 
 
 def test_an_unknown_login_may_send_as_nobody() -> None:

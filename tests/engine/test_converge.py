@@ -15,6 +15,7 @@ from pyinfra.api.state import State
 from pyinfra.connectors.fake import FakeConnector
 from pyinfra.context import ctx_host, ctx_state
 
+from sendwright import needs
 from sendwright.answer import BEGIN, END, parse
 from sendwright.deploys.converge import converge
 from sendwright.observation import Observation
@@ -73,10 +74,27 @@ def answer(**sections: bytes) -> str:
     return "\n".join([BEGIN, *lines, END, ""])
 
 
+STRAY = {"entries": b"f\0/etc/daemon/old.pem\0"}
+_UP = (
+    b"LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nActiveEnterTimestamp=Sat 2026-11-21 22:09:21.5 UTC\n"
+)
+# A host of ours on which only the files of the service differ, and its daemon runs with another configuration.
+LIVING = {
+    "packages": b"daemon\t1\tii \n",
+    "users": b"runner:x:1:1::/:/\n",
+    "groups": b"daemon:x:2:postfix\n",
+    "units": _UP + b"\nLoadState=masked\nActiveState=inactive\nUnitFileState=masked\n",
+    "tcp": b"   0: 0100007F:0035 00000000:0000 0A\n",
+    "stamps": b"/var/lib/sendwright/loaded/daemon\0001700000000\0",
+    "digests": f"/var/lib/sendwright/loaded/daemon:{'0' * 64}\n".encode(),
+    "managed": b"yes\n",
+}
+
+
 @pytest.fixture
-def state() -> Iterator[State]:
-    """A pyinfra State with one fake host, on which every command succeeds."""
-    responses = {re.compile('eval "'): answer()}
+def state(request: pytest.FixtureRequest) -> Iterator[State]:
+    """A pyinfra State with one fake host, on which every command succeeds; a parameter says what is seen there."""
+    responses = {re.compile('eval "'): answer(**getattr(request, "param", {}))}
     data = {"fake_delay": 0, "fake_delay_jitter": 0, "fake_responses": responses}
     inventory = Inventory(([("@fake/mx1", data)], {}))  # type: ignore[no-untyped-call]
     made = State(inventory, Config(), check_for_changes=False)  # type: ignore[no-untyped-call]
@@ -126,6 +144,35 @@ def test_the_order_on_a_bare_host(state: State) -> None:
     assert found == sorted(found)
     assert SERVICE.digest in commands[-1]
     assert "systemctl daemon-reload" in commands[found[8]]
+
+
+@pytest.mark.parametrize("state", [LIVING | STRAY], indirect=True)
+def test_another_table_is_loaded_by_a_reload_and_keys_go_only_after_that(state: State) -> None:
+    """The daemon keeps its sessions, and uses the old keys until it has loaded the new table."""
+    commands = executed(state, observed(**LIVING, **STRAY))
+
+    found = positions(commands, "tar -x", "daemon-check", "systemctl reload-or-restart", "rm -rf", SERVICE.digest)
+    assert found == sorted(found)
+    assert not any("restart daemon.service" in command.replace("reload-or-restart", "") for command in commands)
+
+
+def _stamped(digest: str) -> dict[str, bytes]:
+    return LIVING | {"digests": f"/var/lib/sendwright/loaded/daemon:{digest}\n".encode()}
+
+
+def test_a_run_that_dies_while_a_table_changes_is_healed_by_a_reload(state: State) -> None:
+    """The stamp of another configuration tells by itself; that of the same one, which somebody edited, does not."""
+    forget = "rm -f /var/lib/sendwright/loaded/daemon"
+
+    assert not any(forget in command for command in executed(state, observed(**LIVING)))
+    assert needs.load(SERVICE, observed(**LIVING)) is needs.Load.RELOAD
+
+
+def test_a_run_that_dies_while_an_edit_is_undone_is_seen_by_the_missing_stamp(state: State) -> None:
+    """Nothing else would tell that the daemon loaded the edit."""
+    commands = executed(state, observed(**_stamped(SERVICE.digest)))
+
+    assert any("rm -f /var/lib/sendwright/loaded/daemon" in command for command in commands)
 
 
 def test_no_private_byte_is_in_a_command(state: State) -> None:
