@@ -87,8 +87,9 @@ def stack_of(declared: Declared) -> Stack:
 class Mx:
     """A host: ``holds`` and ``table`` lie on it, by ``loaded`` its signer signs; ``sent``: when it last did so by key.
 
-    ``known``: whether what its signer loaded can be told; ``wrong``: by how much its clock is; ``held``: the time of
-    arrival of messages on hold, by key; ``busy``: whether its queue is never empty.
+    ``known``: whether what its signer loaded can be told; ``before``: what it held and signed by before that changed;
+    ``wrong``: by how much its clock is; ``held``: the time of arrival of messages on hold, by key; ``busy``: whether
+    its queue is never empty.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Mx:
     holds: frozenset[str] = frozenset()
     table: frozenset[str] = frozenset()
     loaded: frozenset[str] = frozenset()
+    before: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
     known: bool = True
     reachable: bool = True
     busy: bool = False
@@ -194,12 +196,15 @@ class World:
             return
         keys = self.keys.values()
         domain = self.stack.domains[0]
+        before = host.holds, host.loaded
         host.holds = frozenset(k.record_name for k in signing.installed(domain, keys))
         host.table = frozenset(k.record_name for k in signing.signing(domain, self.stack.host(host.name), keys))
         host.known = fault != "unloaded"
+        if host.known and host.table != host.loaded:
+            host.before = before
         if host.known:
-            before, host.loaded = self._algorithms(host.loaded), host.table
-            bare = (before & set(domain.dkim.algorithms)) - self._algorithms(host.loaded)
+            signed, host.loaded = self._algorithms(host.loaded), host.table
+            bare = (signed & set(domain.dkim.algorithms)) - self._algorithms(host.loaded)
             assert bare <= self.switched, f"{host.name} signs no longer by {bare}"
 
     def provision(self) -> None:
@@ -311,6 +316,14 @@ class World:
         """Set a host up from nothing: its queue is gone too."""
         fresh = Mx(host.name, host.skew, lifetime=host.lifetime, reachable=host.reachable)
         self.hosts[host.name] = fresh
+
+    def set_back(self, host: Mx) -> None:
+        """Set a host back to what it was before its last change, as from a backup; the next run finds it so."""
+        holds, loaded = host.before
+        if host.reachable and loaded and all(self.keys[name].stage not in ENDED for name in loaded):
+            host.holds, host.table, host.loaded, host.known = holds, loaded, loaded, True
+            self.tick()
+            self.carry_out_all()
 
     def keep(self, host: Mx, lifetime: timedelta) -> None:
         """Change how long a host keeps mail."""

@@ -97,6 +97,12 @@ class Rotation(RuleBasedStateMachine):
         """It has nothing, and sends nothing."""
         self.world.reinstall(self.world.hosts[name])
 
+    @rule(name=names)
+    def a_host_is_set_back(self, name: str) -> None:
+        """From a backup: it signs with what it had."""
+        self.world.set_back(self.world.hosts[name])
+        self._done()
+
     @rule(span=st.sampled_from([timedelta(), 2 * HOUR, -2 * HOUR, 20 * DAY, -20 * DAY]))
     def the_clock_here_jumps(self, span: timedelta) -> None:
         """By hours or weeks, there and back."""
@@ -160,7 +166,7 @@ class Rotation(RuleBasedStateMachine):
 
 TestRotation = Rotation.TestCase
 TestRotation.__doc__ = "Every message verifies for as long as it may be judged, and from anywhere all comes to rest."
-TestRotation.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestRotation.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
 
 
 # Naive rules, each made of ours by having them believe what nobody has seen, and what shows it.
@@ -224,6 +230,13 @@ def _disclosing_while_caches_have_it(line: Line, seen: Seen, now: datetime) -> t
     return next_steps(replace(line, policy=replace(line.policy, ttl=timedelta())), seen, now)
 
 
+def _overlooking_who_signs_again(line: Line, seen: Seen, now: datetime) -> tuple[Step, ...]:
+    retiring = {key.record_name for key in line.keys if key.stage is KeyStage.RETIRING}
+    return next_steps(
+        line, _with_hosts(seen, lambda host: replace(host, signs=(host.signs or frozenset()) - retiring)), now
+    )
+
+
 def _quietly(world: World) -> None:
     world.passes(80, 12 * HOUR)
 
@@ -261,6 +274,12 @@ def _with_a_clock_that_jumps(world: World) -> None:
     _quietly(world)
 
 
+def _with_a_host_set_back(world: World) -> None:
+    world.passes(4, 12 * HOUR)
+    world.set_back(world.hosts[NAMES[0]])
+    _quietly(world)
+
+
 def _with_a_leak(world: World) -> None:
     world.leak(0)
     _quietly(world)
@@ -276,6 +295,7 @@ TALES = [
     (_forgetting_mail_on_hold, _with_mail_on_hold),
     (_forgetting_mail_that_was_on_hold, _with_mail_let_go_late),
     (_believing_any_clock, _with_a_clock_that_jumps),
+    (_overlooking_who_signs_again, _with_a_host_set_back),
     (_revoking_what_leaked_at_once, _with_a_leak),
     (_disclosing_while_caches_have_it, _quickly),
 ]
