@@ -107,12 +107,16 @@ def test_a_key_that_gave_way_to_the_signing_one_never_signs_again() -> None:
 _OTHER = (NEW[0], made(NEW[0].selector)[1])
 _BROKEN = (NEW[0], b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI\n-----END PRIVATE KEY-----\n")
 
+# PKCS #8 of a kind of key (1.2.3.4.5) that nobody knows.
+_UNKNOWN = b"-----BEGIN PRIVATE KEY-----\nMBMCAQAwBgYEKgMEBQQGBAQAAAAA\n-----END PRIVATE KEY-----\n"
+
 
 @pytest.mark.parametrize(
     ("hosts", "held", "behind", "sentence"),
     [
         ({MX1: host(NEW), MX2: host(_OTHER)}, Held.KEY, (), f"differs between {MX1}, {MX2}"),
         ({MX1: host(_BROKEN)}, Held.KEY, (), f"on {MX1} is no private key that can be read"),
+        ({MX1: host((NEW[0], _UNKNOWN))}, Held.KEY, (), f"on {MX1} is no private key that can be read"),
         ({MX1: host(NEW)}, Held.OTHER, (), "DNS holds another key there than the hosts"),
         ({MX1: host(NEW)}, None, (), "what DNS holds there is not known"),
         ({MX1: host(NEW)}, Held.KEY, ("ns2 does not have it yet",), "not every name server has it (ns2 does not"),

@@ -13,6 +13,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import padding, serialization
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -66,7 +67,7 @@ def plain_form(pem: bytes, password: bytes | None = None, *, known: bool = False
     """
     try:
         key = serialization.load_pem_private_key(pem, password, unsafe_skip_rsa_key_validation=known)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, UnsupportedAlgorithm):
         # "from None": neither the key's bytes nor the passphrase may travel in an exception.
         raise ValueError("no private key that can be read") from None
     return key.private_bytes(
