@@ -16,7 +16,8 @@ def recovery_lines(found: Recovery) -> str:
     lines += [f"  {sign(Action.CREATE)} {_key(each)}" for each in found.keys]
     if found.lineage:
         lines += [f"  {sign(Action.CREATE)} {found.lineage.now}: this folder goes on from there"]
-    for title, sentences in (("Left alone:", found.alone), ("Besides:", found.notes if not found.empty else ())):
+    notes = found.notes if found.alone or not found.empty else ()
+    for title, sentences in (("Left alone:", found.alone), ("Besides:", notes)):
         if sentences:
             lines += ["", click.style(title, bold=True), *(f"  {printable(s)}" for s in sentences)]
     return "\n".join(lines)
