@@ -11,7 +11,7 @@ from sendwright.dns.authority import Server, discover_all, zones_of
 from sendwright.dns.diff import diff, wanted
 from sendwright.dns.plan import Changes, Create, Delete, Update, Write
 from sendwright.dns.providers.base import Key, RecordSet
-from sendwright.dns.rdata import rdata
+from sendwright.dns.rdata import rdata, short
 from sendwright.dns.records import Record, asked_of_others
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all
 from sendwright.errors import DnsError
@@ -106,8 +106,8 @@ def _line(write: Write) -> str:
             text = rdata(write.type, write.value).to_text()
             return f"publish {write.name}. {write.ttl} IN {write.type} {text}"
         case Delete():
-            return f"withdraw {write.name}. {write.type} {write.seen}"
+            return f"withdraw {write.name}. {write.type} {short(write.seen)}"
         case Update() if write.adds:
-            return f"add {' '.join(write.adds)} to the SPF record at {write.name}. ({write.seen})"
+            return f"add {' '.join(write.adds)} to the SPF record at {write.name}. ({short(write.seen)})"
         case Update():
-            return f"publish {write.name}. {write.type} {write.value} in the place of {write.seen}"
+            return f"publish {write.name}. {write.type} {write.value} in the place of {short(write.seen)}"

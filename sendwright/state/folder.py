@@ -95,12 +95,12 @@ class StateFolder:
         if private_pem is None:
             files.write(story, stories.dump(stories.KEY, key))
             return
+        content = self._sealed(private_pem, key.sealed)
         self._archive(story)
         if story.with_suffix(".pem").exists() and self._read(stories.KEY, story) != key:
             raise StateError(
                 f"there is a private key at {story.with_suffix('.pem')} already.", "It is never overwritten."
             )
-        content = self._sealed(private_pem, key.sealed)
         files.write(story, stories.dump(stories.KEY, key))
         files.write(story.with_suffix(".pem"), content)
 

@@ -42,6 +42,7 @@ GONE_HOST = (_claim("mx9.example.com", "A", "203.0.113.9"), _term("mx9.example.c
         (_claim("locked.example", "MX", "10 mx1.example.com."), NONE),
         (_claim("silent.example", "MX", "10 mx1.example.com."), OTHERS),
         (_claim("gone.example", "MX", "10 mx1.example.com."), OTHERS),
+        (_claim("s1._domainkey.gone.example", "CNAME", "s1.gone.example._domainkey.example.com."), OTHERS),
         (_claim("_submission._tcp.example.com", "SRV", "0 1 587 mx9.example.com."), NONE),
         (_claim("example.com", "CAA", '0 issue "ca.example"'), NONE),
         (_claim("_smtp._tls.example.com", "TXT", '"v=TLSRPTv1; rua=mailto:a@b.example"'), NONE),

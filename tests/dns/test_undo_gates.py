@@ -94,6 +94,15 @@ def test_the_record_of_a_key_in_use_stays(stage: KeyStage) -> None:
     assert f"TXT {SELECTOR}: its key is {stage}" in _refused("TXT", SELECTOR, (), (KEY,), keys=(_key(stage),))
 
 
+@pytest.mark.parametrize("stage", KeyStage)
+def test_the_alias_that_leads_to_a_key_stays_until_nobody_needs_it(stage: KeyStage) -> None:
+    """Without it verifiers find no key, although its record stands where it did."""
+    key = replace(_key(stage), selector="s1", target="s1.example.com._domainkey.ours.example")
+    refused = _refused("CNAME", key.record_name, (), (f"{key.target}.",), keys=(key,))
+
+    assert bool(refused) == (stage not in {KeyStage.REVOKED, KeyStage.REMOVED})
+
+
 def test_the_record_of_a_key_that_has_proven_nothing_yet_goes() -> None:
     """It signs nowhere: a first apply can be undone."""
     assert _refused("TXT", SELECTOR, (), (KEY,), keys=(_key(KeyStage.PUBLISHED, ()),)) == ""

@@ -1,6 +1,7 @@
 """A domain whose zone is not ours to write signs by slots: its owner publishes aliases once, keys lie in our zone."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -20,6 +21,12 @@ pytestmark = pytest.mark.lab
 
 OURS, CUSTOMER, HOST, ADDRESS = "ours.example", "customer.example", "mx.ours.example", "203.0.113.90"
 PASSWORD = "correct-horse-battery-staple"
+# Each pass goes as far as is safe at that second; caches of the lab forget within two.
+_MOST_PASSES = 8
+ROTATED = {
+    **dict.fromkeys(("s1", "e1"), KeyStage.RETIRING),
+    **dict.fromkeys(("s2", "e2"), KeyStage.SIGNING),
+}
 # What the customer has had for long: mail goes elsewhere, and may come from there.
 BEFORE = (
     RRset(CUSTOMER, "TXT", 1, ('"v=spf1 mx -all"',)),
@@ -82,9 +89,30 @@ def test_a_domain_that_only_its_owner_writes_signs_once_its_aliases_lead_to_our_
     assert "leads to nowhere.example instead" in astray.stdout + astray.stderr
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{CUSTOMER}: publish {wanted[0].name}" not in done.stdout
-    keys = StateFolder.of(delegated.declared).load().keys
-    mine = {k.selector: k.stage for k in keys if k.domain == CUSTOMER}
-    assert mine == {"s1": KeyStage.SIGNING, "e1": KeyStage.SIGNING}
+    assert _stages(delegated) == {"s1": KeyStage.SIGNING, "e1": KeyStage.SIGNING}
     found = send(delegated, HOST, Credential("login", PASSWORD, f"a@{CUSTOMER}"))
     assert [found.dkim_of(algorithm) for algorithm in DkimAlgorithm] == ["pass", "pass"], found
     assert found.spf == "pass"
+
+
+def test_its_keys_rotate_in_our_zone_and_its_owner_does_nothing(delegated: World, send: Callable[..., Results]) -> None:
+    """The next slot signs once its alias and its key are served by both zones' servers; the owner's zone stays."""
+    before = delegated.lab.records(CUSTOMER)
+
+    for _ in range(_MOST_PASSES):
+        asked = ("--start",) if _stages(delegated) == {"s1": KeyStage.SIGNING, "e1": KeyStage.SIGNING} else ()
+        done = delegated.sendwright("rotate", str(delegated.folder), "--domain", CUSTOMER, *asked)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if _stages(delegated) == ROTATED:
+            break
+        time.sleep(1)
+
+    assert _stages(delegated) == ROTATED, done.stdout
+    assert delegated.lab.records(CUSTOMER) == before
+    found = send(delegated, HOST, Credential("login", PASSWORD, f"b@{CUSTOMER}"))
+    assert [found.dkim_of(algorithm) for algorithm in DkimAlgorithm] == ["pass", "pass"], found
+
+
+def _stages(world: World) -> dict[str, KeyStage]:
+    keys = StateFolder.of(world.declared).load().keys
+    return {key.selector: key.stage for key in keys if key.domain == CUSTOMER}
