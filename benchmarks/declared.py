@@ -25,7 +25,8 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 #: The zone that holds every domain, where there is one zone only.
 PARENT = "example.com"
 _HOSTS = 4
-_SHM = Path("/dev/shm")  # noqa: S108 - what is made there is a folder of its own
+#: A place in memory, where there is one.
+SHM = Path("/dev/shm")  # noqa: S108 - what is made there is a folder of its own
 
 
 @dataclass
@@ -94,7 +95,7 @@ def declared(domains: int, *, one_zone: bool = False, foreign: int = 0) -> Itera
     for line in strangers(foreign):
         provider.held[PARENT][line.key] = line
     # In memory where there is such a place: what a disk takes for each flush says nothing about us.
-    path = Path(tempfile.mkdtemp(prefix="sendwright-bench-", dir=_SHM if _SHM.is_dir() else None))
+    path = Path(tempfile.mkdtemp(prefix="sendwright-bench-", dir=SHM if SHM.is_dir() else None))
     try:
         yield Declared(stack, keys, provider, provider.held, StateFolder(path / "state", KeyStore()))
     finally:

@@ -37,10 +37,13 @@ class Verdict:
     signatures: tuple[Signature, ...]
 
 
-def signatures(message: bytes, lookup: Lookup | None = None) -> tuple[Signature, ...]:
+def signatures(
+    message: bytes, lookup: Lookup | None = None, only: tuple[str, str] | None = None
+) -> tuple[Signature, ...]:
     """Verify every DKIM-Signature of a message with dkimpy.
 
     ``lookup`` answers the joined TXT value of a name, None for none; by default the system's resolver is asked.
+    ``only``: leave out those that are not of this domain and selector.
     """
     import dkim
 
@@ -52,6 +55,8 @@ def signatures(message: bytes, lookup: Lookup | None = None) -> tuple[Signature,
     found = []
     for index, field in enumerate(fields):
         tags = dict(_TAG.findall(field.replace(b"\r\n", b"").replace(b"\n", b"")))
+        if only and (_tag(tags, b"d"), _tag(tags, b"s")) != only:
+            continue
         try:
             judge = dkim.DKIM(message)
             valid = judge.verify(index, dnsfunc=ask) if lookup else judge.verify(index)

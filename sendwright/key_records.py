@@ -12,6 +12,7 @@ from sendwright.dns.key_tags import same_key
 from sendwright.dns.providers.base import open_provider
 from sendwright.dns.rdata import canonical, txt
 from sendwright.dns.slots import revokes, slot
+from sendwright.dns.transport import once
 from sendwright.errors import ForeignRecord
 from sendwright.lines import Held, Record
 from sendwright.looking import Open
@@ -77,7 +78,8 @@ class KeyRecords:
         targets = {_served_as(target, expected): key for target, key in looked_for.items()}
         if not targets:
             return {}, ()
-        asked, resolver = self._internet.ask, self._internet.resolver()
+        # What caches may hold, and who serves a key, are told by the same answers.
+        asked, resolver = once(self._internet.ask), self._internet.resolver()
         targets |= awaiting.aliases(targets.values(), asked, resolver)
         world = awaiting.world(self.zones, {target.zone for target in targets}, asked, resolver)
         known = awaiting.timings(self.zones, world, targets)

@@ -64,7 +64,7 @@ def judged(keys: Mapping[str, tuple[DkimKey, ...]], signed: Mapping[str, Signed]
 def proves(message: bytes | None, key: DkimKey, lookup: Lookup) -> bool:
     """Tell whether a message carries a valid signature made with this very key."""
     wanted = (key.domain, key.selector)
-    return any(s.valid and (s.domain, s.selector) == wanted for s in signatures(message, lookup)) if message else False
+    return any(s.valid for s in signatures(message, lookup, wanted)) if message else False
 
 
 def _signed(connection: Connection, keys: Iterable[DkimKey]) -> dict[str, bytes | None]:

@@ -17,6 +17,7 @@ from sendwright.provision import Result
 from sendwright.report.progress import Progress
 from sendwright.rotation import due, next_steps, resting
 from sendwright.rotation_pass import ORDER, Pass
+from sendwright.rotation_world import MEANS, Means
 from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import KeyStage, State
@@ -61,18 +62,23 @@ class Rotation:
     seen: Seen = field(default_factory=Seen)
 
 
-def status(declared: Inventory, asked: Asked, progress: Progress) -> Rotation:
+def status(declared: Inventory, asked: Asked, progress: Progress, *, means: Means = MEANS) -> Rotation:
     """Look at every line and say what would come next; nothing is touched."""
     folder = StateFolder.of(declared)
     found = _lines(declared.stack, folder.load(), asked, datetime.now(UTC))
-    with _fleet(declared, found, asked) as fleet:
-        run = Pass(declared, folder, fleet, progress, found, only_looks=True)
+    with _fleet(declared, found, asked, means) as fleet:
+        run = Pass(declared, folder, fleet, progress, found, only_looks=True, means=means)
         run.look()
         return _rotation(run, Result.UNCHANGED, found)
 
 
 def rotate(
-    declared: Inventory, asked: Asked, progress: Progress, *, sleep: Callable[[float], None] = time.sleep
+    declared: Inventory,
+    asked: Asked,
+    progress: Progress,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    means: Means = MEANS,
 ) -> Rotation:
     """Move every key as far as is safe now, without waiting for any clock.
 
@@ -88,8 +94,8 @@ def rotate(
         moving = [line for line in found if not resting(line, now) or _leaks(line, asked) or _lingers(line, claimed)]
         if not moving:
             return Rotation(Result.UNCHANGED, (), _due(found, now), found)
-        with _fleet(declared, moving, asked) as fleet:
-            run = Pass(declared, folder, fleet, progress, moving)
+        with _fleet(declared, moving, asked, means) as fleet:
+            run = Pass(declared, folder, fleet, progress, moving, means=means)
             run.begin(asked.leaked)
             _carry_out(run)
             for _ in range(_HURRIED_LOOKS):
@@ -167,10 +173,10 @@ def _due(at_rest: Iterable[Line], now: datetime) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.act is Act.DUE)
 
 
-def _fleet(declared: Inventory, found: Iterable[Line], asked: Asked) -> Fleet:
+def _fleet(declared: Inventory, found: Iterable[Line], asked: Asked, means: Means) -> Fleet:
     names = {host for line in found for host in line.hosts}
     hosts = [host for host in declared.stack.hosts if host.name in names]
-    return Fleet(hosts, declared.folder, trust_new_hosts=asked.trust_new_hosts)
+    return means.fleet(hosts, declared.folder, trust_new_hosts=asked.trust_new_hosts)
 
 
 def _leaks(line: Line, asked: Asked) -> bool:

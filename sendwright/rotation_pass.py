@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar
 
-from sendwright import claiming, converging, dkim, durable, hostdiff, issuing, planning, probing, proving
+from sendwright import claiming, dkim, durable, hostdiff, issuing, planning, probing
 from sendwright.connections import Fleet
 from sendwright.errors import HostError, SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.lines import Act, HostSeen, Line, Step, confirmed, promoted, removed, restarted, revoked
 from sendwright.report.progress import Progress
 from sendwright.rotation import next_steps
-from sendwright.rotation_world import World
+from sendwright.rotation_world import MEANS, Means, World
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, KeyStage
 
@@ -36,9 +36,11 @@ class Pass:
         moving: Iterable[Line],
         *,
         only_looks: bool = False,
+        means: Means = MEANS,
     ) -> None:
-        self.world = World(declared, folder, fleet, progress, moving, only_looks=only_looks)
+        self.world = World(declared, folder, fleet, progress, moving, only_looks=only_looks, means=means)
         self.done: list[Step] = []
+        self._means = means
         self._declared = declared
         self._folder = folder
         self._progress = progress
@@ -124,7 +126,7 @@ class Pass:
 
     def _generate(self, steps: Sequence[Step]) -> None:
         missing = [(self._declared.stack.domain(step.line.domain), step.line.algorithm) for step in steps]
-        issuing.generate(self._folder, missing, _now())
+        issuing.generate(self._folder, missing, _now(), self._progress.note)
         self.world.start = frozenset()
         self.world.refresh()
 
@@ -133,7 +135,7 @@ class Pass:
         services = {name: self.world.signers(name) for name in names}
         jobs = {n: s for n, s in services.items() if hostdiff.differing(s, self.world.observations[n])}
         report = self._progress.note
-        converging.converge(
+        self._means.converge(
             *(self.world.fleet, self._folder, self._declared.folder, jobs),
             lambda host, line: report(f"{host}: {line}"),
         )
@@ -155,7 +157,7 @@ class Pass:
         for step in steps:
             for host in step.hosts:
                 asked[host] = (*asked.get(host, ()), *([step.key] if step.key else []))
-        proofs = probing.probe(self.world.fleet, asked, proving.lookup)
+        proofs = probing.probe(self.world.fleet, asked, self._means.lookup)
         self._unproven += proofs.errors
         self.world.save(planning.proven(self.world.state.keys, proofs.hosts, _now()))
 

@@ -1,22 +1,40 @@
 """What a pass sees of lines: their stories, their hosts, their records, and the looks that renew each of them."""
 
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sendwright import awaiting, claiming, planning, preflight
+from sendwright import awaiting, claiming, converging, planning, preflight, proving
 from sendwright.connections import Fleet
 from sendwright.dkim import record_text
+from sendwright.dns.providers.base import open_provider
 from sendwright.errors import PreflightFailed
 from sendwright.inventory import Inventory
+from sendwright.judges import Lookup
 from sendwright.key_records import KeyRecords, wanted
 from sendwright.lines import NEW, Line, Record, Seen, lines
+from sendwright.looking import Open
 from sendwright.observation import Observation
+from sendwright.publication import INTERNET, Internet
 from sendwright.report.progress import Progress
 from sendwright.service import Service
 from sendwright.signers import host_seen
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, KeyStage, State
+
+
+@dataclass(frozen=True)
+class Means:
+    """How a pass reaches the world outside, each part as its own module does it."""
+
+    fleet: Callable[..., Fleet] = Fleet
+    converge: Callable[..., None] = converging.converge
+    opener: Open = open_provider
+    internet: Internet = INTERNET
+    lookup: Lookup = proving.lookup
+
+
+MEANS = Means()
 
 
 class World:
@@ -36,11 +54,14 @@ class World:
         moving: Iterable[Line],
         *,
         only_looks: bool = False,
+        means: Means = MEANS,
     ) -> None:
         self.fleet = fleet
         self.lines = tuple(moving)
         self.seen = Seen()
-        self.records = KeyRecords(declared.stack, folder, declared.folder, progress)
+        self.records = KeyRecords(
+            *(declared.stack, folder, declared.folder, progress), opener=means.opener, internet=means.internet
+        )
         self.observations: dict[str, Observation] = {}
         self._looked: dict[str, datetime] = {}
         self.start = frozenset(line.domain for line in self.lines if line.start)
@@ -66,8 +87,9 @@ class World:
     def save(self, keys: Iterable[DkimKey]) -> None:
         """Write stories, and take in what the state folder holds by now."""
         texts = {key.record_name: record_text(key) for key in self.keys}
+        keys = tuple(keys)
+        self._folder.save_keys(keys)
         for key in keys:
-            self._folder.save_key(key)
             if record_text(key) != texts.get(key.record_name):
                 self._served.pop(key.record_name, None)
         self.refresh()
