@@ -42,7 +42,7 @@ def growth(
             )
             if what == "MiB":
                 peaks = " and ".join(f"{found.median:.0f}" for found in (small, large))
-                notes.append(f"{words}: the plan takes {peaks} MiB at its peak")
+                notes.append(f"{words}: it takes {peaks} MiB at its peak")
             else:
                 series += [small, large]
                 notes.append(aim(f"{words}: {what}, ten times as many", ratio(large, small), below=_AIM))

@@ -6,6 +6,9 @@ from math import ceil
 
 from benchmarks.declared import PARENT, Declared, declared
 from benchmarks.measure import Counts, Sent
+from benchmarks.name_servers import SERVERS
+from benchmarks.rotation import Domains
+from benchmarks.rotation import domains as due
 from benchmarks.servers import NameServer
 from sendwright.plan import Stage
 from tests.dns.cloudflare_standin import StandIn
@@ -16,6 +19,10 @@ _DOMAINS, _FOREIGN = 200, 1_000
 _STAGES = (Stage.EXPAND, Stage.HOSTS, Stage.SWITCH)
 # RFC 1035 section 4.2.2; the API's limits of a page of zones and of a batch.
 _UPDATE, _PAGE, _BATCH = 65535, 50, 200
+# A look before each change, and one after the last; a claim; new keys, and the switch; probes.
+_UNTIL_SIGNING = 3 + 1 + 2 + 1
+# Who serves a zone and what it says of itself; two keys; the wildcards above them, which both have in common.
+_QUESTIONS = 2 + 2 + 2
 
 
 def measure(rounds: int, domains: int = _DOMAINS, foreign: int = _FOREIGN) -> Counts:
@@ -27,6 +34,8 @@ def measure(rounds: int, domains: int = _DOMAINS, foreign: int = _FOREIGN) -> Co
     for words, one_zone in (("one zone", True), ("a zone each", False)):
         with declared(domains, one_zone=one_zone, foreign=foreign) as those:
             rows += _cloudflare(those, words)
+    with due(domains) as keys:
+        rows += _rotation(keys)
     return Counts(f"requests: {domains} domains, {foreign} foreign records", tuple(rows))
 
 
@@ -63,3 +72,21 @@ def _cloudflare(those: Declared, words: str) -> Iterator[Sent]:
         applies, least = sum(bool(c.writes) for c in changes), sum(ceil(len(c.writes) / _BATCH) for c in changes)
         yield Sent(f"Cloudflare, {words}: publish, readings before applies", standin.count("records") - looks, applies)
         yield Sent(f"Cloudflare, {words}: publish, batches", standin.count("batch"), least)
+
+
+def _rotation(those: Domains) -> Iterator[Sent]:
+    zones, servers = len(those.provider.held) - 1, len(SERVERS)
+    those.rotate()
+    yield Sent("Rotation: a host, remote commands until new keys sign", max(_commands(those)), _UNTIL_SIGNING)
+    told = [n for question, n in those.servers.asked.items() if question.server in SERVERS.values()]
+    yield Sent("Rotation: questions to each zone's servers", sum(told), zones * servers * _QUESTIONS)
+    yield Sent("Rotation: provider, readings", those.provider.requests["read"], zones)
+    yield Sent("Rotation: provider, applies", those.provider.requests["apply"], zones)
+    those.forget()
+    those.rotate()
+    yield Sent("Rotation, only clocks run: a host, remote commands", max(_commands(those)), 1)
+    yield Sent("Rotation, only clocks run: questions", those.servers.asked.total(), 0)
+
+
+def _commands(those: Domains) -> list[int]:
+    return [commands.total() for commands in those.commands.values()]

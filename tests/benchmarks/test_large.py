@@ -5,7 +5,7 @@ import pytest
 from benchmarks import requests
 from benchmarks.declared import PARENT, declared
 from benchmarks.growth import growth
-from benchmarks.large import DOMAINS, ZONE, measured
+from benchmarks.large import DOMAINS, ROTATION, ZONE, measured
 from benchmarks.measure import Counts, Sent, lines
 
 
@@ -33,6 +33,14 @@ def test_domains_are_planned_for_published_and_planned_for_again(case: str) -> N
     assert measured(case, 3).keys() == {"first plan", "MiB", "publish", "no-op"}
 
 
+@pytest.mark.parametrize("case", ROTATION)
+def test_keys_are_rotated_from_the_day_on_which_they_are_due_until_nothing_is_left_to_do(case: str) -> None:
+    """Each part of it is measured by itself, and what it costs when nothing is due."""
+    parts = {"make the keys alone", "new keys sign", "MiB", "only clocks run", "clocks of others", "revoke", "remove"}
+
+    assert measured(case, 2).keys() == {*parts, "nothing due"}
+
+
 def test_growth_is_that_of_each_case_by_itself() -> None:
     """The larger size of a case is set against the smaller one of the same, and memory is a note."""
     seconds = {("a", 1): 1.0, ("a", 10): 11.0, ("b", 1): 2.0, ("b", 10): 40.0}
@@ -42,9 +50,9 @@ def test_growth_is_that_of_each_case_by_itself() -> None:
     assert [(s.name, s.median) for s in found.series][:2] == [("A,      1: plan", 1.0), ("A,     10: plan", 11.0)]
     assert found.notes == (
         "A: plan, ten times as many: 11.00 (aim: below 15; held)",
-        "A: the plan takes 0 and 5 MiB at its peak",
+        "A: it takes 0 and 5 MiB at its peak",
         "B: plan, ten times as many: 20.00 (aim: below 15; NOT held)",
-        "B: the plan takes 0 and 5 MiB at its peak",
+        "B: it takes 0 and 5 MiB at its peak",
     )
 
 
