@@ -19,7 +19,7 @@ _DOMAINS, _FOREIGN = 200, 1_000
 _STAGES = (Stage.EXPAND, Stage.HOSTS, Stage.SWITCH)
 # RFC 1035 section 4.2.2; the API's limits of a page of zones and of a batch.
 _UPDATE, _PAGE, _BATCH = 65535, 50, 200
-# A look before each change, and one after the last; a claim; new keys, and the switch; probes.
+# A look before each change, and one after the last; a claim; new keys, and the switch (runs of pyinfra); probes.
 _UNTIL_SIGNING = 3 + 1 + 2 + 1
 # Who serves a zone and what it says of itself; two keys; the wildcards above them, which both have in common.
 _QUESTIONS = 2 + 2 + 2
@@ -77,7 +77,7 @@ def _cloudflare(those: Declared, words: str) -> Iterator[Sent]:
 def _rotation(those: Domains) -> Iterator[Sent]:
     zones, servers = len(those.provider.held) - 1, len(SERVERS)
     those.rotate()
-    yield Sent("Rotation: a host, remote commands until new keys sign", max(_commands(those)), _UNTIL_SIGNING)
+    yield Sent("Rotation: a host, commands and changes until new keys sign", max(_commands(those)), _UNTIL_SIGNING)
     told = [n for question, n in those.servers.asked.items() if question.server in SERVERS.values()]
     yield Sent("Rotation: questions to each zone's servers", sum(told), zones * servers * _QUESTIONS)
     yield Sent("Rotation: provider, readings", those.provider.requests["read"], zones)
