@@ -175,13 +175,11 @@ def lines(
     keys: Iterable[DkimKey],
     *,
     bare: Collection[str] = (),
-    start: Collection[str] = (),
     margin: timedelta = timedelta(),
 ) -> tuple[Line, ...]:
     """Return the lines of all domains that send and have keys, in the order of the inventory.
 
-    Arguments: ``bare``: hosts that were never provisioned, and so sign nothing; ``start``: domains whose keys somebody
-    wants replaced now; ``margin``: of the DNS provider.
+    Arguments: ``bare``: hosts that were never provisioned, and so sign nothing; ``margin``: of the DNS provider.
     """
     of = signing.by_domain(keys)
     shared = _shared(k for found in of.values() for k in found)
@@ -192,9 +190,8 @@ def lines(
             tuple(k for k in of[domain.name] if k.algorithm is algorithm),
             tuple(h.name for h in stack.hosts_of(domain) if h.name not in bare),
             _policy(stack, domain, margin, shared=any(k.public in shared for k in of[domain.name])),
-            domain.name in start,
-            algorithm in domain.dkim.algorithms,
-            slots(domain, algorithm, of[domain.name]),
+            declared=algorithm in domain.dkim.algorithms,
+            slots=slots(domain, algorithm, of[domain.name]),
         )
         for domain in stack.domains
         if domain.sends

@@ -118,11 +118,14 @@ def rotate_until_done(
 ) -> Rotation:
     """Rotate again and again until nothing waits any more, however long that takes; say for what it waits.
 
-    Arguments: ``clock`` returns UTC; ``sleep`` takes seconds. Ends early with what is blocked or failed.
+    Arguments: ``clock`` returns UTC; ``sleep`` takes seconds. What is blocked or fails is said, and ends it only when
+    nothing else waits.
     """
     found = rotate(declared, asked, progress, sleep=sleep)
     done = found.done
-    while found.result is Result.WAITING:
+    while any(step.act is Act.WAIT for step in found.pending):
+        for error in found.errors:
+            progress.note(str(error))
         ends = [step.until for step in found.pending if step.until]
         pause = min((min(ends) - clock()) if ends else _LOOK_AGAIN, _LONGEST_SLEEP)
         if any(step.act is Act.WAIT and step.until is None for step in found.pending):
@@ -131,16 +134,18 @@ def rotate_until_done(
         sleep(max(pause, timedelta(seconds=1)).total_seconds())
         found = rotate(declared, replace(asked, start=False, leaked=frozenset()), progress, sleep=sleep)
         done += found.done
-    return replace(found, done=done, result=Result.DONE if done and found.result is Result.UNCHANGED else found.result)
+    result = Result.DONE if done and found.result is Result.UNCHANGED else found.result
+    return replace(found, done=done, result=result)
 
 
 def _lines(stack: Stack, state: State, asked: Asked, now: datetime) -> tuple[Line, ...]:
-    start = asked.domains if asked.start else frozenset[str]()
-    found = lines(stack, state.keys, start=start)
-    chosen = (line for line in found if not asked.domains or line.domain in asked.domains)
-    if not asked.start or asked.domains:
-        return tuple(chosen)
-    return tuple(replace(line, start=(since := due(line)) is not None and since <= now) for line in chosen)
+    chosen = (line for line in lines(stack, state.keys) if not asked.domains or line.domain in asked.domains)
+    return tuple(replace(line, start=asked.start and (bool(asked.domains) or _is_due(line, now))) for line in chosen)
+
+
+def _is_due(line: Line, now: datetime) -> bool:
+    since = due(line)
+    return since is not None and since <= now
 
 
 def _carry_out(run: Pass) -> None:

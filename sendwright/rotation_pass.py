@@ -127,7 +127,7 @@ class Pass:
     def _generate(self, steps: Sequence[Step]) -> None:
         missing = [(self._declared.stack.domain(step.line.domain), step.line.algorithm) for step in steps]
         issuing.generate(self._folder, missing, _now(), self._progress.note)
-        self.world.start = frozenset()
+        self.world.started = frozenset()
         self.world.refresh()
 
     def _converge(self, steps: Sequence[Step]) -> None:

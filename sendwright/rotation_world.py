@@ -64,7 +64,7 @@ class World:
         )
         self.observations: dict[str, Observation] = {}
         self._looked: dict[str, datetime] = {}
-        self.start = frozenset(line.domain for line in self.lines if line.start)
+        self.started = frozenset((line.domain, line.algorithm) for line in self.lines if line.start)
         self.state: State = folder.load()
         self._stack = declared.stack
         self._folder = folder
@@ -106,8 +106,12 @@ class World:
         mine = {(line.domain, line.algorithm) for line in self.lines}
         bare = {name for name, seen in self.observations.items() if not seen.managed}
         margin = awaiting.margin(self.records.zones)
-        found = lines(self._stack, self.state.keys, bare=bare, start=self.start, margin=margin)
-        self.lines = tuple(line for line in found if (line.domain, line.algorithm) in mine)
+        found = lines(self._stack, self.state.keys, bare=bare, margin=margin)
+        self.lines = tuple(
+            replace(line, start=(line.domain, line.algorithm) in self.started)
+            for line in found
+            if (line.domain, line.algorithm) in mine
+        )
         self.seen = replace(self.seen, records=self.records.held(self.keys) | self._served)
 
     def look_at_hosts(self, names: Iterable[str]) -> None:

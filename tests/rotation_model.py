@@ -369,7 +369,7 @@ class World:
     # How it works.
 
     def _lines(self) -> tuple[Line, ...]:
-        return lines(self.stack, self.keys.values(), start=self.start)
+        return tuple(replace(line, start=line.domain in self.start) for line in lines(self.stack, self.keys.values()))
 
     def _algorithms(self, names: Iterable[str]) -> set[DkimAlgorithm]:
         return {self.keys[name].algorithm for name in names}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from sendwright.deploys.guard import SESSION
 from sendwright.escape import printable
 from sendwright.lines import NEW, HostSeen, Line, Step
 from sendwright.state.model import DkimKey, KeyStage
@@ -61,6 +62,7 @@ def _sentences(line: Line, key: DkimKey, hosts: Mapping[str, HostSeen]) -> Itera
         yield "it has signed nothing, so no mail of yours fails"
     else:
         yield f"mail that it signed and that still waits {then}: {_queues(line, hosts)}"
+        yield f"a mail program that stays connected signs with it for up to {_span(SESSION)}, and is then refused once"
         yield from _successor(line, key)
     forged = f"caches may hold its record for up to {_span(line.policy.ttl)} after it is revoked: forgeries verify"
     if key.revoked is None:
