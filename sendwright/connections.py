@@ -85,10 +85,10 @@ class Fleet:
         """
         return self.each(desired, lambda to: observe(to, desired[to.host.name], queues=queues))
 
-    def observing(self, desired: Mapping[str, Desired]) -> "Future[dict[str, Observation]]":
+    def observing(self, desired: Mapping[str, Desired], *, queues: bool = False) -> "Future[dict[str, Observation]]":
         """Begin to `observe` and return at once: hosts take their time to answer, and there is more to do."""
         pool = ThreadPoolExecutor(max_workers=1)
-        future = pool.submit(self.observe, desired)
+        future = pool.submit(self.observe, desired, queues=queues)
         pool.shutdown(wait=False)
         return future
 

@@ -19,6 +19,7 @@ from sendwright.plan import Plan
 from sendwright.report.progress import Progress
 from sendwright.saved import SavedPlan
 from sendwright.state.folder import StateFolder
+from sendwright.state.model import KeyStage
 
 if TYPE_CHECKING:
     from sendwright.run import Run
@@ -115,7 +116,9 @@ def _begin(
 ) -> "Run":
     state = folder.load()
     expected = planning.planned(declared.stack, state, made)
-    looking = fleet.observing(planning.desired_on(declared.stack, fleet.well, expected))
+    # Who signs with a key that should rest by now is seen only before the host is converged.
+    retiring = any(key.stage is KeyStage.RETIRING for key in state.keys)
+    looking = fleet.observing(planning.desired_on(declared.stack, fleet.well, expected), queues=retiring)
     # The stages speak DNS and handle certificates: importing that takes about as long as the hosts take to answer.
     from sendwright.run import Run
 

@@ -33,8 +33,9 @@ from sendwright.pointing import follows_hosts, may_tighten
 from sendwright.publication import Publication
 from sendwright.report.progress import Progress
 from sendwright.service import Service
+from sendwright.signers import host_seen, restarted_clocks
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import DkimKey, State
+from sendwright.state.model import DkimKey, KeyStage, State
 
 
 class Run:
@@ -86,10 +87,10 @@ class Run:
             self.dns.look(self._state.keys)
             reverses = reverse.reverses(self.fleet.hosts.values(), query, system_resolver())
             self._take(self._looking.result())
-        zones = self.dns.zones
+        zones, keys = self.dns.zones, self._restarted()
         self._state = replace(
             self._state,
-            keys=planning.believed(self._state.keys, self._hosts, zones.created, zones.returning),
+            keys=planning.believed(keys, self._hosts, zones.created, zones.returning),
             claims=tuple(claim for claim in self._state.claims if claim not in zones.gone),
         )
         changes = zones.planned
@@ -99,6 +100,20 @@ class Run:
         self._moving = frozenset(moving)
         seen = Seen(well, changes, needed, chains, (*zones.notes, *zones.held))
         return planning.make(self.stack, self._state, seen, self._made)
+
+    def _restarted(self) -> tuple[DkimKey, ...]:
+        """The keys, with the clocks of retiring ones as the hosts' signers let them be."""
+        keys = self._state.keys
+        if not any(key.stage is KeyStage.RETIRING for key in keys):
+            return keys
+        # As the hosts were looked at for.
+        wanted = planning.planned(self.stack, self._state, self._made)
+        seen = {
+            name: host_seen(found, planning.services(self.stack, self.stack.host(name), found.release, wanted), keys)
+            for name, found in self._hosts.items()
+            if found.managed and found.release
+        }
+        return restarted_clocks(self.stack, keys, seen)
 
     def snapshot(self, plan: Plan, limit: Iterable[str]) -> saved.SavedPlan:
         """Return a plan of this run as it is saved, with digests of what it rests on."""

@@ -1,17 +1,18 @@
 """What a host's signers sign with, from one look at it: pure, and in doubt not known."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from sendwright import needs
 from sendwright.deploys.guard import SESSION
 from sendwright.deploys.opendkim import instance_paths, key_path, unit
-from sendwright.lines import HostSeen
+from sendwright.gates import may_sign
+from sendwright.lines import HostSeen, restarted
 from sendwright.observation import Observation
 from sendwright.service import File, Running, Service
 from sendwright.signing import PROBE
-from sendwright.stack import DkimAlgorithm
-from sendwright.state.model import DkimKey
+from sendwright.stack import DkimAlgorithm, Stack
+from sendwright.state.model import DkimKey, KeyStage
 
 # Postfix's own defaults, five days for a message and five for its bounce: where no Postfix says anything else.
 _USUAL = timedelta(days=10)
@@ -38,6 +39,22 @@ def host_seen(observation: Observation, services: tuple[Service, ...], keys: Ite
         lifetime=SESSION + (_USUAL if observation.lifetime is None else observation.lifetime),
         oldest=observation.oldest and observation.oldest - SESSION,
         clock=datetime.fromtimestamp(observation.clock, UTC),
+    )
+
+
+def restarted_clocks(stack: Stack, keys: Iterable[DkimKey], hosts: Mapping[str, HostSeen]) -> tuple[DkimKey, ...]:
+    """Return all keys; the clock of a retiring one stands again where a host signs with it, or may.
+
+    A host that was set back from a backup does so, and once it is converged nobody could see it any more.
+    """
+    of = {domain.name: [h.name for h in stack.hosts_of(domain)] for domain in stack.domains}
+    return tuple(
+        restarted(key)
+        if key.stage is KeyStage.RETIRING
+        and key.last_signed
+        and any(may_sign(hosts[name], key) for name in of.get(key.domain, ()) if name in hosts)
+        else key
+        for key in keys
     )
 
 

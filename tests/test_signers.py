@@ -12,7 +12,7 @@ from sendwright.deploys.opendkim import instance_paths, key_path, opendkim, unit
 from sendwright.lines import HostSeen
 from sendwright.observation import Observation, PathState, Stamp, Stray, UnitState
 from sendwright.service import Release, Service
-from sendwright.signers import host_seen
+from sendwright.signers import host_seen, restarted_clocks
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import Certificate, DkimKey, KeyStage
 
@@ -212,3 +212,16 @@ def test_a_host_of_an_unknown_release_signs_with_nobody_knows_what() -> None:
     seen = host_seen(observation, (), AFTER)
 
     assert (seen.signs, seen.holds) == (None, frozenset())
+
+
+def test_a_host_that_signs_with_a_retiring_key_stops_its_clock() -> None:
+    """Set back from a backup it does; once it is converged nobody could see that any more."""
+    stack = Stack(hosts=(HOST,), domains=(Domain.model_validate({"name": "example.com", "dns": "main"}),))
+    old = replace(R1, stage=KeyStage.RETIRING, last_signed=NOW, drained=NOW)
+    seen = {signs: replace(_judge(_seen(_services(AFTER))), signs=signs) for signs in (None, _names(R1), _names(R2))}
+
+    found = {signs: restarted_clocks(stack, (old, R2), {MX1: host}) for signs, host in seen.items()}
+
+    stopped = replace(old, last_signed=None, drained=None)
+    assert found == {None: (stopped, R2), _names(R1): (stopped, R2), _names(R2): (old, R2)}
+    assert restarted_clocks(stack, (old, R2), {}) == (old, R2)
