@@ -84,6 +84,7 @@ class Living:
     def delivered(self, host: str, subject: str) -> Judged:
         """Have a waiting message delivered now, and return how it was judged."""
         with self.world.lab.inbox.relenting():
+            self.clients.flush()
             return verdicts(self.clients, Flow({subject: Route(host, "")}))[0]
 
     def passed(self, flow: Flow) -> list[Judged]:
