@@ -19,6 +19,8 @@ _FIELDS = (
     "From,Reply-To,Subject,Date,To,Cc,MIME-Version,Content-Type,Message-ID,In-Reply-To,References,List-Id,List-Help,"
     "List-Unsubscribe,List-Unsubscribe-Post,List-Subscribe,List-Post,List-Owner,List-Archive"
 )
+# What signs for a name whose mail has to wait: in no key table.
+WAITING = "no-proven-key"
 _SOCKETS = "opendkim"  # below /var/spool/postfix: Postfix's daemons are chrooted there
 
 
@@ -84,7 +86,7 @@ def _instance(stack: Stack, host: Host, algorithm: DkimAlgorithm, of: _KeysOf) -
             "opendkim/signingtable.j2",
             probes=[row for d in domains for row in _probes(d, host, algorithm, of[d.name])],
             signers=[(name, key.record_name) for name, key in signers.items() if key],
-            waiting=[name for name, key in signers.items() if not key],
+            waiting=[(name, WAITING) for name, key in signers.items() if not key],
         ),
     )
     return tuple(File(path, text) for path, text in zip(instance_paths(algorithm), texts, strict=True))

@@ -8,12 +8,13 @@ from typing import ClassVar
 
 from sendwright import claiming, dkim, durable, hostdiff, issuing, planning, probing
 from sendwright.connections import Fleet
-from sendwright.errors import HostError, SendwrightError
+from sendwright.errors import HostError, PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.lines import Act, HostSeen, Line, Step, confirmed, promoted, removed, restarted, revoked
 from sendwright.report.progress import Progress
 from sendwright.rotation import next_steps
 from sendwright.rotation_world import MEANS, Means, World
+from sendwright.signers import unprovisioned
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, KeyStage
 
@@ -133,7 +134,11 @@ class Pass:
     def _converge(self, steps: Sequence[Step]) -> None:
         names = sorted({host for step in steps for host in step.hosts})
         services = {name: self.world.signers(name) for name in names}
-        jobs = {n: s for n, s in services.items() if hostdiff.differing(s, self.world.observations[n])}
+        for name, found in services.items():
+            if left := unprovisioned(self.world.observations[name], found):
+                self.world.fleet.give_up(name, _unprovisioned(name, left))
+        names = [name for name in names if name in self.world.fleet.well]
+        jobs = {n: services[n] for n in names if hostdiff.differing(services[n], self.world.observations[n])}
         report = self._progress.note
         self._means.converge(
             *(self.world.fleet, self._folder, self._declared.folder, jobs),
@@ -213,6 +218,16 @@ class Pass:
             self._failed.append(error)
             return False
         return True
+
+
+def _unprovisioned(host: str, names: Sequence[str]) -> PreflightFailed:
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    what = (
+        f"it still takes mail of {shown} as the inventory was before, which would leave without a signature, or wait."
+    )
+    return PreflightFailed(
+        host, f"{what} Its signers were not changed.", "Run `sendwright provision`, then this again."
+    )
 
 
 def _unused(seen: HostSeen, key: DkimKey) -> bool:

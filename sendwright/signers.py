@@ -1,11 +1,12 @@
 """What a host's signers sign with, from one look at it: pure, and in doubt not known."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from sendwright import needs
 from sendwright.deploys.guard import SESSION
-from sendwright.deploys.opendkim import instance_paths, key_path, unit
+from sendwright.deploys.opendkim import WAITING, instance_paths, key_path, unit
 from sendwright.gates import may_sign
 from sendwright.lines import HostSeen, restarted
 from sendwright.observation import Observation
@@ -56,6 +57,31 @@ def restarted_clocks(stack: Stack, keys: Iterable[DkimKey], hosts: Mapping[str, 
         else key
         for key in keys
     )
+
+
+def unprovisioned(observation: Observation, services: tuple[Service, ...]) -> tuple[str, ...]:
+    """Return the names whose mail a host signs, and that fewer signers would sign by ``services``, or would hold back.
+
+    The inventory has changed since the host was provisioned: its Postfix takes their mail yet, and asks the signers of
+    then. Of tables that nobody can read nothing is known.
+    """
+    service = next((s for s in services if s.name == "opendkim"), Service("opendkim"))
+    wanted = {file.path: file for file in service.files}
+    tables = [instance_paths(algorithm)[-1] for algorithm in DkimAlgorithm]
+    before: dict[str, dict[str, str]] = {}
+    for path in tables:
+        if path in wanted and path in observation.paths:
+            with contextlib.suppress(_Unknown):
+                before[path] = _signing(_content(observation, wanted[path]))
+    signed = {name for table in before.values() for name in table}
+    if any(path in observation.paths and path not in wanted for path in tables):
+        return tuple(sorted(signed))  # a signer would be stopped that Postfix asks about all mail
+    changed = set[str]()
+    for path, table in before.items():
+        after = _signing(str(wanted[path].content))
+        changed |= table.keys() - after.keys()
+        changed |= {name for name, key in after.items() if key == WAITING and name in signed and name not in table}
+    return tuple(sorted(changed))
 
 
 def _held(observation: Observation, service: Service, keys: Iterable[DkimKey]) -> Iterator[str]:
@@ -123,6 +149,11 @@ def _content(observation: Observation, wanted: File) -> str:
     if found is None:
         raise _Unknown
     return found
+
+
+def _signing(table: str) -> dict[str, str]:
+    """The rows of a signing table but for those of probes: who signs for each name."""
+    return {name: value for name, value in _rows(table) if not name.startswith(PROBE)}
 
 
 def _choosing(conf: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from sendwright.deploys.opendkim import instance_paths, key_path, opendkim, unit
 from sendwright.lines import HostSeen
 from sendwright.observation import Observation, PathState, Stamp, Stray, UnitState
 from sendwright.service import Release, Service
-from sendwright.signers import host_seen, restarted_clocks
+from sendwright.signers import host_seen, restarted_clocks, unprovisioned
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import Certificate, DkimKey, KeyStage
 
@@ -173,6 +173,30 @@ def test_what_somebody_edited_is_judged_by_what_it_says(
     expected = None if signs is None else _names(*signs)
 
     assert _judge(replace(observation, paths=paths), BEFORE).signs == expected
+
+
+NET = _key("r9", domain="example.net")
+ABSENT = {p: PathState("regular file", "root", "root", 0o644, WRITTEN) for p in instance_paths(DkimAlgorithm.ED25519)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "algorithms", "names"),
+    [
+        ((R1, E1), (R1, R2, E1), ("rsa", "ed25519"), ()),
+        ((R1, E1, NET), (R1, R2, E1), ("rsa", "ed25519"), ("example.net",)),
+        ((R1, E1), (R1, E1, NET), ("rsa", "ed25519"), ()),
+        ((R1, E1), (R1, E1), ("rsa",), ("example.com", MX1)),
+    ],
+)
+def test_tables_that_would_leave_mail_unsigned_until_the_host_is_provisioned_are_found_out(
+    before: tuple[DkimKey, ...], after: tuple[DkimKey, ...], algorithms: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    """Its Postfix still takes mail of a domain that left the inventory, and asks a signer that is not declared now."""
+    was = _services(before)
+    gone = ABSENT if "ed25519" not in algorithms else {}
+    seen = _seen(was, tables=_texts(was), paths={**_seen(was).paths, **gone})
+
+    assert unprovisioned(seen, _services(after, algorithms)) == names
 
 
 def test_a_key_that_is_damaged_or_that_a_signer_may_not_read_is_not_held() -> None:
