@@ -140,14 +140,6 @@ class Rotating(Living):
         self.pass_time(CACHES)
         self.rotate_until(lambda: self.stages(new) == {KeyStage.SIGNING} and not self.overlapping())
 
-    def retire(self, old: Iterable[DkimKey]) -> None:
-        """Let our own queues empty and then others', and rotate until old keys were seen to be revoked."""
-        old = tuple(old)
-        self.pass_time(QUEUES)
-        self.rotate_until(lambda: all(k.drained for k in self.now(old)))
-        self.pass_time(QUEUES)
-        self.rotate_until(lambda: all(k.revoked for k in self.now(old)))
-
     def overlapping(self) -> bool:
         """Whether an older key of some line has not been seen to sign nowhere yet."""
         lines = [(k.domain, k.algorithm) for k in self.signing()]
