@@ -140,8 +140,11 @@ class Line:
 
     @property
     def successor(self) -> DkimKey | None:
-        """The newest key of all, if it has not signed yet: hosts sign with the newest, so an older one never would."""
-        newest = self._at(*NEW, KeyStage.SIGNING)[-1:]
+        """The newest key of all, if it has not signed yet: hosts sign with the newest, so an older one never would.
+
+        One that leaked will not sign, and does not keep its line from getting another.
+        """
+        newest = [k for k in self._at(*NEW, KeyStage.SIGNING) if not (k.leaked and k.stage in NEW)][-1:]
         return newest[0] if newest and newest[0].stage in NEW else None
 
     def _at(self, *stages: KeyStage) -> tuple[DkimKey, ...]:

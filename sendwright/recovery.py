@@ -12,7 +12,7 @@ from sendwright.delegated import aliases
 from sendwright.deploys.remains import HeldKey, Remains
 from sendwright.dkim import of_private
 from sendwright.lines import Held, Record
-from sendwright.signing import by_domain
+from sendwright.signing import age, by_domain
 from sendwright.stack import Domain, Stack
 from sendwright.state.model import DkimKey, KeyStage, State
 
@@ -90,6 +90,7 @@ def lost(stack: Stack, state: State, keys: Iterable[Found]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+_PUBLIC = frozenset({KeyStage.PUBLISHED, KeyStage.SIGNING})
 _ByHost = Mapping[str, HeldKey]
 
 
@@ -153,14 +154,17 @@ def _at_stage(each: Found, held: Held, now: datetime) -> DkimKey:
 
 
 def _retired(keys: Iterable[Found]) -> tuple[Found, ...]:
-    """Return the keys with those that signed before others do now as what they are: never to sign again."""
+    """Return the keys with those that have a newer one as what they may be: on their way out, with mail to be verified.
+
+    A candidate that gave way would be revoked at once: nobody knows any more that it never signed.
+    """
     keys = tuple(keys)
     of = by_domain(each.key for each in keys)
 
     def story(key: DkimKey) -> DkimKey:
-        line = (k for k in of[key.domain] if k.algorithm is key.algorithm and k.stage is KeyStage.SIGNING)
-        successor = any(k.created > key.created for k in line)
-        return replace(key, stage=KeyStage.RETIRING) if key.stage is KeyStage.PUBLISHED and successor else key
+        line = (k for k in of[key.domain] if k.algorithm is key.algorithm and k.stage in _PUBLIC)
+        given_way = any(age(k) > age(key) for k in line)
+        return replace(key, stage=KeyStage.RETIRING) if key.stage is KeyStage.PUBLISHED and given_way else key
 
     return tuple(replace(each, key=story(each.key)) for each in keys)
 

@@ -104,6 +104,18 @@ def test_a_key_that_gave_way_to_the_signing_one_never_signs_again() -> None:
     assert keys[OLD[0].selector].last_signed is None
 
 
+@pytest.mark.parametrize(("age", "signs"), [(60, False), (1, True), (1, False)])
+def test_a_key_that_may_have_signed_is_never_taken_for_a_candidate_that_gave_way(age: int, signs: bool) -> None:
+    """Keys that came to a host together, as when it was reinstalled, have one age; and tables may be lost too."""
+    old = made("e202609", age)
+    hosts = {MX1: host(old, NEW, signs=(NEW[0],) if signs else ())}
+
+    keys, _ = recovered(hosts, {k.record_name: Held.KEY for k, _ in (old, NEW)})
+
+    assert keys["e202609"].stage is KeyStage.RETIRING
+    assert keys["e202611"].stage is (KeyStage.SIGNING if signs else KeyStage.PUBLISHED)
+
+
 _OTHER = (NEW[0], made(NEW[0].selector)[1])
 _BROKEN = (NEW[0], b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI\n-----END PRIVATE KEY-----\n")
 

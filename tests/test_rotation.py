@@ -281,6 +281,13 @@ def test_a_candidate_that_leaked_is_revoked_wherever_its_record_may_stand(
     assert _next(_line(OLD, key), _seen(new=record), key).act is act
 
 
+def test_a_candidate_that_leaked_holds_no_other_one_up() -> None:
+    """Where both leaked, the one that signs is replaced at once, not in the run after the one that revokes the other."""
+    line = _line(replace(OLD, leaked=NOW), replace(NEW, leaked=NOW))
+
+    assert {step.act for step in next_steps(line, _both(), NOW)} >= {Act.GENERATE, Act.REVOKE}
+
+
 def test_a_candidate_gives_way_to_a_newer_one() -> None:
     """As when a key is imported while another is on its way."""
     newer = replace(NEW, selector="newer", created=NOW - HOUR)
