@@ -89,7 +89,8 @@ def pushed(declared: Inventory, progress: Progress) -> Iterator[None]:
 def _run(declared: Inventory, command: tuple[str, ...], seconds: float) -> None:
     said = b""
     try:
-        with children.running(command, declared.folder, inheritable(), subprocess.STDOUT) as process:
+        environ = inheritable(without=declared.stack.key_store.passphrase)
+        with children.running(command, declared.folder, environ, subprocess.STDOUT) as process:
             deadline = time.monotonic() + seconds
             for chunk in children.output(process, deadline):
                 said = (said + chunk)[-_SHOWN_BYTES:]

@@ -24,6 +24,9 @@ ORDER = (
     *(Act.REVOKE, Act.DATE, Act.DISCLOSE, Act.REMOVE),
 )
 
+# What a folder has to remember that outlives this machine: a copy that does not would sign with a key that is revoked.
+_PUSHED_BEFORE = frozenset({KeyStage.GENERATED, KeyStage.REVOKED})
+
 
 class Pass:
     """One way through the steps of some lines; what fails stops nothing else. ``done``: steps that were carried out."""
@@ -147,9 +150,9 @@ class Pass:
         self.world.look_at_hosts([name for name in names if name in self.world.fleet.well])
 
     def _publish(self, steps: Sequence[Step]) -> None:
-        new = any(step.key and step.key.stage is KeyStage.GENERATED for step in steps)
-        pushed = self._push() if new else True
-        keys = [step.key for step in steps if step.key and (pushed or step.key.stage is not KeyStage.GENERATED)]
+        late = any(step.key and step.key.stage in _PUSHED_BEFORE for step in steps)
+        pushed = self._push() if late else True
+        keys = [step.key for step in steps if step.key and (pushed or step.key.stage not in _PUSHED_BEFORE)]
         written = self.world.records.publish(self.world.state.keys, {key.txt_name for key in keys})
         keys = [key for key in keys if key.txt_name in written]
         first = {key.record_name for key in keys if key.stage is KeyStage.GENERATED}

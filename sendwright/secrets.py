@@ -40,12 +40,17 @@ def resolve(
     return _checked(_decoded(_run(ref.command, base, what, seconds), what, program), what, f"the command {program}")
 
 
-def inheritable(keep: Collection[str] = (), environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def inheritable(
+    keep: Collection[str] = (), environ: Mapping[str, str] = os.environ, *, without: SecretRef | None = None
+) -> dict[str, str]:
     """Return the environment for other processes: without our own variables, which hold passphrases and keys.
 
-    Arguments: ``keep``: names that the process needs all the same.
+    Arguments: ``keep``: names that the process needs all the same; ``without``: a secret that it must not see either,
+    whatever its variable is called.
     """
-    return {name: value for name, value in environ.items() if name in keep or not _OURS.match(name)}
+    secret = without.env if isinstance(without, EnvSecret) else None
+    shown = {name: value for name, value in environ.items() if name in keep or not _OURS.match(name)}
+    return {name: value for name, value in shown.items() if name != secret}
 
 
 def _checked(value: str, what: str, source: str) -> str:

@@ -64,6 +64,20 @@ def test_the_command_runs_in_the_inventory_folder_without_our_secrets(
     assert "GIT_TOKEN=theirs" in given
 
 
+def test_the_command_never_sees_the_passphrase_whatever_its_variable_is_called(
+    written: Callable[[str, str, str], Inventory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it hands over is encrypted with that."""
+    monkeypatch.setenv("MAIL_PASS", "hunter2")
+    store = f'key_store = {{"passphrase": {{"env": "MAIL_PASS"}}, "push": {["sh", "-c", PUSH]!r}}}\n'
+    declared = written(HOSTS, SHARED.format(push=[]).partition("key_store")[0] + store, ZONE)
+
+    with StateFolder.of(declared).lock():
+        durable.push(declared, Progress())
+
+    assert "hunter2" not in (declared.folder / "environment").read_text()
+
+
 def test_a_command_that_fails_is_told_with_what_it_said_and_nothing_that_moves_a_cursor(declared: Inventory) -> None:
     """A login in a URL is left out; the command itself is named by its program."""
     (declared.folder / "down").touch()
