@@ -282,7 +282,7 @@ def test_a_candidate_that_leaked_is_revoked_wherever_its_record_may_stand(
 
 
 def test_a_candidate_that_leaked_holds_no_other_one_up() -> None:
-    """Where both leaked, the one that signs is replaced at once, not in the run after the one that revokes the other."""
+    """Where both leaked, the one that signs is replaced at once, not in the run after the other is revoked."""
     line = _line(replace(OLD, leaked=NOW), replace(NEW, leaked=NOW))
 
     assert {step.act for step in next_steps(line, _both(), NOW)} >= {Act.GENERATE, Act.REVOKE}

@@ -1,4 +1,4 @@
-"""A rotation on a machine that is thrown away: what DNS says for good is known to the copy of the folder that lives on."""
+"""A rotation on a machine that is thrown away: what DNS says for good is known to the folder that lives on."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
