@@ -182,6 +182,7 @@ class Lab:
     def stop(self, name: str) -> None:
         """Shut a host down; its disk stays, and nobody has its addresses meanwhile."""
         self.host(name).machine.stop()
+        netns.forget_neighbours(self.namespace)
 
     def start(self, name: str) -> None:
         """Start a host that was stopped, with its disk as it was left; return when it takes logins."""

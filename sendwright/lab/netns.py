@@ -56,6 +56,11 @@ def delete(namespace: str) -> None:
     shutil.rmtree(_RESOLVERS / namespace, ignore_errors=True)
 
 
+def forget_neighbours(namespace: str) -> None:
+    """Forget who has which address: whoever has left is missed at once, not when the kernel comes to doubt."""
+    _ip("-n", namespace, "neigh", "flush", "dev", "eth0")
+
+
 def names(prefix: str) -> list[str]:
     """List the namespaces whose names begin so."""
     if not FOLDER.exists():
