@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,7 +79,8 @@ def import_key(
     of = _sending(declared, domain)
     place = _place(of, selector)
     private = _read(declared, file, ask)
-    key, pem = dkim.story(of.name, place, private, datetime.now(UTC))
+    key, pem = dkim.story(of.name, place, private, now := datetime.now(UTC))
+    key = replace(key, signing_since=now)
     if key.algorithm not in of.dkim.algorithms:
         what = f"{of.name} does not sign with {key.algorithm}; nothing was imported."
         raise UsageError(what, "Put it into dkim › algorithms of the domain first.")
@@ -88,6 +89,7 @@ def import_key(
         keys = folder.load().keys
         known = _known(keys, key)
         if known is None:
+            _refuse_given_away(keys, key)
             folder.save_key(key, pem)
         signing = (
             k.selector for k in keys if (k.domain, k.algorithm, k.stage) == (of.name, key.algorithm, KeyStage.SIGNING)
@@ -197,6 +199,14 @@ def _known(keys: Iterable[DkimKey], new: DkimKey) -> DkimKey | None:
         what = f"{new.domain} has another key under the selector {new.selector} already; nothing was imported."
         raise UsageError(what, "`sendwright keys list` shows it.")
     return found
+
+
+def _refuse_given_away(keys: Iterable[DkimKey], new: DkimKey) -> None:
+    """Raise UsageError for a private key that others have, under whatever selector it was."""
+    if old := next((k for k in keys if k.public == new.public and (k.leaked or k.disclosed)), None):
+        how = "its private part was published" if old.disclosed else "it leaked"
+        what = f"this is the key of {old.record_name}, and {how}; nothing was imported."
+        raise UsageError(what, "Anybody could sign as the domain with it: have a new one made.")
 
 
 def _unusable(file: Path, error: imported.Unusable) -> UsageError:

@@ -125,10 +125,13 @@ def _new(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
 
 def _given_up(line: Line, key: DkimKey, seen: Seen) -> Step:
     why = "it leaked" if key.leaked else "a newer key takes its place" if line.declared else "it is not declared"
+    found = seen.records.get(key.record_name)
+    if key.signing_since and not key.leaked and found and found.held is Held.KEY:
+        # It was imported, and what it signed elsewhere may be on its way.
+        return Step(Act.DEMOTE, line, key, f"{why} before it has signed anything here")
     why = f"{why} before it has signed anything"
     if key.stage is not KeyStage.GENERATED:
         return Step(Act.REVOKE, line, key, why)
-    found = seen.records.get(key.record_name)
     if found is None:
         return wait(line, key, "its record could not be looked at")
     # A run that died may have published it and not have lived to remember that.

@@ -288,6 +288,26 @@ def test_a_selector_is_never_given_to_another_key(folder: Path, made: tuple[Dkim
     assert "was used, and is removed; nothing was imported" in used.stderr
 
 
+@pytest.mark.parametrize(
+    ("story", "words"),
+    [({"leaked": datetime.now(UTC)}, "it leaked"), ({"disclosed": "AAAA"}, "its private part was published")],
+)
+def test_a_key_that_others_have_is_not_taken_over_under_another_selector(
+    story: dict[str, object], words: str, folder: Path
+) -> None:
+    """Anybody could sign as the domain with it."""
+    (folder / "key").write_bytes(FORMS["pkcs8, as openssl writes it"])
+    assert run(folder, "import", "example.com", "mail2019", str(folder / "key")).returncode == 0
+    store = StateFolder.of(inventory.load(folder))
+    store.save_keys(replace(key, **story) for key in store.load().keys)  # type: ignore[arg-type]
+
+    again = run(folder, "import", "example.org", "mail2020", str(folder / "key"))
+
+    assert again.returncode == 2
+    assert f"the key of mail2019._domainkey.example.com, and {words}; nothing was imported" in again.stderr
+    assert len(store.load().keys) == 1
+
+
 def test_a_key_that_is_taken_over_beside_one_that_signs_is_its_successor(
     folder: Path, made: tuple[DkimKey, ...]
 ) -> None:

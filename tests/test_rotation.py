@@ -297,6 +297,21 @@ def test_a_candidate_gives_way_to_a_newer_one() -> None:
     assert _next(line, _seen(_host("old new newer"), new=SERVED, newer=SERVED), newer).act is Act.PROMOTE
 
 
+@pytest.mark.parametrize("stage", [KeyStage.GENERATED, KeyStage.PUBLISHED, KeyStage.PROVEN])
+def test_an_imported_key_that_gives_way_retires(stage: KeyStage) -> None:
+    """Where it came from it signed, and its record stood: revoked at once, what it signed would fail."""
+    imported = replace(NEW, stage=stage, signing_since=NEW.created)
+    newer = replace(NEW, selector="newer", created=NOW - HOUR)
+    line = _line(OLD, imported, newer)
+    seen = _seen(_host("old new newer", signs="old"), old=SERVED, new=SERVED, newer=SERVED)
+
+    assert _next(line, seen, imported).act is Act.DEMOTE
+    retiring = confirmed(line, imported, seen, NOW)
+    assert _next(_line(OLD, retiring, newer), seen, retiring).until == NOW + DAY
+    leaked = replace(imported, leaked=NOW)
+    assert _next(_line(OLD, leaked, newer), seen, leaked).act is Act.REVOKE
+
+
 def test_a_candidate_of_an_algorithm_that_is_switched_off_is_revoked() -> None:
     """It will not sign."""
     assert _next(_line(OLD, NEW, declared=False), _both(), NEW).act is Act.REVOKE

@@ -8,6 +8,7 @@ from sendwright.dkim import record_text
 from sendwright.dns.rdata import rdata, txt
 from sendwright.dns.record import TTL
 from sendwright.keyring import Listed
+from sendwright.lines import NEW
 from sendwright.report.json import document
 from sendwright.report.text import table
 from sendwright.state.model import DkimKey
@@ -36,7 +37,7 @@ def _row(listed: Listed) -> tuple[str, ...]:
     proven = ", ".join(key.proven_on) or "-"
     return (
         *(key.domain, key.selector, str(key.algorithm), str(listed.bits or "?"), stage),
-        *(_day(key.signing_since), _day(listed.due), proven),
+        *(_day(None if key.stage in NEW else key.signing_since), _day(listed.due), proven),
     )
 
 
