@@ -53,12 +53,12 @@ class DkimKey:
     ``public``: the base64 text of the ``p=`` tag (RFC 6376 section 3.6.1, RFC 8463 section 4); ``pem_sha256``: hex
     digest of the unencrypted PEM as it is installed on hosts; ``served_since``: when every authoritative server was
     first seen to serve it without a break since; ``proven_on``: hosts whose probe signature verified through live DNS.
-    ``signing_since``: when it was chosen to sign, or was imported from where it did; ``last_signed``: when every host
-    was seen not to sign with it any more, None while its clock stands; ``lifetime``: the longest that a host was seen since to keep a message and its
-    bounce, in seconds; ``drained``: when none of our queues held a message any more that it may have signed;
-    ``revoked``: when every server was seen to say so; ``removed``: when its record was to go; ``leaked``: somebody else
-    may have it; ``disclosed``: its private part, as it is published: PKCS #8 in base64url; ``target``: the name that
-    its own is an alias of (a delegated selector).
+    ``signing_since``: when it was chosen to sign, or was imported from where it did; ``last_signed``: when every
+    host was seen not to sign with it any more, None while its clock stands; ``lifetime``: the longest that a host
+    was seen since to keep a message and its bounce, in seconds; ``drained``: when none of our queues held a message
+    any more that it may have signed; ``revoked``: when every server was seen to say so; ``removed``: when its
+    record was to go; ``leaked``: somebody else may have it; ``disclosed``: its private part, as it is published:
+    PKCS #8 in base64url; ``target``: the name that its own is an alias of (a delegated selector).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
