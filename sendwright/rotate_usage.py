@@ -29,14 +29,16 @@ def asked(
     Arguments: ``keys``: all that are remembered, needed for ``leaked`` only; ``leaked``: as a person names keys,
     by their domain or by SELECTOR._domainkey.DOMAIN.
     """
-    wanted, names = _normal(domains), _normal(leaked)
+    wanted, names, keys = _normal(domains), _normal(leaked), tuple(keys)
     of = by_domain(keys)
     wrong = [*_contradictions(names, start=start, status=status, wait=wait)]
     wrong += [f"--domain {d!r}: {why}" for d in wanted if (why := _no_domain(stack, d))]
     wrong += [f"--force-new {n!r}: {why}" for n in names if (why := _no_leak(stack, of[_domain(n)], wanted, n))]
     if wrong:
         raise _refused(wrong)
-    found = {k.record_name for n in names for k in _meant(of[_domain(n)], n) if k.stage not in _GONE}
+    # Whoever has a private key has it under each selector that it was imported at.
+    leaks = {k.public for n in names for k in _meant(of[_domain(n)], n) if k.stage not in _GONE}
+    found = {k.record_name for k in keys if k.public in leaks and k.stage not in _GONE}
     return Asked(frozenset(wanted), start, frozenset(found), trust_new_hosts)
 
 

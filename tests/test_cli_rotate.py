@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from sendwright import inventory
+from sendwright import inventory, rotate_usage
 from sendwright.stack import DkimAlgorithm
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, KeyStage
@@ -105,6 +106,16 @@ def test_what_cannot_have_leaked_is_refused_with_the_reason(name: str, why: str,
     assert err.startswith(f"error: --force-new {name.lower()!r}: {why}")
     assert "nothing was tried" in err
     assert err.replace("\n", "").isprintable()
+
+
+def test_a_key_that_leaked_did_so_under_each_selector_that_it_has(folder: Path) -> None:
+    """As one that was imported for two domains; another key of the same domain is not touched."""
+    twins = [made("r1"), made("r2", domain="example.net"), made("r3", KeyStage.REVOKED, domain="example.net")]
+    keys = [*twins, replace(made("r4"), public="BBBB")]
+
+    found = rotate_usage.asked(inventory.load(folder).stack, keys, (), ["r1._domainkey.example.com"])
+
+    assert found.leaked == {"r1._domainkey.example.com", "r2._domainkey.example.net"}
 
 
 @pytest.mark.parametrize("option", [["--start"], ["--wait"], ["--force-new", "example.com"]])
