@@ -26,6 +26,7 @@ CONTENT_LIMIT = 65536
 # Bytes of a signing or key table that is read; those of 10,000 domains have some 4 MB.
 TABLE_LIMIT = 16 * 1024 * 1024
 # As Postfix reads them (conv_time(3)).
+_LONGEST = timedelta(days=100)  # more it refuses itself; stories remember the longest for good
 _UNITS_OF_TIME = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -127,7 +128,10 @@ def _time(text: str) -> timedelta:
     found = re.fullmatch("([0-9]{1,9})([smhdw]?)", text, re.ASCII)
     if not found:
         raise Malformed("how long Postfix keeps a message")
-    return timedelta(**{_UNITS_OF_TIME[found[2] or "d"]: int(found[1])})
+    span = timedelta(**{_UNITS_OF_TIME[found[2] or "d"]: int(found[1])})
+    if span > _LONGEST:
+        raise Malformed("how long Postfix keeps a message")
+    return span
 
 
 def _oldest(host: str, text: str) -> datetime | None:

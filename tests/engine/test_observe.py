@@ -272,7 +272,15 @@ _PACKED = gzip.compress(b"a b\n")
     [
         *(
             {"lifetime": t.encode()}
-            for t in ("5d\n", "5d\n5d\n5d\n", "-1d\n1d\n", "1y\n1d\n", "9" * 40 + "w\n1d\n", "$x\n1d\n")
+            for t in (
+                "5d\n",
+                "5d\n5d\n5d\n",
+                "-1d\n1d\n",
+                "1y\n1d\n",
+                "9" * 40 + "w\n1d\n",
+                "9999999d\n1d\n",
+                "$x\n1d\n",
+            )
         ),
         *({"oldest": t.encode()} for t in ("", "1795000000", "-5\n", "1\n2\n", "999999999999\n", "٣\n")),
         *({"tables": b"/x\t" + base64.b64encode(p) + b"\n"} for p in (b"", b"no gzip", _PACKED[:-9], b"\0" * 20)),
