@@ -21,7 +21,7 @@ _HEAD = f"umask 077; export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin\nread_it
 
 @dataclass(frozen=True)
 class Answer:
-    """What a host said: whether it took the new generation; if not, which one it holds."""
+    """What a host said: whether it took the new generation, and which one it holds, or held before it took that."""
 
     taken: bool
     held: Generation | None = None
@@ -54,6 +54,25 @@ def swap_input(after: Lineage) -> str:
     return after.now.line + "".join(f"{mark}\n" for mark in after.marks)
 
 
+def return_command() -> str:
+    """Return the script that puts back the generation on the second line of standard input, none for an empty line.
+
+    Only if the host holds the mark on the first line: what somebody else has written since stays.
+    """
+    return f"""{_HEAD}
+exec 9>>{PATH}.lock && flock -w {_SECONDS} 9 || exit 1
+IFS= read -r ours; IFS= read -r old
+[ "$(read_it | head -n 1 | cut -d' ' -f1,2)" = "$ours" ] || exit 1
+if [ -z "$old" ]; then rm -f {PATH}; exit; fi
+printf '%s\\n' "$old" >{_NEW} && sync {_NEW} && mv -fT {_NEW} {PATH} && sync {_FOLDER}
+"""
+
+
+def return_input(after: Lineage, held: Generation | None) -> str:
+    """Return the standard input of `return_command`: ``held`` is what the host held before it took ``after``."""
+    return f"{after.now.mark}\n{held.line if held else ''}"
+
+
 def look_command() -> str:
     """Return the script that only says which generation a host holds."""
     return f"{_HEAD}\necho '{_BEGIN}'\nread_it | base64 -w0; echo\necho looked\n"
@@ -65,10 +84,8 @@ def parse_answer(host: str, output: bytes) -> Answer:
     if not found:
         hint = "Does its shell print anything of its own?"
         raise HostError(host, "it did not say which generation it holds.", hint)
-    if found[2] == b"taken":
-        return Answer(taken=True)
     try:
         content = base64.b64decode(found[1], validate=True)
     except binascii.Error:
         content = found[1]  # as damaged as what it stands for
-    return Answer(taken=False, held=held_by(host, content))
+    return Answer(taken=found[2] == b"taken", held=held_by(host, content))

@@ -13,7 +13,15 @@ from datetime import UTC, datetime
 
 from sendwright import generation
 from sendwright.connections import Fleet
-from sendwright.deploys.generation import Answer, look_command, parse_answer, swap_command, swap_input
+from sendwright.deploys.generation import (
+    Answer,
+    look_command,
+    parse_answer,
+    return_command,
+    return_input,
+    swap_command,
+    swap_input,
+)
 from sendwright.errors import HostError, StateError
 from sendwright.generation import Generation, Lineage
 from sendwright.observation import Observation
@@ -46,12 +54,27 @@ def claim(fleet: Fleet, folder: StateFolder, push: Callable[[], None]) -> None:
         rest = sorted({*fleet.well} - answers.keys())
         answers |= fleet.each(rest, lambda connection: _swap(connection, after))
     refused = {name: answer.held for name, answer in answers.items() if not answer.taken}
-    if len(refused) == len(answers) and given_up == {*fleet.errors} and refused:
-        # No host has heard of it, so it never was.
+    if refused and _returned(fleet, after, answers) and given_up == {*fleet.errors}:
+        # No host knows of it, so it never was.
         folder.save_lineage(before)
     _refuse(before, refused)
     for name in refused:
         fleet.give_up(name, HostError(name, "it refused what it should have taken; nothing was changed on it."))
+
+
+def _returned(fleet: Fleet, after: Lineage, answers: Mapping[str, Answer]) -> bool:
+    """Have the hosts that took a generation hold again what they held; return whether all do.
+
+    Two controllers whose first hosts differ may each have taken some: whoever goes on needs them all.
+    """
+    taken = {name: answer.held for name, answer in answers.items() if answer.taken}
+
+    def put_back(connection: Connection) -> bool:
+        given = return_input(after, taken[connection.host.name])
+        return connection.run(return_command(), given.encode()).ok
+
+    done = fleet.each(sorted(taken), put_back)
+    return all(done.get(name) for name in taken)
 
 
 def refuse_older(folder: StateFolder, observations: Mapping[str, Observation], *, begun: bool = False) -> None:

@@ -72,8 +72,9 @@ def _sentences(line: Line, key: DkimKey, hosts: Mapping[str, HostSeen]) -> Itera
 
 
 def _queues(line: Line, hosts: Mapping[str, HostSeen]) -> str:
-    seen = [(h, hosts[h].oldest) for h in line.hosts if h in hosts]
-    oldest = [f"{host} holds mail since {oldest:%Y-%m-%d %H:%M} UTC" for host, oldest in seen if oldest]
+    # A look takes off how long a session may go on (signers.host_seen): here it is mail that counts.
+    seen = [(h, found + SESSION) for h in line.hosts if h in hosts and (found := hosts[h].oldest)]
+    oldest = [f"{host} holds mail since {since:%Y-%m-%d %H:%M} UTC" for host, since in seen]
     ours = f"in our queues ({', '.join(oldest)})" if oldest else "in our queues"
     return f"{ours}, and for up to {_span(line.policy.others)} in those of smarthosts and forwarders"
 

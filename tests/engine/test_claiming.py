@@ -11,6 +11,7 @@ import pytest
 from sendwright import claiming
 from sendwright.claiming import compare
 from sendwright.connections import Fleet
+from sendwright.deploys.generation import return_command, return_input
 from sendwright.errors import HostError, StateError, Unreachable
 from sendwright.generation import PATH, Generation, held_by
 from sendwright.ssh import Connection, Result
@@ -200,6 +201,41 @@ def test_of_two_controllers_that_begin_together_one_is_refused_at_the_first_host
     assert fleet().held() == [2, 2, 2]
     compare(fleet(), folders[winner])
     assert [tree(folders[n].path) == before[n] for n in sorted(errors)] == [True] * len(errors)
+
+
+@pytest.mark.parametrize("runs_before", [0, 1])
+def test_who_is_refused_at_a_later_host_leaves_the_first_ones_as_they_were(
+    folder: StateFolder, fleet: Callable[[], Hosts], tmp_path: Path, runs_before: int
+) -> None:
+    """Two copies at once that need other hosts first: the winner goes on with all of them, and nothing is written."""
+    for _ in range(runs_before):
+        claim(fleet(), folder)
+    copy = copy_of(folder, tmp_path / "copy")
+    winner = fleet()
+    for name in (NAMES[0], NAMES[2]):
+        del winner.hosts[name]
+    claim(winner, folder)
+    before, loser = [fleet().held(), copy.lineage()], fleet()
+
+    with pytest.raises(StateError):
+        claim(loser, copy)
+
+    assert [loser.held(), copy.lineage()] == before
+    claim(all_of := fleet(), folder)
+    assert all_of.held() == [runs_before + 2] * 3
+
+
+def test_what_another_run_has_written_since_is_not_put_back(fleet: Callable[[], Hosts], folder: StateFolder) -> None:
+    """A host changes only while it holds what this run gave it."""
+    claim(fleet(), folder)
+    first = folder.lineage()
+    assert first is not None
+    claim(one := fleet(), folder)
+
+    done = one.each([NAMES[0]], lambda c: c.run(return_command(), return_input(first, None).encode()).ok)
+
+    assert done == {NAMES[0]: False}
+    assert one.held() == [2, 2, 2]
 
 
 def test_the_first_notices_that_a_second_one_went_on_with_its_folder(

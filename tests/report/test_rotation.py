@@ -247,7 +247,7 @@ def test_a_leaked_key_says_what_mail_will_fail() -> None:
         "Leaked\n"
         "  r202608._domainkey.example.com: revoked as soon as no host signs with it\n"
         "    - mail that it signed and that still waits will fail: in our queues (mx1.example.com holds mail since"
-        " 2026-11-21 14:00 UTC), and for up to 7 days in those of smarthosts and forwarders\n"
+        " 2026-11-21 15:00 UTC), and for up to 7 days in those of smarthosts and forwarders\n"
         "    - a mail program that stays connected signs with it for up to 1 h, and is then refused once\n"
         "    - its successor signs before every cache is fresh: its mail fails where a resolver remembers that the new"
         " name does not exist, for as long as the zone's negative TTL says\n"
