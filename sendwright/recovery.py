@@ -44,11 +44,15 @@ def found(stack: Stack, remains: Mapping[str, Remains], known: Iterable[DkimKey]
     stories = {key.record_name: key for key in known}
     keys, alone, notes = [], [], []
     for record, held in _by_record(remains).items():
-        domain = _domain(stack, held)
-        if domain is None:
-            notes.append(f"{record} lies on {_list(held)}: the inventory has no mail of that domain sent from there.")
+        domain, senders = _domain(stack, held)
+        if strangers := held.keys() - senders:
+            notes.append(
+                f"{record} lies on {_list(strangers)}: the inventory has no mail of that domain sent from there."
+            )
+        mine = {host: key for host, key in held.items() if host in senders}
+        if domain is None or not mine:
             continue
-        result = _found(domain, record, held, stories.get(record), remains, now)
+        result = _found(domain, record, mine, stories.get(record), remains, now)
         if isinstance(result, str):
             alone.append(result)
         elif result is not None:
@@ -102,12 +106,11 @@ def _by_record(remains: Mapping[str, Remains]) -> dict[str, dict[str, HeldKey]]:
     return dict(sorted(found.items()))
 
 
-def _domain(stack: Stack, held: _ByHost) -> Domain | None:
-    """Return the domain of a key, if each host that holds it sends for that."""
+def _domain(stack: Stack, held: _ByHost) -> tuple[Domain | None, frozenset[str]]:
+    """Return the domain of a key and the hosts that send for it: what lies on any other says nothing of it."""
     name = next(iter(held.values())).domain
     domain = next((d for d in stack.domains if d.name == name), None)
-    senders = {host.name for host in stack.hosts_of(domain)} if domain else set()
-    return domain if held.keys() <= senders else None
+    return domain, frozenset(host.name for host in stack.hosts_of(domain)) if domain else frozenset()
 
 
 def _found(

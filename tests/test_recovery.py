@@ -168,6 +168,20 @@ def test_a_key_of_a_domain_that_nobody_declares_is_only_noted() -> None:
     assert "_domainkey.example.net lies on mx1.example.com" in found.notes[0]
 
 
+def test_what_lies_on_a_host_that_does_not_send_for_a_domain_keeps_none_of_its_keys_from_coming_back() -> None:
+    """It may have sent for it once, or mean it ill."""
+    domain = STACK.domains[0].model_copy(update={"hosts": (MX1,)})
+    stack = STACK.model_copy(update={"domains": (domain,)})
+
+    found = recovery.found(stack, {MX1: host(NEW, signs=(NEW[0],)), MX2: host(_OTHER)}, (), NOW)
+
+    assert [(each.key.record_name, each.key.public, each.signs_on) for each in found.keys] == [
+        (NEW[0].record_name, NEW[0].public, (MX1,))
+    ]
+    assert found.alone == ()
+    assert f"{NEW[0].record_name} lies on {MX2}:" in found.notes[0]
+
+
 def test_what_else_was_lost_is_told_with_how_it_comes_back() -> None:
     """The ledger, logins, certificates, clocks."""
     keys = (Found(NEW[0], (), NEW[1]),)
