@@ -74,7 +74,7 @@ class Pass:
         Arguments: ``leaked``: record names of keys that somebody else may have.
         """
         self.world.look_at_hosts(self.world.fleet.well)
-        if leaked:
+        if leaked and self.world.seen.hosts:
             self._first_write()
             keys = [
                 key
@@ -92,9 +92,12 @@ class Pass:
         self._failed += self._start.push_changes(self._progress)
 
     def steps(self) -> Iterator[Step]:
-        """Yield what is to be done or waited for now, without what was carried out in this pass already."""
+        """Yield what is to be done or waited for now, without what was carried out in this pass already.
+
+        Nothing where no host answers: nobody would know that a newer state folder has gone further.
+        """
         seen = self.world.seen_at(now := _now())
-        for line in self.world.lines:
+        for line in self.world.lines if seen.hosts else ():
             yield from (step for step in next_steps(line, seen, now) if _what(step) not in self._tried)
 
     def pending(self) -> Iterator[Step]:
