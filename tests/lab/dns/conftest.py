@@ -77,7 +77,8 @@ def declare(dns_lab: Lab) -> Callable[..., World]:
         shared = {
             "dns": {primary.zone.replace(".", "-"): dict(primary.entry) for primary in primaries},
             "domains": {p.zone: {"dns": p.zone.replace(".", "-"), "mx": "elsewhere", **settings} for p in primaries},
-            "key_store": {"unencrypted": UNENCRYPTED},
+            # No host is there that would hold a copy of a key before it is published.
+            "key_store": {"unencrypted": UNENCRYPTED, "push": ["true"]},
         }
         lines = (f"{key} = {pformat(value)}\n" for key, value in shared.items())
         (folder / "group_data/all.py").write_text("".join(lines))
