@@ -57,7 +57,10 @@ class KeyRecords:
             allow_deletions=True,
             names=frozenset(names),
         )
-        self.zones, self._names, self._written = self.zones.again(fresh), frozenset(names), False
+        # What was in the way of a key may not be in that of the one that took its place.
+        lasting = {name: e for name, e in self.zones.errors.items() if not isinstance(e, ForeignRecord)}
+        self.zones = replace(self.zones, errors=lasting).again(fresh)
+        self._names, self._written = frozenset(names), False
 
     def held(self, keys: Iterable[DkimKey]) -> dict[str, Record]:
         """Return what providers hold for each key whose record was looked at, by record name."""

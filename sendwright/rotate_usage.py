@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 
 from sendwright.errors import UsageError
+from sendwright.lines import NEW
 from sendwright.rotating import Asked
 from sendwright.signing import by_domain
 from sendwright.stack import Stack
@@ -85,7 +86,13 @@ def _no_leak(stack: Stack, keys: Collection[DkimKey], domains: Collection[str], 
 
 
 def _meant(keys: Collection[DkimKey], name: str) -> list[DkimKey]:
-    return [k for k in keys if name in {k.domain, k.record_name}]
+    """Return the keys that a person means; of a domain not those that were made because another one leaked."""
+    return [k for k in keys if name == k.record_name or (name == k.domain and not _replaces(k, keys))]
+
+
+def _replaces(key: DkimKey, keys: Collection[DkimKey]) -> bool:
+    line = (k for k in keys if k.algorithm is key.algorithm and k.leaked and k.leaked <= key.created)
+    return key.stage in NEW and any(line)
 
 
 def _domain(name: str) -> str:

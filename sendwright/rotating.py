@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from sendwright.connections import Fleet
-from sendwright.errors import SendwrightError
+from sendwright.errors import SendwrightError, StateError
 from sendwright.inventory import Inventory
 from sendwright.lines import Act, Line, Seen, Step, lines
 from sendwright.provision import Result
@@ -27,7 +27,7 @@ _LOOK_AGAIN = timedelta(seconds=30)
 # A clock that runs out in weeks is looked at now and then: what queues hold is known only then.
 _LONGEST_SLEEP = timedelta(hours=1)
 # A secondary takes a moment to fetch a new key, and as long the leaked one signs.
-_HURRY, _HURRIED_LOOKS = timedelta(seconds=2), 30
+_HURRY, _HURRIED = timedelta(seconds=2), timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Rotation:
 def status(declared: Inventory, asked: Asked, progress: Progress, *, means: Means = MEANS) -> Rotation:
     """Look at every line and say what would come next; nothing is touched."""
     folder = StateFolder.of(declared)
-    found = _lines(declared.stack, folder.load(), asked, datetime.now(UTC))
+    found = _lines(declared.stack, _remembered(folder), asked, datetime.now(UTC))
     with _fleet(declared, found, asked, means) as fleet:
         run = Pass(declared, folder, fleet, progress, found, only_looks=True, means=means)
         run.look()
@@ -78,17 +78,19 @@ def rotate(
     progress: Progress,
     *,
     sleep: Callable[[float], None] = time.sleep,
+    ticks: Callable[[], float] = time.monotonic,
     means: Means = MEANS,
 ) -> Rotation:
     """Move every key as far as is safe now, without waiting for any clock.
 
-    Only for the successor of a leaked key it stays a while, until every server serves it. ``sleep`` takes seconds.
+    Only for the successor of a key that leaks now it stays a minute, until every server serves it. ``sleep`` takes
+    seconds, of which ``ticks`` answers how many went by.
     Errors of single hosts and zones are in the outcome; StateError and PassphraseError are raised. Where every line
     is at rest, no host and no server hears of it.
     """
     folder = StateFolder.of(declared)
     with folder.lock():
-        now, state = datetime.now(UTC), folder.load()
+        now, state = datetime.now(UTC), _remembered(folder)
         found = _lines(declared.stack, state, asked, now)
         claimed = {claim.name for claim in state.claims if claim.type == "TXT"}
         moving = [line for line in found if not resting(line, now) or _leaks(line, asked) or _lingers(line, claimed)]
@@ -98,8 +100,9 @@ def rotate(
             run = Pass(declared, folder, fleet, progress, moving, means=means)
             run.begin(asked.leaked)
             _carry_out(run)
-            for _ in range(_HURRIED_LOOKS):
-                if not any(_leaking(line) for line in run.world.lines):
+            ends = ticks() + _HURRIED.total_seconds()
+            for _ in range(_HURRIED // _HURRY if asked.leaked else 0):
+                if ticks() >= ends or not any(_leaking(line) for line in run.world.lines):
                     break
                 sleep(_HURRY.total_seconds())
                 run.world.look_at_servers()
@@ -136,6 +139,16 @@ def rotate_until_done(
         done += found.done
     result = Result.DONE if done and found.result is Result.UNCHANGED else found.result
     return replace(found, done=done, result=result)
+
+
+def _remembered(folder: StateFolder) -> State:
+    """Return what the folder remembers; StateError where that is no key at all: it may be a lost one."""
+    state = folder.load()
+    if not state.keys:
+        what = f"there is no DKIM key in {folder.path}: nothing rotates."
+        hint = "`sendwright provision` makes the first ones. Where hosts sign already this folder was lost, or is the"
+        raise StateError(what, f"{hint} wrong one: fetch it, or run `sendwright keys recover`.")
+    return state
 
 
 def _lines(stack: Stack, state: State, asked: Asked, now: datetime) -> tuple[Line, ...]:

@@ -46,6 +46,17 @@ def resting(line: Line, now: datetime) -> bool:
     return step is None or step.act is Act.DUE
 
 
+def taken(key: DkimKey, seen: Seen) -> bool:
+    """Return whether a key that was made here, and that nobody has seen, has a selector that DNS knows already.
+
+    Whatever stands there may be in caches for as long as it likes, so even its removal would not make room. A key that
+    was imported is meant to have that selector.
+    """
+    found = seen.records.get(key.record_name)
+    made_here = key.stage is KeyStage.GENERATED and key.signing_since is None
+    return made_here and found is not None and found.held in {Held.OTHER, Held.EMPTY}
+
+
 def due(line: Line) -> datetime | None:
     """Return since or from when the key that signs is due for a successor; None if none signs."""
     current = line.signing[-1:]
@@ -93,7 +104,8 @@ def _wanted(line: Line, now: datetime) -> Step | None:
 
 def _of_key(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
     if key.stage is KeyStage.REMOVED:
-        return follow(line, key, seen) if key.record_name in seen.records else None
+        # One that was never published has no record that could be left behind.
+        return follow(line, key, seen) if key.revoked and key.record_name in seen.records else None
     if key.stage in NEW:
         return _new(line, key, seen, now)
     if key.stage is KeyStage.SIGNING:
@@ -108,6 +120,8 @@ def _new(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
         return _given_up(line, key, seen)
     if not line.signing:
         return None  # the first key of all begins to sign on each host by itself, as provision proves it there
+    if taken(key, seen):
+        return Step(Act.REMOVE, line, key, f"something else stands at {key.txt_name}: it takes another selector")
     if key.created > now + CLOCKS_DIFFER:
         return wait(
             line, key, f"it was made at {key.created:%Y-%m-%d %H:%M} UTC: the clock here went back", until=key.created

@@ -10,9 +10,9 @@ from sendwright import claiming, dkim, durable, hostdiff, issuing, planning, pro
 from sendwright.connections import Fleet
 from sendwright.errors import HostError, PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
-from sendwright.lines import Act, HostSeen, Line, Step, confirmed, promoted, removed, restarted, revoked
+from sendwright.lines import ON_HOSTS, Act, HostSeen, Line, Step, confirmed, promoted, removed, restarted, revoked
 from sendwright.report.progress import Progress
-from sendwright.rotation import next_steps
+from sendwright.rotation import next_steps, taken
 from sendwright.rotation_world import MEANS, Means, World
 from sendwright.signers import unprovisioned
 from sendwright.state.folder import StateFolder
@@ -26,6 +26,9 @@ ORDER = (
 
 # What a folder has to remember that outlives this machine: a copy that does not would sign with a key that is revoked.
 _PUSHED_BEFORE = frozenset({KeyStage.GENERATED, KeyStage.REVOKED})
+
+# What needs private keys, or leads to what does: a wrong passphrase is found before any of it.
+_OPENING = frozenset({Act.GENERATE, Act.CONVERGE, Act.PROMOTE, Act.REVOKE, Act.DISCLOSE})
 
 
 class Pass:
@@ -52,6 +55,7 @@ class Pass:
         self._failed: list[SendwrightError] = []
         self._tried: set[tuple[str, ...]] = set()
         self._start = durable.Start.of(declared)
+        self._opened = False
 
     @property
     def errors(self) -> tuple[SendwrightError, ...]:
@@ -75,6 +79,7 @@ class Pass:
         """
         self.world.look_at_hosts(self.world.fleet.well)
         if leaked and self.world.seen.hosts:
+            self._open_keys()
             self._first_write()
             keys = [
                 key
@@ -113,6 +118,8 @@ class Pass:
 
     def do(self, act: Act, steps: Sequence[Step]) -> None:
         """Carry out steps of one kind."""
+        if act in _OPENING:
+            self._open_keys()
         self._first_write()
         before = len(self.errors)
         with self._progress.step(_title(act, steps), lambda: len(self.errors) > before):
@@ -191,7 +198,11 @@ class Pass:
         self._move(steps, lambda _, key: replace(key, disclosed=dkim.disclosure(self._folder.open(key.sealed))))
 
     def _remove(self, steps: Sequence[Step]) -> None:
+        other = [step for step in steps if step.key and taken(step.key, self.world.seen)]
         self._move(steps, lambda _, key: removed(key, _now()))
+        if other:
+            self._generate(other)
+            self.world.look_at_records()
 
     _by_act: ClassVar[Mapping[Act, "Callable[[Pass, Sequence[Step]], None]"]] = {
         Act.GENERATE: _generate,
@@ -210,6 +221,14 @@ class Pass:
 
     def _move(self, steps: Sequence[Step], move: Callable[[Step, DkimKey], DkimKey]) -> None:
         self.world.save(move(step, step.key) for step in steps if step.key)
+
+    def _open_keys(self) -> None:
+        """See that every key that hosts are to hold can be opened, before anything is changed; StateError."""
+        if not self._opened:
+            for key in self.world.state.keys:
+                if key.stage in ON_HOSTS:
+                    self._folder.open(key.sealed)
+            self._opened = True
 
     def _first_write(self) -> None:
         """Claim the hosts for this folder before anything is written anywhere."""

@@ -177,3 +177,23 @@ def test_a_world_that_cannot_be_reached_fails_with_a_sentence_for_each(run: Run,
     assert code == 1
     assert "error: mx1.example.com: cannot connect" in err
     assert "failed" in out
+
+
+def test_a_leak_that_is_said_again_leaves_alone_what_replaces_the_key() -> None:
+    """Said of a domain, it is about the keys of then; said of a key by its name, it is about that one."""
+    stack = inventory.parse(
+        [("mx1.example.com", {"egress": [{"public": "203.0.113.10"}]})],
+        {
+            "dns": {
+                "main": {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "k", "secret": {"env": "X"}}}
+            },
+            "domains": {"example.com": {"dns": "main"}},
+        },
+        "a test",
+    )
+    old = replace(made("r1"), leaked=NOW - timedelta(days=2))
+    new = replace(made("r2", KeyStage.PUBLISHED, age=1), public="BBBB", signing_since=None)
+
+    found = [rotate_usage.asked(stack, (old, new), (), (name,)).leaked for name in ("example.com", new.record_name)]
+
+    assert found == [{old.record_name}, {new.record_name}]

@@ -513,9 +513,17 @@ def test_a_leaked_key_that_retires_is_not_published_again(record: Record) -> Non
 
 
 @pytest.mark.parametrize("record", [Record(Held.EMPTY), Record(Held.OTHER)])
+def test_a_new_key_whose_selector_dns_knows_makes_room_for_another(record: Record) -> None:
+    """Caches may hold what stands there, or stood there, for as long as it likes; nobody has seen the new key."""
+    assert _next(_line(OLD, GENERATED), _seen(new=record), GENERATED).act is Act.REMOVE
+    gone = removed(GENERATED, NOW)
+    assert _none(_line(OLD, gone), _seen(new=record), gone)
+
+
+@pytest.mark.parametrize("record", [Record(Held.EMPTY), Record(Held.OTHER)])
 def test_a_record_that_contradicts_a_living_key_is_left_alone(record: Record) -> None:
     """No empty ``p=`` becomes a key again, and nobody else's key is replaced: a person has to look."""
-    for key in (GENERATED, NEW):
+    for key in (replace(GENERATED, signing_since=NOW - DAY), NEW):
         assert _next(_line(OLD, key), _seen(new=record), key).act is Act.BLOCKED
     assert _next(_line(OLD, SIGNS), _seen(old=record, new=SERVED), OLD).act is Act.BLOCKED
     assert _next(_line(RETIRING, SIGNS), _seen(old=record, new=SERVED), RETIRING).act is Act.BLOCKED

@@ -1,13 +1,21 @@
 """When a rotation changes nothing at all, though something would be due."""
 
+import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
 
 from benchmarks.fleet import Machines
 from benchmarks.rotation import Domains, domains
+from sendwright.dkim import selector
+from sendwright.dns.providers.base import RecordSet
+from sendwright.errors import PassphraseError, StateError
 from sendwright.provision import Result
 from sendwright.report.progress import Progress
 from sendwright.rotating import Asked, Rotation, rotate
 from sendwright.stack import DkimAlgorithm, Domain
+from sendwright.state.model import KeyStage
 
 
 def rotated(due: Domains, asked: Asked, **means: object) -> Rotation:
@@ -52,3 +60,65 @@ def test_the_signers_of_a_host_stay_while_it_takes_mail_by_an_older_inventory() 
         assert {k.stage for k in due.folder.load().keys if k.algorithm is DkimAlgorithm.ED25519} == {
             k.stage for k in before
         }
+
+
+@pytest.mark.parametrize("leak", [False, True])
+def test_a_wrong_passphrase_changes_nothing(leak: bool) -> None:
+    """Neither a story nor the generation, in DNS or on hosts: it is found before anything is remembered."""
+    with domains(1) as due:
+        before, applied = due.folder.load(), due.provider.requests["apply"]
+        names = frozenset(key.record_name for key in before.keys if leak)
+        (due.declared.folder / "passphrase").write_text("another one")
+
+        with pytest.raises(PassphraseError):
+            rotated(due, Asked(leaked=names))
+
+        assert due.folder.load() == before
+        assert due.folder.lineage() is None
+        assert due.provider.requests["apply"] == applied
+
+
+def test_a_damaged_key_stops_everything_before_it_begins() -> None:
+    """A host could not be brought any key while one that it is to hold cannot be read; the sentence names the file."""
+    with domains(1) as due:
+        before = due.folder.load()
+        sealed = due.folder.path / before.keys[0].sealed.name
+        sealed.write_bytes(sealed.read_bytes()[:100])
+
+        with pytest.raises(StateError, match=before.keys[0].selector):
+            rotated(due, Asked())
+
+        assert due.folder.load() == before
+
+
+def test_a_new_key_takes_another_selector_where_dns_knows_the_first() -> None:
+    """As after a recovery, which cannot know of revoked keys: what stands there stays, and the run goes on."""
+    with domains(1) as due:
+        old = next(k for k in due.folder.load().keys if k.algorithm is DkimAlgorithm.RSA)
+        first = f"{selector(old.algorithm, datetime.now(UTC), {old.selector})}._domainkey.{old.domain}"
+        foreign = RecordSet(first, "TXT", 60, ('"v=DKIM1; k=rsa; p="',))
+        due.provider.held[old.domain][foreign.key] = foreign
+
+        found = rotated(due, Asked())
+
+        stages = {k.record_name: k.stage for k in due.folder.load().keys if k.algorithm is old.algorithm}
+        (signing,) = (name for name, stage in stages.items() if stage is KeyStage.SIGNING)
+        assert due.provider.held[old.domain][foreign.key] == foreign
+        assert stages == {
+            old.record_name: KeyStage.RETIRING,
+            first: KeyStage.REMOVED,
+            signing: KeyStage.SIGNING,
+        }
+        assert (signing, "TXT") in due.provider.held[old.domain]
+        assert found.errors == ()
+
+
+def test_a_folder_without_any_key_says_so() -> None:
+    """It may be a lost one: from cron, silence would go on for ever."""
+    with domains(1) as due:
+        shutil.rmtree(due.folder.path)
+
+        with pytest.raises(StateError, match="no DKIM key") as refused:
+            rotated(due, Asked())
+
+        assert "sendwright keys recover" in refused.value.hint
