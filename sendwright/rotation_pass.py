@@ -1,6 +1,6 @@
 """One pass over lines: each kind of step is carried out for all of them at once."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -54,6 +54,7 @@ class Pass:
         self._unproven: tuple[HostError, ...] = ()
         self._failed: list[SendwrightError] = []
         self._tried: set[tuple[str, ...]] = set()
+        self._refused: set[tuple[str, ...]] = set()
         self._start = durable.Start.of(declared)
         self._opened = False
 
@@ -106,13 +107,14 @@ class Pass:
             yield from (step for step in next_steps(line, seen, now) if _what(step) not in self._tried)
 
     def pending(self) -> Iterator[Step]:
-        """Yield what is left: also what was carried out and does not show, which the next pass looks at again."""
+        """Yield what is left: also what was refused, or does not show, which the next pass looks at again."""
         seen = self.world.seen_at(now := _now())
         for line in self.world.lines:
             for step in next_steps(line, seen, now):
                 if _what(step) in self._tried:
-                    why = f"{step.why}: it was carried out, and does not show yet"
-                    yield replace(step, act=Act.WAIT, why=why)
+                    refused = _what(step) in self._refused
+                    came = "it was refused: see above" if refused else "it was carried out, and does not show yet"
+                    yield replace(step, act=Act.WAIT, why=f"{step.why}: {came}")
                 else:
                     yield step
 
@@ -124,8 +126,10 @@ class Pass:
         before = len(self.errors)
         with self._progress.step(_title(act, steps), lambda: len(self.errors) > before):
             self._tried |= {_what(step) for step in steps}
-            self._by_act[act](self, steps)
-        self.done += steps
+            took = self._by_act[act](self, steps)
+        done = tuple(steps) if took is None else took
+        self._refused |= {_what(step) for step in steps} - {_what(step) for step in done}
+        self.done += done
 
     def notes(self) -> tuple[str, ...]:
         """Return what a person should know of keys that sign, and that hosts were seen not to sign with."""
@@ -144,7 +148,7 @@ class Pass:
         self.world.started = frozenset()
         self.world.refresh()
 
-    def _converge(self, steps: Sequence[Step]) -> None:
+    def _converge(self, steps: Sequence[Step]) -> tuple[Step, ...]:
         names = sorted({host for step in steps for host in step.hosts})
         services = {name: self.world.signers(name) for name in names}
         for name, found in services.items():
@@ -158,8 +162,10 @@ class Pass:
             lambda host, line: report(f"{host}: {line}"),
         )
         self.world.look_at_hosts([name for name in names if name in self.world.fleet.well])
+        well = frozenset(self.world.fleet.well)
+        return _on(steps, lambda _: well)
 
-    def _publish(self, steps: Sequence[Step]) -> None:
+    def _publish(self, steps: Sequence[Step]) -> tuple[Step, ...]:
         late = any(step.key and step.key.stage in _PUSHED_BEFORE for step in steps)
         pushed = self._push() if late else True
         keys = [step.key for step in steps if step.key and (pushed or step.key.stage not in _PUSHED_BEFORE)]
@@ -169,8 +175,9 @@ class Pass:
         self.world.save(replace(key, stage=KeyStage.PUBLISHED) for key in keys if key.record_name in first)
         names = {key.record_name for key in keys}
         self.world.published([key for key in self.world.keys if key.record_name in names])
+        return tuple(step for step in steps if step.key and step.key.record_name in names)
 
-    def _prove(self, steps: Sequence[Step]) -> None:
+    def _prove(self, steps: Sequence[Step]) -> tuple[Step, ...]:
         asked: dict[str, tuple[DkimKey, ...]] = {}
         for step in steps:
             for host in step.hosts:
@@ -178,6 +185,7 @@ class Pass:
         proofs = probing.probe(self.world.fleet, asked, self._means.lookup)
         self._unproven += proofs.errors
         self.world.save(planning.proven(self.world.state.keys, proofs.hosts, _now()))
+        return _on(steps, lambda step: proofs.hosts.get(step.key.record_name, frozenset()) if step.key else frozenset())
 
     def _promote(self, steps: Sequence[Step]) -> None:
         self._move(steps, lambda _, key: promoted(key, _now()))
@@ -204,7 +212,8 @@ class Pass:
             self._generate(other)
             self.world.look_at_records()
 
-    _by_act: ClassVar[Mapping[Act, "Callable[[Pass, Sequence[Step]], None]"]] = {
+    # What returns steps was refused the others.
+    _by_act: ClassVar[Mapping[Act, "Callable[[Pass, Sequence[Step]], tuple[Step, ...] | None]"]] = {
         Act.GENERATE: _generate,
         Act.CONVERGE: _converge,
         Act.PUBLISH: _publish,
@@ -253,6 +262,12 @@ def _unprovisioned(host: str, names: Sequence[str]) -> PreflightFailed:
     return PreflightFailed(
         host, f"{what} Its signers were not changed.", "Run `sendwright provision`, then this again."
     )
+
+
+def _on(steps: Iterable[Step], took: Callable[[Step], Container[str]]) -> tuple[Step, ...]:
+    """Return steps with the hosts that took them, and none that no host took."""
+    found = (replace(step, hosts=tuple(h for h in step.hosts if h in took(step))) for step in steps)
+    return tuple(step for step in found if step.hosts)
 
 
 def _unused(seen: HostSeen, key: DkimKey) -> bool:

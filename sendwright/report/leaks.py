@@ -8,35 +8,45 @@ import click
 
 from sendwright.deploys.guard import SESSION
 from sendwright.escape import printable
-from sendwright.lines import NEW, HostSeen, Line, Step
+from sendwright.lines import NEW, Held, HostSeen, Line, Seen, Step
 from sendwright.state.model import DkimKey, KeyStage
 
 _NAMES = 3
+_REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Keys that leaked and of which the same is true. ``sentences``: what fails, and until when."""
+    """Keys that leaked and of which the same is true.
+
+    ``state``: whether they are revoked, in words; ``sentences``: what fails, and until when.
+    """
 
     names: tuple[str, ...]
-    revoked: bool
+    state: str
     sentences: tuple[str, ...]
 
+    @property
+    def revoked(self) -> bool:
+        """Whether DNS was seen to say so."""
+        return self.state == _REVOKED
 
-def leaks(lines: Iterable[Line], done: Iterable[Step], hosts: Mapping[str, HostSeen]) -> tuple[Leak, ...]:
+
+def leaks(lines: Iterable[Line], done: Iterable[Step], seen: Seen) -> tuple[Leak, ...]:
     """Return what mail fails because of leaked keys, until it is over with each of them.
 
     It is over in the run after the one that saw every server say that the key is revoked. Arguments: ``done``: what was
-    just done; ``hosts``: those that were looked at, for what waits in their queues.
+    just done; ``seen``: the last look at their records, and at hosts, for what waits in queues.
     """
     moved = {step.key.record_name for step in done if step.key}
-    found: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for line in lines:
         for key in line.keys:
             if key.leaked and _concerns(key, moved):
-                same = (key.stage is KeyStage.REVOKED, tuple(_sentences(line, key, hosts)))
+                state = _state(key, seen)
+                same = (state, tuple(_sentences(line, key, seen.hosts, revoked=state == _REVOKED)))
                 found.setdefault(same, []).append(key.record_name)
-    return tuple(Leak(tuple(names), revoked, sentences) for (revoked, sentences), names in found.items())
+    return tuple(Leak(tuple(names), state, sentences) for (state, sentences), names in found.items())
 
 
 def leak_lines(found: Sequence[Leak]) -> list[str]:
@@ -44,8 +54,7 @@ def leak_lines(found: Sequence[Leak]) -> list[str]:
     lines = ["", click.style("Leaked", bold=True)] if found else []
     for leak in found:
         more = f" and {len(leak.names) - _NAMES} more" if len(leak.names) > _NAMES else ""
-        state = "revoked" if leak.revoked else "revoked as soon as no host signs with it"
-        lines += [printable(f"  {', '.join(leak.names[:_NAMES])}{more}: {state}")]
+        lines += [printable(f"  {', '.join(leak.names[:_NAMES])}{more}: {leak.state}")]
         lines += [printable(f"    - {sentence}") for sentence in leak.sentences]
     return lines
 
@@ -56,8 +65,17 @@ def _concerns(key: DkimKey, moved: Iterable[str]) -> bool:
     return key.stage is not KeyStage.REMOVED
 
 
-def _sentences(line: Line, key: DkimKey, hosts: Mapping[str, HostSeen]) -> Iterator[str]:
-    then = "fails" if key.stage is KeyStage.REVOKED else "will fail"
+def _state(key: DkimKey, seen: Seen) -> str:
+    """What is told as revoked was seen in DNS: the story says so before a provider was asked, and it may refuse."""
+    if key.stage is not KeyStage.REVOKED:
+        return "revoked as soon as no host signs with it"
+    record = seen.records.get(key.record_name)
+    held_empty = record is not None and record.held is Held.EMPTY
+    return _REVOKED if key.revoked or held_empty else "to be revoked: DNS still holds it"
+
+
+def _sentences(line: Line, key: DkimKey, hosts: Mapping[str, HostSeen], *, revoked: bool) -> Iterator[str]:
+    then = "fails" if revoked else "will fail"
     if key.signing_since is None and key.stage in NEW:
         yield "it has signed nothing, so no mail of yours fails"
     else:

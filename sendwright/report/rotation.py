@@ -3,15 +3,14 @@
 What needs a person comes first. Steps that are alike are told in one line, however many keys they are about.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sendwright.escape import printable
 from sendwright.lines import Act, Line, Step
+from sendwright.report.alike import alike, flat, reason, whose, why
 from sendwright.report.json import document, error_fields
 from sendwright.report.leaks import Leak, leak_lines, leaks
 from sendwright.report.text import table
@@ -35,9 +34,23 @@ _DONE = {
     Act.PUBLISH: "record written",
     Act.PROVE: "proven",
 }
+_COMING = {
+    Act.GENERATE: "will get a successor",
+    Act.PROMOTE: "will be chosen to sign",
+    Act.DEMOTE: "will sign no more",
+    Act.RESTART: "will have its clock stopped",
+    Act.CONFIRM: "will have its clock started",
+    Act.REVOKE: "will be revoked",
+    Act.DATE: "will note its revocation",
+    Act.DISCLOSE: "will have its private key given out",
+    Act.REMOVE: "will be removed",
+    Act.CONVERGE: "hosts will be brought up to date",
+    Act.PUBLISH: "its record will be written",
+    Act.PROVE: "will be proven on hosts",
+}
 _NEXT = {Act.WAIT: "waits", Act.BLOCKED: "blocked", Act.DUE: "due"}
-# As many names stand for all, and as many deadlines of one reason have a line of their own.
-_NAMES, _DEADLINES = 3, 4
+# As many deadlines of one reason have a line of their own.
+_DEADLINES = 4
 _VERDICTS = {
     "done": "done",
     "unchanged": "nothing was changed",
@@ -104,7 +117,7 @@ def rotation_document(rotation: "Rotation", kind: str = "rotate") -> str:
 
 
 def _leaks(rotation: "Rotation") -> tuple[Leak, ...]:
-    return leaks(rotation.lines, rotation.done, rotation.seen.hosts)
+    return leaks(rotation.lines, rotation.done, rotation.seen)
 
 
 def _at_rest(lines: Sequence[Line]) -> str:
@@ -123,72 +136,31 @@ def _section(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]])
 
 
 def _notes(notes: Iterable[str]) -> list[str]:
-    shown = [f"  · {_flat(note)}" for note in notes]
+    shown = [f"  · {flat(note)}" for note in notes]
     return ["", click.style("Besides", bold=True), *shown] if shown else []
 
 
 def _reasons(steps: Iterable[Step], act: Act) -> list[tuple[str, ...]]:
-    groups = _alike((s for s in steps if s.act is act), _reason)
-    return [(*_whose(group), _why(group)) for group in groups]
+    groups = alike((s for s in steps if s.act is act), reason)
+    return [(*whose(group), why(group)) for group in groups]
 
 
 def _deeds(steps: Iterable[Step]) -> list[tuple[str, ...]]:
-    groups = _alike(steps, lambda s: (s.act, _reason(s)))
-    return [(_DONE.get(group[0].act, group[0].act.value), *_whose(group), _why(group)) for group in groups]
+    groups = alike(steps, lambda s: (s.act, reason(s)))
+    return [(_DONE.get(group[0].act, group[0].act.value), *whose(group), why(group)) for group in groups]
 
 
 def _waits(steps: Iterable[Step]) -> list[tuple[str, ...]]:
     """A line for each reason and deadline, the first to end first; a reason with many deadlines is one line."""
     rows: list[tuple[datetime, tuple[str, ...]]] = []
-    for same in _alike((s for s in steps if s.act is Act.WAIT), _reason):
-        at_once = _alike(same, lambda s: _until(s.until))
+    for same in alike((s for s in steps if s.act is Act.WAIT), reason):
+        at_once = alike(same, lambda s: _until(s.until))
         for group in at_once if len(at_once) <= _DEADLINES else [same]:
             ends = sorted(s.until for s in group if s.until)
             first, last = (_until(ends[0]), _until(ends[-1])) if ends else ("-", "-")
             until = first if first == last else f"{first} to {last}"
-            rows.append((ends[0] if ends else datetime.min.replace(tzinfo=UTC), (until, *_whose(group), _why(group))))
+            rows.append((ends[0] if ends else datetime.min.replace(tzinfo=UTC), (until, *whose(group), why(group))))
     return [row for _, row in sorted(rows, key=lambda item: item[0])]
-
-
-def _alike(steps: Iterable[Step], kind: Callable[[Step], object]) -> list[list[Step]]:
-    groups: dict[object, list[Step]] = {}
-    for step in steps:
-        groups.setdefault(kind(step), []).append(step)
-    return list(groups.values())
-
-
-def _reason(step: Step) -> str:
-    """The reason without the names that are the key's own: what is the same for many keys is told once."""
-    why, line = step.why, step.line
-    names = [name for key in line.keys for name in (key.txt_name, key.record_name)]
-    # A selector without a digit may be a word of the sentence, and a host's name says which host it is.
-    names += [k.selector for k in line.keys if any(map(str.isdigit, k.selector))]
-    names += [line.domain] if line.domain not in line.hosts else []
-    for name in names:
-        if name in why:
-            why = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", "…", why)
-    return why
-
-
-def _whose(steps: Sequence[Step]) -> tuple[str, str]:
-    """How many keys, and the names of the first ones."""
-    if len(steps) <= _NAMES:
-        return str(len(steps)), ", ".join(_name(step) for step in steps)
-    domains = list(dict.fromkeys(step.line.domain for step in steps))
-    more = ", …" if len(domains) > _NAMES else ""
-    return str(len(steps)), ", ".join(domains[:_NAMES]) + more
-
-
-def _name(step: Step) -> str:
-    return step.key.record_name if step.key else f"{step.line.domain} {step.line.algorithm}"
-
-
-def _why(steps: Sequence[Step]) -> str:
-    why = steps[0].why if len(steps) == 1 else _reason(steps[0])
-    hosts = list(dict.fromkeys(host for step in steps for host in step.hosts))
-    if steps[0].waits or not hosts:
-        return _flat(why)
-    return _flat(f"{why}: {', '.join(hosts[:_NAMES])}{', …' if len(hosts) > _NAMES else ''}")
 
 
 def _key_rows(line: Line, steps: dict[tuple[str, str, str | None], Step]) -> Iterator[tuple[str, ...]]:
@@ -206,8 +178,8 @@ def _key_rows(line: Line, steps: dict[tuple[str, str, str | None], Step]) -> Ite
 
 def _next(step: Step) -> str:
     if step.waits:
-        return _flat(f"{_NEXT[step.act]}: {step.why}")
-    return _flat(f"next: {step.act.name.lower()} ({step.why})")
+        return flat(f"{_NEXT[step.act]}: {step.why}")
+    return flat(f"next: {_COMING[step.act]} ({step.why})")
 
 
 def _since(key: DkimKey) -> datetime | None:
@@ -287,7 +259,3 @@ def _until(moment: datetime | None) -> str:
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat() if moment else None
-
-
-def _flat(text: str) -> str:
-    return printable(" ".join(text.split()))

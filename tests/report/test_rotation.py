@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.errors import Unreachable
-from sendwright.lines import Act, HostSeen, Line, Policy, Seen, Step
+from sendwright.lines import Act, Held, HostSeen, Line, Policy, Record, Seen, Step
 from sendwright.provision import Result
 from sendwright.report.rotation import failed, quiet, rotation_document, rotation_lines, status_lines
 from sendwright.rotating import Rotation
@@ -121,9 +121,21 @@ def test_reasons_that_differ_in_the_key_s_own_name_alone_are_one_reason() -> Non
 
     text = _text(Rotation(Result.FAILED, pending=(*blocked, *away, _wait(words), _wait(words))))
 
-    assert "  9     c0.example, c1.example, c2.example, …  another key, or several, stand at …: no" in text
+    assert "  9     c0.example, c1.example, c2.example, …  another key, or several, stand at its own name: no" in text
     assert re.search(r"  9  .*mx1\.c1\.example cannot be reached", text)
     assert QUEUES in text
+
+
+def test_reasons_that_differ_in_selectors_are_told_with_the_first_of_them() -> None:
+    """A sentence has no empty place, and where they are the same that one is all it names."""
+    lines = [
+        _line(_key(f"r{n}", KeyStage.SIGNING, f"c{i}.example"), _key("r0", KeyStage.SIGNING, f"c{i}.example"))
+        for i, n in enumerate((1, 1, 2, 3, 4))
+    ]
+    steps = [Step(Act.CONVERGE, line, line.keys[1], f"they are to sign with {line.keys[0].selector}") for line in lines]
+
+    assert "they are to sign with r1 or r2 or r3, …" in _text(Rotation(Result.DONE, done=tuple(steps)))
+    assert _text(Rotation(Result.DONE, done=tuple(steps[:2]))).endswith("they are to sign with r1")
 
 
 def test_what_waits_for_no_clock_comes_before_what_does() -> None:
@@ -220,7 +232,10 @@ def test_the_status_shows_each_key_with_its_stage_and_what_comes_next() -> None:
         "example.com  rsa        r202604   removed    -                 2026-12-12 14:01  waits: its record is there",
         "example.com  rsa        r202606   revoked    2026-11-21 14:00  2026-12-21 14:01",
         "example.com  rsa        r202608   retiring   2026-11-20 14:00  2026-12-01 14:01  waits: queues may hold it",
-        "example.com  rsa        r202612   published  2026-08-14 14:00  -                 next: prove (not proven yet)",
+        (
+            "example.com  rsa        r202612   published  2026-08-14 14:00  -                 "
+            "next: will be proven on hosts (not proven yet)"
+        ),
     ]
 
 
@@ -267,6 +282,23 @@ def test_a_leak_is_told_until_its_revocation_was_seen_everywhere() -> None:
     assert "r202608._domainkey.example.com: revoked\n" in seen_now
     assert "forgeries verify until 2026-11-21 15:01 UTC" in seen_now
     assert "Leaked" not in later
+
+
+def test_a_leaked_key_is_not_called_revoked_while_dns_holds_it() -> None:
+    """Its story says so before a provider is asked, and a provider may refuse."""
+    key = replace(_key("r202608", KeyStage.REVOKED), leaked=NOW, revoked=None)
+    rotation = Rotation(Result.FAILED, lines=(_line(key),), pending=(_wait(_line(key)),))
+    held, empty = (Seen(records={key.record_name: Record(held)}) for held in (Held.KEY, Held.EMPTY))
+
+    assert "to be revoked: DNS still holds it" in _text(replace(rotation, seen=held))
+    assert "mail that it signed and that still waits will fail" in _text(replace(rotation, seen=held))
+    assert "r202608._domainkey.example.com: revoked\n" in _text(replace(rotation, seen=empty))
+    assert [
+        json.loads(rotation_document(replace(rotation, seen=s)))["leaked"][0]["revoked"] for s in (held, empty)
+    ] == [
+        False,
+        True,
+    ]
 
 
 def test_a_leaked_key_that_never_signed_costs_no_mail() -> None:
