@@ -9,6 +9,8 @@ import pytest
 from sendwright import credentials, inventory, planning
 from sendwright.delegated import Alias, aliases
 from sendwright.lab import HostSpec, Lab, LabSpec, RRset, ZoneSpec, installed
+from sendwright.lab.clients import wait
+from sendwright.lab.spec import PRIMARY, SECONDARY
 from sendwright.received import Results
 from sendwright.rehearse import World, world_in
 from sendwright.service import Release
@@ -16,6 +18,7 @@ from sendwright.stack import DkimAlgorithm
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import KeyStage, State
 from sendwright.submission import Credential
+from tests.lab.living import serial
 
 pytestmark = pytest.mark.lab
 
@@ -61,6 +64,8 @@ def publish(world: World, *found: Alias, target: str | None = None) -> None:
     """Have the customer publish aliases; ``target``: where they lead to, if not where they should."""
     records = [RRset(alias.name, "CNAME", 1, (f"{target or alias.target}.",)) for alias in found]
     world.lab.primary.replace(CUSTOMER, records)
+    with world.lab.inside():
+        wait(lambda: len({serial(CUSTOMER, server[0]) for server in (PRIMARY, SECONDARY)}) == 1, "a server is behind")
 
 
 def test_a_domain_that_only_its_owner_writes_signs_once_its_aliases_lead_to_our_keys(

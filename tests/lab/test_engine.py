@@ -219,5 +219,5 @@ def test_a_configuration_that_does_not_validate_never_reaches_the_daemon(lab: La
         converge(lab, host, bad)
 
     assert run(lab, host, "cat /run/engine-test.loaded") == "word = good\n"
-    assert plan(lab, host, bad) == ["restart engine-test.service"]
+    assert plan(lab, host, bad) == ["reload engine-test.service"]
     converge(lab, host, service("word = good\n"))
