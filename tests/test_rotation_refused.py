@@ -2,18 +2,20 @@
 
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from benchmarks.fleet import Machines
 from benchmarks.rotation import Domains, domains
+from sendwright import planning
 from sendwright.dkim import selector
 from sendwright.dns.providers.base import RecordSet
 from sendwright.errors import PassphraseError, StateError
 from sendwright.provision import Result
 from sendwright.report.progress import Progress
 from sendwright.rotating import Asked, Rotation, rotate
+from sendwright.service import Release
 from sendwright.stack import DkimAlgorithm, Domain
 from sendwright.state.model import KeyStage
 
@@ -122,3 +124,22 @@ def test_a_folder_without_any_key_says_so() -> None:
             rotated(due, Asked())
 
         assert "sendwright keys recover" in refused.value.hint
+
+
+def test_a_key_in_dns_that_no_host_signs_with_is_told() -> None:
+    """Its story says that it signs, and hosts were seen not to: provision has to bring them there; nothing changes."""
+    with domains(1, age=timedelta()) as due:
+        state, stack = due.folder.load(), due.declared.stack
+        idle = replace(state, keys=tuple(replace(key, proven_on=()) for key in state.keys))
+        for machine in due.machines:
+            found = planning.services(stack, machine.host, Release.BOOKWORM, idle)
+            machine.services = tuple(service for service in found if service.name == "opendkim")
+
+        notes = due.status().notes
+
+        assert len(notes) == len(state.keys)
+        for key in state.keys:
+            (note,) = (note for note in notes if note.startswith(key.record_name))
+            assert all(machine.host.name in note for machine in due.machines)
+            assert note.endswith("run `sendwright provision`.")
+        assert due.folder.load() == state
