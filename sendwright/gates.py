@@ -45,7 +45,7 @@ def absent(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
     """Wait for each host of the line that was not seen, or whose clock is not ours."""
     away = tuple(h for h in line.hosts if h not in seen.hosts)
     if away:
-        return wait(line, key, f"{', '.join(away)} cannot be reached", away)
+        return wait(line, key, f"{', '.join(away)} cannot be reached, or was given up", away)
     return untimely(line, key, seen, now)
 
 

@@ -75,12 +75,8 @@ def _of_line(line: Line, seen: Seen, now: datetime) -> Step | None:
         return step
     newest = line.signing[-1].created
     if newest >= now:
-        return wait(
-            line,
-            None,
-            f"the key that signs was made at {newest:%Y-%m-%d %H:%M} UTC: the clock here went back",
-            until=newest,
-        )
+        why = f"the key that signs was made at {newest:%Y-%m-%d %H:%M} UTC: the clock here went back"
+        return wait(line, None, why)  # without a deadline: somebody has to set the clock
     if line.slots and not free(line.slots, now):
         names = ", ".join(slot.selector for slot in line.slots)
         why = f"{step.why}, and each of {names} is in use yet"
@@ -123,9 +119,7 @@ def _new(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
     if taken(key, seen):
         return Step(Act.REMOVE, line, key, f"something else stands at {key.txt_name}: it takes another selector")
     if key.created > now + CLOCKS_DIFFER:
-        return wait(
-            line, key, f"it was made at {key.created:%Y-%m-%d %H:%M} UTC: the clock here went back", until=key.created
-        )
+        return wait(line, key, f"it was made at {key.created:%Y-%m-%d %H:%M} UTC: the clock here went back")
     return (
         copied(line, key, seen)
         or follow(line, key, seen)
