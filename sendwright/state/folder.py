@@ -34,6 +34,7 @@ from sendwright.generation import Lineage
 from sendwright.service import Sealed
 from sendwright.stack import KeyStore
 from sendwright.state import files, seal, stories
+from sendwright.state.asking import Ask, at_terminal
 from sendwright.state.journal import Journal
 from sendwright.state.model import Certificate, Claim, DkimKey, KeyStage, State, User
 from sendwright.state.vault import Vault
@@ -56,15 +57,21 @@ class StateFolder:
     """One inventory's state folder. Every method raises StateError when the folder cannot be used.
 
     Arguments: ``base``: where relative paths of the passphrase's source start (the inventory folder; the folder above
-    ``path`` unless given); ``environ``: where an environment variable is looked up.
+    ``path`` unless given); ``environ``: where an environment variable is looked up; ``ask``: who is asked for a
+    passphrase whose variable is not set.
     """
 
     def __init__(
-        self, path: Path, key_store: KeyStore, base: Path | None = None, environ: Mapping[str, str] = os.environ
+        self,
+        path: Path,
+        key_store: KeyStore,
+        base: Path | None = None,
+        environ: Mapping[str, str] = os.environ,
+        ask: Ask = at_terminal,
     ) -> None:
         self.path = path
         self.journal = Journal(path / "applies")
-        self._vault = Vault(path, key_store, path.parent if base is None else base, environ)
+        self._vault = Vault(path, key_store, path.parent if base is None else base, environ, ask)
 
     @classmethod
     def of(cls, declared: "Inventory") -> Self:

@@ -2,15 +2,17 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from sendwright import secrets
+from sendwright.declared import EnvSecret
 from sendwright.errors import PassphraseError, SecretError, StateError
 from sendwright.service import Sealed
 from sendwright.stack import KeyStore
 from sendwright.state import files, seal
+from sendwright.state.asking import Ask, at_terminal
 
 _UNENCRYPTED = (
     'or keep keys unencrypted, in so many words, in group_data/all.py: key_store = {"unencrypted": '
@@ -19,9 +21,20 @@ _UNENCRYPTED = (
 
 
 class Vault:
-    """The private files below one state folder; the passphrase is looked up at the first need and then kept."""
+    """The private files below one state folder; the passphrase is looked up at the first need and then kept.
 
-    def __init__(self, path: Path, key_store: KeyStore, base: Path, environ: Mapping[str, str] = os.environ) -> None:
+    ``ask``: who is asked for it where the variable that should hold it is not set.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        key_store: KeyStore,
+        base: Path,
+        environ: Mapping[str, str] = os.environ,
+        ask: Ask = at_terminal,
+    ) -> None:
+        self._ask = ask
         self._path = path
         self._key_store = key_store
         self._base = base
@@ -77,7 +90,7 @@ class Vault:
         with self._agreeing:
             derivation = self._derivation
             if not self._tried:
-                for path in [*files.below(self._path / "keys", ".pem"), *files.below(self._path / "tls", ".key")]:
+                for path in self._private():
                     content = files.read(path)
                     if content is not None and seal.is_sealed(content):
                         self._open(path, content)
@@ -92,4 +105,16 @@ class Vault:
         try:
             return seal.Derivation(secrets.resolve(self._key_store.passphrase, self._base, what, self._environ))
         except SecretError as error:
+            told = self._asked() if isinstance(self._key_store.passphrase, EnvSecret) else None
+            if told:
+                return seal.Derivation(told)
             raise PassphraseError(error.what, f"{error.hint.rstrip('.')}, {_UNENCRYPTED}.") from None
+
+    def _asked(self) -> str | None:
+        found = (files.read(path) for path in self._private())
+        known = any(content is not None and seal.is_sealed(content) for content in found)
+        return self._ask(f"Passphrase of the private keys in {self._path}", new=not known)
+
+    def _private(self) -> Iterator[Path]:
+        yield from files.below(self._path / "keys", ".pem")
+        yield from files.below(self._path / "tls", ".key")

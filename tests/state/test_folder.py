@@ -19,6 +19,7 @@ from sendwright.errors import PassphraseError, StateError
 from sendwright.service import Sealed
 from sendwright.stack import DkimAlgorithm, Egress, Host, KeyStore, Ssh
 from sendwright.state import seal, stories
+from sendwright.state.asking import at_terminal
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage, State, User
 
@@ -78,6 +79,30 @@ def test_a_missing_passphrase_is_refused_with_both_ways_out(tmp_path: Path) -> N
     assert "PASSPHRASE is not set" in str(refused.value)
     assert "unencrypted" in str(refused.value)
     assert not (tmp_path / "state").exists()
+
+
+def test_a_person_is_asked_where_the_variable_is_not_set(tmp_path: Path) -> None:
+    """Twice for a store that is new, because a typing error would go unnoticed; once a run; never where it is set."""
+    asked: list[bool] = []
+
+    def ask(what: str, /, *, new: bool) -> str:
+        assert str(tmp_path / "state") in what
+        asked.append(new)
+        return PASSPHRASE
+
+    first = StateFolder(tmp_path / "state", SECRET, tmp_path, {}, ask)
+    first.save_key(KEY, PEM)
+    first.open(KEY.sealed)
+    StateFolder(tmp_path / "state", SECRET, tmp_path, {}, ask).open(KEY.sealed)
+    StateFolder(tmp_path / "state", SECRET, tmp_path, {"PASSPHRASE": PASSPHRASE}, ask).open(KEY.sealed)
+
+    assert asked == [True, False]
+    assert folder(tmp_path).open(KEY.sealed) == PEM
+
+
+def test_nobody_is_asked_without_a_terminal() -> None:
+    """As in cron and in CI: the missing variable is an error there."""
+    assert at_terminal("Passphrase", new=True) is None
 
 
 def test_a_wrong_passphrase_is_named_and_not_quoted(tmp_path: Path) -> None:
