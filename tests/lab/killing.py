@@ -23,6 +23,11 @@ class Running:
     process: "subprocess.Popen[str]"
     lines: list[str] = field(default_factory=list)
 
+    @property
+    def killed(self) -> bool:
+        """Whether it was killed, and did not end by itself."""
+        return self.process.returncode == -signal.SIGKILL
+
     def said(self, pattern: str, times: int = 1) -> bool:
         """Whether that many lines match a pattern."""
         return sum(re.search(pattern, line) is not None for line in self.lines) >= times
@@ -36,8 +41,11 @@ def line(pattern: str, times: int = 1) -> Moment:
     return lambda run: run.said(pattern, times)
 
 
-def killed_at(world: World, moment: Moment, verb: str, *argv: str) -> Running:
-    """Begin a verb, and kill the controller, only it, at that moment; return when all that it had started is gone."""
+def killed_at(world: World, moment: Moment, verb: str, *argv: str, may_end: bool = False) -> Running:
+    """Begin a verb, and kill the controller, only it, at that moment; return when all that it had started is gone.
+
+    ``may_end``: that may be the last moment of all, after which it ends by itself before anybody has seen it.
+    """
     command = world.lab.command([sys.executable, "-m", "sendwright", verb, str(world.folder), *argv])
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     run = Running(world, process)
@@ -51,7 +59,8 @@ def killed_at(world: World, moment: Moment, verb: str, *argv: str) -> Running:
     process.wait()
     while any(map(_lives, children)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert process.returncode == -signal.SIGKILL, run.lines
+    ended = may_end and process.returncode == 0 and moment(run)
+    assert ended or process.returncode == -signal.SIGKILL, run.lines
     assert not any(map(_lives, children))
     reader.join(5)
     return run

@@ -27,8 +27,7 @@ class Moments:
     def kill(self, moments: Iterable[tuple[str, Callable[[], bool]]], *argv: str) -> None:
         """Run ``rotate`` again and again, and kill it at each moment in turn that has not come yet."""
         for name, moment in moments:
-            if not moment():
-                self.rotating.killed_at(moment, *argv)
+            if not moment() and self.rotating.killed_at(moment, *argv):
                 self.kills.append(name)
 
     def private(self) -> bool:

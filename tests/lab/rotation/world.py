@@ -234,9 +234,9 @@ class Rotating(Living):
             print(f"  {route.login} by {route.host}: {by}")
         return found
 
-    def killed_at(self, moment: Callable[[], bool], *argv: str) -> None:
-        """Run ``rotate`` and kill the controller when something is so."""
-        killed_at(self.world, lambda _: moment(), "rotate", *argv)
+    def killed_at(self, moment: Callable[[], bool], *argv: str) -> bool:
+        """Run ``rotate`` and kill the controller when something is so; return whether it was still running then."""
+        return killed_at(self.world, lambda _: moment(), "rotate", *argv, may_end=True).killed
 
 
 def of(keys: Iterable[DkimKey], domain: str) -> tuple[DkimKey, ...]:
