@@ -36,8 +36,12 @@ def copied(line: Line, key: DkimKey, seen: Seen) -> Step | None:
 
 
 def lacking(line: Line, key: DkimKey, seen: Seen) -> Step | None:
-    """Bring the key to each host that was seen without it."""
-    without = tuple(h for h in line.hosts if h in seen.hosts and key.record_name not in seen.hosts[h].holds)
+    """Bring the key to each host that was seen without it, or whose signers may not have loaded what lies there.
+
+    A run that died between both leaves a host that has the key and cannot prove it.
+    """
+    reached = [(h, seen.hosts[h]) for h in line.hosts if h in seen.hosts]
+    without = tuple(h for h, host in reached if key.record_name not in host.holds or host.signs is None)
     return Step(Act.CONVERGE, line, key, "every host holds it before any signs with it", without) if without else None
 
 

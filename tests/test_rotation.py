@@ -188,6 +188,13 @@ def test_a_record_that_is_lost_is_published_again() -> None:
     assert _next(_line(OLD, NEW), _seen(new=GONE), NEW).act is Act.PUBLISH
 
 
+def test_a_host_whose_signers_may_not_have_loaded_the_key_is_converged_before_it_proves_it() -> None:
+    """A run was killed between the file and the reload: its probe would leave unsigned, each time again."""
+    step = _next(_line(OLD, NEW), _seen(_host(signs="old"), _host(signs=None), new=SERVED), NEW)
+
+    assert (step.act, step.hosts) == (Act.CONVERGE, (MX2,))
+
+
 def test_every_host_holds_a_key_before_any_signs_with_it() -> None:
     """A host without it would defer its mail."""
     step = _next(_line(OLD, NEW), _seen(_host(), _host("old"), new=SERVED), NEW)
