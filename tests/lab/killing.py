@@ -1,5 +1,6 @@
 """A controller that is killed at a given moment of what it does."""
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -67,7 +68,10 @@ def killed_at(world: World, moment: Moment, verb: str, *argv: str, may_end: bool
 
 
 def _children(pid: int) -> list[int]:
-    found = [int(word) for task in Path(f"/proc/{pid}/task").glob("*/children") for word in task.read_text().split()]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread may end at any time
+            found += map(int, task.read_text().split())
     return [*found, *(below for child in found for below in _children(child))]
 
 
