@@ -4,12 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sendwright import inventory
 from sendwright.cli import main
 from sendwright.inventory import Inventory
 
 LIVE = Path(__file__).parent / "live"
+
+# How fast something is, is measured in benchmarks/: here a busy machine would fail what is right.
+settings.register_profile("sendwright", deadline=None)
+settings.load_profile("sendwright")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

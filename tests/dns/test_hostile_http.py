@@ -72,12 +72,12 @@ def test_an_answer_that_comes_by_the_octet_is_given_up(
     started = time.monotonic()
 
     with (
-        _raw(lambda: [start, *[b" "] * 400], 0.05) as (port, _),
+        _raw(lambda: [start, *[b" "] * 1200], 0.05) as (port, _),
         pytest.raises(ServerUnreachable, match="answer"),
     ):
         make(port).zones([ZONE])
 
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30  # the whole of it would take a minute
 
 
 def test_of_a_change_whose_answer_comes_by_the_octet_the_outcome_is_unknown(standin: StandIn) -> None:
