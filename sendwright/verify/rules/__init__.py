@@ -1,0 +1,1 @@
+"""The rules that ``verify`` checks, a file a group: names, sentences, references; how to judge lies beside."""
