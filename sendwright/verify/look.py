@@ -84,7 +84,9 @@ class Look:
     """Everything that checks of domains may use.
 
     ``dns``: the recursive resolver; ``ask`` and ``resolver``: questions to single servers (`dns.transport`), with the
-    address of the resolver for those that are to recurse; ``fetch``: HTTPS; ``now``: in UTC.
+    address of the resolver for those that are to recurse; ``fetch``: HTTPS; ``now``: in UTC; ``validates``: whether the
+    resolver sets the AD bit for what is surely signed (the root). If not, `Answer.secure` False says nothing: what
+    depends on DNSSEC is unknown, not unsigned.
     """
 
     dns: Dns
@@ -92,3 +94,4 @@ class Look:
     resolver: str
     fetch: Fetch
     now: datetime
+    validates: bool = True
