@@ -270,8 +270,9 @@ class World:
             assert all(set(at_work) <= host.loaded for host in self.hosts.values())
 
     def heal(self) -> None:
-        """Make everything reachable, and let nobody want anything new."""
+        """Make everything reachable, and let nobody want anything new; what was made in the future is of the past."""
         self.wrong, self.slow, self.dark, self.start = timedelta(), set(), False, frozenset()
+        self.advance(max(timedelta(), *(key.created - self.now for key in self.keys.values())))
         self.declared = replace(self.declared, rotate=False)
         for host in self.hosts.values():
             host.reachable, host.busy, host.wrong = True, False, timedelta()
