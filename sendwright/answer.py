@@ -7,12 +7,25 @@ form, and what does not fit is an error about the host, never a guess.
 import base64
 import binascii
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
+from sendwright.answer_forms import (
+    Malformed,
+    digest,
+    fields,
+    flag,
+    moment,
+    natural,
+    proc_address,
+    rows,
+    seconds,
+    span,
+    text_of,
+    unpacked,
+)
 from sendwright.errors import HostError
 from sendwright.generation import held_by
 from sendwright.observation import Observation, PathState, Stamp, Stray, UnitState
@@ -25,13 +38,6 @@ END = "end"
 CONTENT_LIMIT = 65536
 # Bytes of a signing or key table that is read; those of 10,000 domains have some 4 MB.
 TABLE_LIMIT = 16 * 1024 * 1024
-# As Postfix reads them (conv_time(3)).
-_LONGEST = timedelta(days=100)  # more it refuses itself; stories remember the longest for good
-_UNITS_OF_TIME = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-class Malformed(ValueError):
-    """An answer that is not an observation; the text says which part."""
 
 
 def parse(host: str, output: bytes, units: tuple[str, ...], *, queues: bool = False) -> Observation:
@@ -73,10 +79,10 @@ def _sections(output: bytes) -> dict[str, bytes]:
 
 
 def _observation(host: str, sections: Mapping[str, bytes], units: tuple[str, ...]) -> Observation:
-    name, version, user, clock, systemd, disk = _fields(sections["system"], 6)
+    name, version, user, clock, systemd, disk = fields(sections["system"], 6)
     release = next((r for r in Release if (name, version) == ("debian", r.value)), None)
     base = Observation(
-        f"{name} {version}".strip(), release, user == "0", systemd == "yes", _seconds(clock), _natural(disk) * 1024
+        f"{name} {version}".strip(), release, user == "0", systemd == "yes", seconds(clock), natural(disk) * 1024
     )
     if release is None or not base.root:
         return base
@@ -87,19 +93,19 @@ def _observation(host: str, sections: Mapping[str, bytes], units: tuple[str, ...
         base.systemd,
         base.clock,
         base.disk_free,
-        addresses=_addresses(_text(sections["vfour"]), _text(sections["vsix"])),
-        packages=_packages(_text(sections["packages"])),
-        users=frozenset(line.split(":")[0] for line in _text(sections["users"]).splitlines()),
-        memberships=frozenset(_memberships(_text(sections["groups"]))),
-        paths=_paths(sections["stat"], _hashes(_text(sections["hashes"])), _contents(_text(sections["contents"]))),
+        addresses=_addresses(text_of(sections["vfour"]), text_of(sections["vsix"])),
+        packages=_packages(text_of(sections["packages"])),
+        users=frozenset(line.split(":")[0] for line in text_of(sections["users"]).splitlines()),
+        memberships=frozenset(_memberships(text_of(sections["groups"]))),
+        paths=_paths(sections["stat"], _hashes(text_of(sections["hashes"])), _contents(text_of(sections["contents"]))),
         entries=_entries(sections["entries"]),
-        units=_units(_text(sections["units"]), units) if base.systemd else {},
-        listening=frozenset(_listening(_text(sections["tcp"]))),
-        stamps=_stamps(sections["stamps"], _text(sections["digests"])),
-        mail_servers=tuple(sorted(set(_text(sections["mail"]).split()))),
-        queued=_natural(_text(sections["queue"]).strip()),
-        managed=_flag(sections["managed"]),
-        held=_flag(sections["held"]),
+        units=_units(text_of(sections["units"]), units) if base.systemd else {},
+        listening=frozenset(_listening(text_of(sections["tcp"]))),
+        stamps=_stamps(sections["stamps"], text_of(sections["digests"])),
+        mail_servers=tuple(sorted(set(text_of(sections["mail"]).split()))),
+        queued=natural(text_of(sections["queue"]).strip()),
+        managed=flag(sections["managed"]),
+        held=flag(sections["held"]),
         generation=held_by(host, sections["generation"]),
     )
 
@@ -109,9 +115,9 @@ def _with_queues(host: str, observation: Observation, sections: Mapping[str, byt
         return observation
     return replace(
         observation,
-        lifetime=_lifetime(_text(sections["lifetime"])),
-        oldest=_oldest(host, _text(sections["oldest"])),
-        tables=_tables(_text(sections["tables"])),
+        lifetime=_lifetime(text_of(sections["lifetime"])),
+        oldest=_oldest(host, text_of(sections["oldest"])),
+        tables=_tables(text_of(sections["tables"])),
     )
 
 
@@ -120,18 +126,7 @@ def _lifetime(text: str) -> timedelta | None:
     if not text:
         return None
     message, bounce = text.splitlines()
-    return _time(message) + _time(bounce)
-
-
-def _time(text: str) -> timedelta:
-    # Without a unit both lifetimes are in days (postconf(5)).
-    found = re.fullmatch("([0-9]{1,9})([smhdw]?)", text, re.ASCII)
-    if not found:
-        raise Malformed("how long Postfix keeps a message")
-    span = timedelta(**{_UNITS_OF_TIME[found[2] or "d"]: int(found[1])})
-    if span > _LONGEST:
-        raise Malformed("how long Postfix keeps a message")
-    return span
+    return span(message) + span(bounce)
 
 
 def _oldest(host: str, text: str) -> datetime | None:
@@ -146,65 +141,10 @@ def _tables(text: str) -> dict[str, str]:
     found = {}
     for line in text.splitlines():
         path, _, encoded = line.partition("\t")
-        content = _unpacked(base64.b64decode(encoded, validate=True))
+        content = unpacked(base64.b64decode(encoded, validate=True), TABLE_LIMIT)
         if content is not None:
             found[path] = content.decode("utf-8", "surrogateescape")
     return found
-
-
-def _unpacked(packed: bytes) -> bytes | None:
-    """Return what gzip(1) packed (RFC 1952); None for more than may be read."""
-    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        content = unpacking.decompress(packed, TABLE_LIMIT + 1)
-    except zlib.error as error:
-        raise Malformed("a table") from error
-    if len(content) <= TABLE_LIMIT and not unpacking.eof:
-        raise Malformed("a table")
-    return content if len(content) <= TABLE_LIMIT else None
-
-
-def _fields(data: bytes, count: int) -> list[str]:
-    parts = data.decode("utf-8", "surrogateescape").split("\0")
-    if parts.pop() or len(parts) != count:
-        raise Malformed("number of fields")
-    return parts
-
-
-def _rows(data: bytes, width: int) -> Iterator[list[str]]:
-    parts = data.decode("utf-8", "surrogateescape").split("\0")
-    if parts.pop() or len(parts) % width:
-        raise Malformed("number of fields")
-    for start in range(0, len(parts), width):
-        yield parts[start : start + width]
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _natural(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,18}", text, re.ASCII):
-        raise Malformed("a number")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,10})?", text, re.ASCII):
-        raise Malformed("a time")
-    return float(text)
-
-
-def _flag(data: bytes) -> bool:
-    if data not in (b"yes\n", b"no\n"):
-        raise Malformed("a flag")
-    return data == b"yes\n"
-
-
-def _digest(text: str) -> str:
-    if not re.fullmatch("[0-9a-f]{64}", text):
-        raise Malformed("a digest")
-    return text
 
 
 def _addresses(trie: str, if_inet6: str) -> frozenset[Address]:
@@ -226,7 +166,7 @@ def _memberships(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _hashes(text: str) -> dict[str, str]:
-    return {line[66:]: _digest(line[:64]) for line in text.splitlines()}
+    return {line[66:]: digest(line[:64]) for line in text.splitlines()}
 
 
 def _contents(text: str) -> dict[str, str]:
@@ -241,13 +181,13 @@ def _contents(text: str) -> dict[str, str]:
 
 def _paths(data: bytes, hashes: Mapping[str, str], contents: Mapping[str, str]) -> dict[str, PathState]:
     return {
-        path: PathState(kind, owner, group, int(mode, 8), _seconds(changed), hashes.get(path), contents.get(path))
-        for path, kind, owner, group, mode, changed in _rows(data, 6)
+        path: PathState(kind, owner, group, int(mode, 8), seconds(changed), hashes.get(path), contents.get(path))
+        for path, kind, owner, group, mode, changed in rows(data, 6)
     }
 
 
 def _entries(data: bytes) -> tuple[Stray, ...]:
-    return tuple(sorted((Stray(path, kind == "d") for kind, path in _rows(data, 2)), key=lambda s: s.path))
+    return tuple(sorted((Stray(path, kind == "d") for kind, path in rows(data, 2)), key=lambda s: s.path))
 
 
 def _units(text: str, asked: tuple[str, ...]) -> dict[str, UnitState]:
@@ -257,17 +197,10 @@ def _units(text: str, asked: tuple[str, ...]) -> dict[str, UnitState]:
     return {
         name: UnitState(
             *(block["LoadState"], block["ActiveState"], block.get("UnitFileState", "")),
-            _moment(block.get("ActiveEnterTimestamp", "")),
+            moment(block.get("ActiveEnterTimestamp", "")),
         )
         for name, block in zip(asked, blocks, strict=True)
     }
-
-
-def _moment(text: str) -> float:
-    """Read systemd's timestamp, ``Sat 2026-11-21 22:09:21.473791 UTC``, or nothing for what never was."""
-    if not text:
-        return 0.0
-    return datetime.strptime(text.partition(" ")[2], "%Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC).timestamp()
 
 
 def _listening(text: str) -> Iterator[tuple[Address, int]]:
@@ -275,19 +208,11 @@ def _listening(text: str) -> Iterator[tuple[Address, int]]:
         local, state = line.split()[1:4:2]
         address, port = local.split(":")
         if state == "0A":
-            yield _proc_address(address), int(port, 16)
-
-
-def _proc_address(digits: str) -> Address:
-    # /proc/net/tcp prints 32-bit words in the host's byte order, little-endian on all of Debian's mail hosts.
-    if len(digits) not in (8, 32):
-        raise Malformed("an address")
-    words = bytes.fromhex(digits)
-    return ip_address(b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4)))
+            yield proc_address(address), int(port, 16)
 
 
 def _stamps(times: bytes, digests: str) -> dict[str, Stamp]:
-    written = {path.rpartition("/")[2]: _seconds(at) for path, at in _rows(times, 2)}
+    written = {path.rpartition("/")[2]: seconds(at) for path, at in rows(times, 2)}
     found = {}
     for line in digests.splitlines():
         name, _, digest = line.rpartition("/")[2].partition(":")
