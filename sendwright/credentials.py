@@ -23,7 +23,7 @@ def add(path: Path, login: str, send_as: Sequence[str], password: str | None) ->
     folder = StateFolder.of(declared)
     with folder.lock():
         known = folder.load().users
-        folder.save_users(users.add(known, login, users.hash_password(chosen), send_as, declared.stack))
+        folder.save_users(users.add(known, login, lambda: users.hash_password(chosen), send_as, declared.stack))
     return None if password is not None else chosen
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -41,10 +41,11 @@ def matches(user: User, password: str) -> bool:
 
 
 def add(
-    users: Sequence[User], login: str, password_hash: str, send_as: Sequence[str], stack: Stack
+    users: Sequence[User], login: str, hashed: Callable[[], str], send_as: Sequence[str], stack: Stack
 ) -> tuple[User, ...]:
     """Return the users with a new one, who may send as the given domains and addresses.
 
+    Arguments: ``hashed`` makes the password's hash, which takes time and memory, for a credential that can be.
     Raises UsageError for a login that exists or is none, and when anything in ``send_as`` lies in no declared domain.
     """
     if not LOGIN.fullmatch(login):
@@ -58,7 +59,8 @@ def add(
         )
     if not send_as:
         raise UsageError(f"{login} could send as nobody.", "Give a declared domain, or addresses in one.")
-    return (*users, User(login, password_hash, tuple(dict.fromkeys(_declared(text, stack) for text in send_as))))
+    names = tuple(dict.fromkeys(_declared(text, stack) for text in send_as))
+    return (*users, User(login, hashed(), names))
 
 
 def remove(users: Sequence[User], login: str) -> tuple[User, ...]:

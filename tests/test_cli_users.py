@@ -22,7 +22,22 @@ domains = {"example.com": {"dns": "main"}}
 key_store = {"passphrase": {"env": "SENDWRIGHT_TEST_NEVER_SET"}}
 """
 # What a shell, a template, a passwd-file or a terminal would make something of.
-HOSTILE = ("$(reboot)", "a\nb", "a\x1b[2J", "-a", "")
+HOSTILE = (
+    "$(reboot)",
+    "{{7*7}}",
+    "{%x%}",
+    "a b",
+    "a\nb",
+    "a:b",
+    "`id`",
+    "a;b",
+    "a|b",
+    "a\x1b[2J",
+    "a'",
+    "-a",
+    "App",
+    "",
+)
 
 
 @pytest.fixture

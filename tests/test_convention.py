@@ -1,7 +1,6 @@
 """pyinfra's inventory convention: its own loader is the judge, in a process of its own."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +12,21 @@ from sendwright.errors import InventoryError
 
 ROOT = Path(__file__).parents[1]
 
+# Each inventory is read by a process of its own, which has pyinfra from the first one.
 _JUDGE = """
-import json, sys
+import json, os, sys
 from pyinfra_cli.inventory import make_inventory
 from pyinfra.api import State
 from pyinfra.context import ctx_state
-ctx_state.set(State())
-inventory = make_inventory(sys.argv[1])
-print(json.dumps([[host.name, host.data.dict()] for host in inventory]))
+for file in sys.argv[1:]:
+    if os.fork() == 0:
+        # pyinfra would read a group_data of the working directory too.
+        os.chdir(os.path.dirname(file))
+        ctx_state.set(State())
+        print(json.dumps([[host.name, host.data.dict()] for host in make_inventory(file)]), flush=True)
+        os._exit(0)
+    if os.wait()[1]:
+        sys.exit(1)
 """
 
 FOLDERS: dict[str, dict[str, str]] = {
@@ -76,38 +82,25 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder / "inventory.py"
 
 
-def judged(file: Path) -> list[tuple[str, object]]:
-    """Return the hosts and their data as pyinfra's own command line sees them."""
-    # In an empty folder: pyinfra would read a group_data of the working directory too.
-    done = subprocess.run(
-        [sys.executable, "-c", _JUDGE, str(file)],
-        cwd=file.parent,
-        capture_output=True,
-        check=True,
-        env=dict(os.environ),
-    )
-    return [(name, data) for name, data in json.loads(done.stdout)]
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, object]]:
+    """Write each folder; return its inventory file, and the hosts and data that pyinfra's own command line sees."""
+    files = {case: write(tmp_path_factory.mktemp("case"), found) for case, found in FOLDERS.items()}
+    files["example"] = ROOT / "inventories" / "example" / "inventory.py"
+    done = subprocess.run([sys.executable, "-c", _JUDGE, *map(str, files.values())], capture_output=True, check=True)
+    answers = map(json.loads, done.stdout.splitlines())
+    return {case: (file, answer) for (case, file), answer in zip(files.items(), answers, strict=True)}
 
 
-@pytest.mark.parametrize("case", FOLDERS)
-def test_pyinfra_s_own_loader_and_ours_agree(tmp_path: Path, case: str) -> None:
-    """The stock command and ours see the same hosts, in the same order, with the same data."""
-    file = write(tmp_path, FOLDERS[case])
+@pytest.mark.parametrize("case", [*FOLDERS, "example"])
+def test_pyinfra_s_own_loader_and_ours_agree(judged: dict[str, tuple[Path, object]], case: str) -> None:
+    """The stock command and ours see the same hosts and data in the same order, of what people start from too."""
+    file, theirs = judged[case]
 
     declared = convention.read(file)
 
     ours = [(name, {**declared.data, **data}) for name, data in declared.hosts]
-    assert json.loads(json.dumps(ours)) == [[name, data] for name, data in judged(file)]
-
-
-def test_the_example_means_the_same_to_pyinfra() -> None:
-    """The inventory that people start from works with the stock command."""
-    file = ROOT / "inventories" / "example" / "inventory.py"
-
-    declared = convention.read(file)
-
-    ours = [(name, {**declared.data, **data}) for name, data in declared.hosts]
-    assert json.loads(json.dumps(ours)) == [[name, data] for name, data in judged(file)]
+    assert json.loads(json.dumps(ours)) == theirs
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_nobody_may_send_as_a_locked_domain() -> None:
     """Neither as all of it nor as one address there; the sentence says what it is."""
     for sender in ("example.org", "shop@example.org"):
         with pytest.raises(UsageError, match=r"example\.org sends no mail") as refused:
-            users.add((), "shop", "", [sender], parsed())
+            users.add((), "shop", str, [sender], parsed())
         assert "sends is False" in refused.value.hint
 
 

@@ -33,15 +33,16 @@ HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 @contextmanager
 def _raw(parts: Callable[[], Iterable[bytes]], pause: float = 0.0) -> Iterator[tuple[int, list[bytes]]]:
-    """Serve those octets to whoever connects, with a pause before each part; yield the port, and what was asked."""
+    """Answer each request by those octets, with a pause before each part; yield the port, and what was asked."""
     asked: list[bytes] = []
 
     def talk(connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
-            asked.append(connection.recv(65536))
-            for part in parts():
-                time.sleep(pause)
-                connection.sendall(part)
+            while request := connection.recv(65536):
+                asked.append(request)
+                for part in parts():
+                    time.sleep(pause)
+                    connection.sendall(part)
 
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -72,12 +73,12 @@ def test_an_answer_that_comes_by_the_octet_is_given_up(
     started = time.monotonic()
 
     with (
-        _raw(lambda: [start, *[b" "] * 1200], 0.05) as (port, _),
+        _raw(lambda: [start, *[b" "] * 400], 0.05) as (port, _),
         pytest.raises(ServerUnreachable, match="answer"),
     ):
         make(port).zones([ZONE])
 
-    assert time.monotonic() - started < 30  # the whole of it would take a minute
+    assert time.monotonic() - started < 8
 
 
 def test_of_a_change_whose_answer_comes_by_the_octet_the_outcome_is_unknown(standin: StandIn) -> None:
@@ -110,7 +111,7 @@ def test_pages_without_end_come_to_an_end() -> None:
     """Each says that there are more."""
     zone = {"id": "a", "name": "example.net"}
     page = json.dumps({"success": True, "result": [zone], "result_info": {"total_pages": 10**9}}).encode()
-    answer = HEADERS + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(page) + page
+    answer = HEADERS + b"content-length: %d\r\n\r\n" % len(page) + page
 
     with _raw(lambda: [answer]) as (port, asked), pytest.raises(DnsError, match="does not come to an end"):
         _cloudflare(port, 5).zones([ZONE])

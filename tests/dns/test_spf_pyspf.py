@@ -113,7 +113,7 @@ ZONES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=400, derandomize=True, deadline=None)
 @given(zone=ZONES, ip=st.sampled_from([V4, V6]))
 def test_pyspf_says_the_same(zone: dict[str, list[str]], ip: str, world: Callable[..., Lookup]) -> None:
     """Result and explanation, over nested records, errors and limits."""
@@ -139,7 +139,7 @@ PIECES += ["x-.", "-x", "1x", "%_", "%{d}", "%{l1r-}", "%", "_"]
 TERMS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=800, derandomize=True, deadline=None)
 @given(term=TERMS.filter(lambda t: "%%" not in t and t[1:] != "exists"))
 @example(term="a:%{d}/24//64")
 def test_pyspf_takes_the_same_terms_for_valid(term: str, world: Callable[..., Lookup]) -> None:

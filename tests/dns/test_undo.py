@@ -226,7 +226,7 @@ def _meaning(found: RecordSet | None) -> tuple[int, list[str]] | None:
     return (found.ttl, sorted(canonical("TXT", v) for v in found.values)) if found else None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(_worlds())
 def test_apply_then_undo_is_the_identity_on_the_zone_and_on_the_ledger(
     world: tuple[RecordSet | None, RecordSet | None, tuple[Claim, ...], tuple[Claim, ...]],
@@ -250,7 +250,7 @@ def _held(found: RecordSet | None) -> set[str]:
     return {*(found.values if found else ()), *(t for text in spf for t in terms_of(text))}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(_worlds(), st.lists(st.sampled_from(['"new 1"', '"New" "2"']), unique=True), st.data())
 def test_what_others_did_since_survives_an_undo(
     world: tuple[RecordSet | None, RecordSet | None, tuple[Claim, ...], tuple[Claim, ...]],

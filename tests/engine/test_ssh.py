@@ -23,9 +23,9 @@ def password(ref: SecretRef, base: Path, what: str) -> str:
     return "correct horse"
 
 
-def connect(host: Host, base: Path, *, accept_unknown: bool = False) -> Connection:
+def connect(host: Host, base: Path, *, accept_unknown: bool = False, timeout: float = 3) -> Connection:
     """Connect with little patience."""
-    return ssh.connect(host, base, secret=password, accept_unknown=accept_unknown, timeout=3)
+    return ssh.connect(host, base, secret=password, accept_unknown=accept_unknown, timeout=timeout)
 
 
 def test_a_script_runs_and_its_text_is_in_no_process_list(start_server: Make, make_host: Make, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_host_that_is_not_there_is_unreachable(make_host: Make, make_key: Make
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(Unreachable, match="no SSH server answers"),
     ):
-        connect(make_host(silent.getsockname()[1], key="user"), tmp_path, accept_unknown=True)
+        connect(make_host(silent.getsockname()[1], key="user"), tmp_path, accept_unknown=True, timeout=0.5)
 
 
 @pytest.mark.parametrize(
