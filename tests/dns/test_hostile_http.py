@@ -55,28 +55,28 @@ def _raw(parts: Callable[[], Iterable[bytes]], pause: float = 0.0) -> Iterator[t
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def _cloudflare(port: int, seconds: float = 0.2) -> CloudflareDns:
+def _cloudflare(port: int, seconds: float) -> CloudflareDns:
     limiter = Limiter("Cloudflare", Allowance(Policy(10**6, 1)), sleep=lambda _: None, report=lambda _: None)
     return CloudflareDns.by(CloudflareApi(TOKEN, limiter, f"http://127.0.0.1:{port}/client/v4", seconds), 0)
 
 
-def _powerdns(port: int, seconds: float = 0.2) -> PowerDnsServer:
+def _powerdns(port: int, seconds: float) -> PowerDnsServer:
     return PowerDnsServer(PowerDnsApi(f"http://127.0.0.1:{port}", "localhost", KEY, seconds), 0)
 
 
 @pytest.mark.parametrize("make", [_cloudflare, _powerdns])
 @pytest.mark.parametrize("start", [HEADERS + b"x-slow: ", HEADERS + b"content-length: 100000\r\n\r\n["])
 def test_an_answer_that_comes_by_the_octet_is_given_up(
-    make: Callable[[int], CloudflareDns | PowerDnsServer], start: bytes
+    make: Callable[[int, float], CloudflareDns | PowerDnsServer], start: bytes
 ) -> None:
     """It is never silent for long, in its headers or in its body; it has to be whole in time all the same."""
     started = time.monotonic()
 
     with (
-        _raw(lambda: [start, *[b" "] * 400], 0.05) as (port, _),
+        _raw(lambda: [start, *[b" "] * 400], 0.025) as (port, _),
         pytest.raises(ServerUnreachable, match="answer"),
     ):
-        make(port).zones([ZONE])
+        make(port, 0.1).zones([ZONE])
 
     assert time.monotonic() - started < 8
 
@@ -87,10 +87,10 @@ def test_of_a_change_whose_answer_comes_by_the_octet_the_outcome_is_unknown(stan
     (batch,) = batches(many(1), {})
 
     with (
-        _raw(lambda: [HEADERS + b"x-slow: ", *[b" "] * 400], 0.05) as (port, asked),
+        _raw(lambda: [HEADERS + b"x-slow: ", *[b" "] * 400], 0.025) as (port, asked),
         pytest.raises(ServerUnreachable, match="took the changes and gave no answer") as caught,
     ):
-        _cloudflare(port).api.change(zone, batch)
+        _cloudflare(port, 0.1).api.change(zone, batch)
 
     assert "unknown" in caught.value.hint
     assert len(asked) == 1
