@@ -32,7 +32,8 @@ class NoAnswer(Exception):
 class Question:
     """What to ask whom. ``recurse``: ask a resolver; otherwise a server that must know by itself.
 
-    ``checked`` False asks a validating resolver to answer even what it holds for bogus (the CD bit, RFC 4035, 3.2.2).
+    ``checked`` False asks a validating resolver to answer even what it holds for bogus (the CD bit, RFC 4035, 3.2.2);
+    ``signatures`` asks for them too (the DO bit, RFC 4035, 3.1); ``stream`` asks over TCP from the start.
     """
 
     server: str
@@ -40,6 +41,8 @@ class Question:
     type: str
     recurse: bool = False
     checked: bool = True
+    signatures: bool = False
+    stream: bool = False
 
 
 class Ask(Protocol):
@@ -51,13 +54,16 @@ class Ask(Protocol):
 
 
 def query(question: Question, port: int = 53, timeout: float = 2.0, tries: int = 3) -> dns.message.Message:
-    """Ask over UDP, and over TCP if the answer is cut; ``timeout`` in seconds for each try. Raises NoAnswer."""
+    """Ask over UDP, and over TCP if the answer is cut or the question says so. Raises NoAnswer.
+
+    ``timeout``: in seconds, of each try.
+    """
     reason = "no answer"
     for attempt in range(tries):
         if attempt:
             time.sleep(0.1 * attempt)
         try:
-            message, _ = dns.query.udp_with_fallback(_message(question), question.server, timeout, port)
+            message = _exchange(question, port, timeout)
         except dns.exception.Timeout:
             reason = f"no answer within {timeout:g} s, asked {tries} times"
         except OSError as error:
@@ -69,6 +75,13 @@ def query(question: Question, port: int = 53, timeout: float = 2.0, tries: int =
         else:
             return message
     raise NoAnswer(reason)
+
+
+def _exchange(question: Question, port: int, timeout: float) -> dns.message.Message:
+    if question.stream:
+        return dns.query.tcp(_message(question), question.server, timeout, port)
+    message, _ = dns.query.udp_with_fallback(_message(question), question.server, timeout, port)
+    return message
 
 
 def system_resolver(path: Path = Path("/etc/resolv.conf")) -> str:
@@ -120,6 +133,7 @@ def _caught(ask: Ask, question: Question) -> dns.message.Message | NoAnswer:
 
 def _message(question: Question) -> dns.message.Message:
     message = dns.message.make_query(question.name + ".", question.type, use_edns=0, payload=_PAYLOAD)
+    message.want_dnssec(question.signatures)
     message.flags = dns.flags.Flag(0)
     if question.recurse:
         # AD in a question asks for the verdict without the signatures (RFC 6840 section 5.7).

@@ -80,6 +80,27 @@ def test_recursion_and_the_verdict_are_asked_of_resolvers_only(recurse: bool, ch
     assert bool(got[0].flags & dns.flags.CD) is not checked
 
 
+def test_signatures_are_asked_for_over_tcp_where_a_question_says_so() -> None:
+    """A server that is to be asked over TCP gets no packet over UDP first."""
+    got: list[dns.message.Message] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                length = int.from_bytes(client.recv(2))
+                got.append(dns.message.from_wire(client.recv(length)))
+                answer = dns.message.make_response(got[0]).to_wire()
+                client.sendall(len(answer).to_bytes(2) + answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        question = Question("127.0.0.1", "example.com", "SOA", signatures=True, stream=True)
+        answer = query(question, server.getsockname()[1])
+
+    assert answer.rcode() == dns.rcode.NOERROR
+    assert got[0].ednsflags & dns.flags.DO
+
+
 def test_the_resolver_of_this_machine_is_the_first_that_its_file_names(tmp_path: Path) -> None:
     """As the C library has it (resolv.conf(5))."""
     file = tmp_path / "resolv.conf"
