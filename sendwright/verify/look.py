@@ -61,6 +61,8 @@ class Dns(Protocol):
 class Fetched:
     """What came of one HTTPS request. ``failure``: why there is no reply, in words; then the rest is empty.
 
+    ``unreachable``: of a failure, nothing came back at all (silence, no route): it may be the network of this machine,
+    and nobody's mistake; a refused connection, a name without address and everything about TLS are the server's.
     ``kind``: the media type, lower case; ``body``: at most what was allowed; ``cut``: there was more.
     """
 
@@ -69,6 +71,7 @@ class Fetched:
     body: bytes = b""
     cut: bool = False
     failure: str = ""
+    unreachable: bool = False
 
 
 class Fetch(Protocol):
