@@ -1,0 +1,186 @@
+"""Checks of MTA-STS: the record, the policy behind HTTPS, and whether it allows the servers of the domain."""
+
+import re
+from collections.abc import Iterator
+
+from sendwright.verify import sts_policy, sts_record
+from sendwright.verify.finding import Finding
+from sendwright.verify.look import Answer, Fetched, Look, Told
+from sendwright.verify.rules.mta_sts import AGE, MODE, MX, POLICY, PRESENT, RECORD, SYNTAX
+from sendwright.verify.sts_policy import Mode, StsPolicy
+from sendwright.verify.sts_record import StsSyntaxError
+from sendwright.verify.target import Target
+
+_OK = 200
+_DAY = 86400
+_WEEK = 604800
+_SHOWN = 300
+_NAMES = 5
+_ATTEMPT = re.compile(r"\s*v\s*=\s*stsv1", re.IGNORECASE)
+
+
+def check(target: Target, look: Look) -> Iterator[Finding]:
+    """Yield what is found about the MTA-STS of a domain (RFC 8461)."""
+    found = look.dns.ask(f"_mta-sts.{target.domain}", "TXT")
+    if not found.known:
+        yield _untold(target, found)
+        return
+    texts = [text for text in found.values if _ATTEMPT.match(text)]
+    exchanges = _exchanges(look.dns.ask(target.domain, "MX"), target.domain)
+    if not texts:
+        yield _absent(target, look, exchanges)
+        return
+    yield PRESENT.passed(target.subject, f"_mta-sts.{target.domain} has a TXT record for it")
+    yield _record(target, look, texts)
+    fetched = look.fetch(_url(target), sts_policy.LARGEST)
+    yield _fetching(target, fetched)
+    if fetched.status == _OK and not fetched.cut and not fetched.failure:
+        yield from _policy(target, fetched.body, exchanges)
+
+
+def _untold(target: Target, found: Answer) -> Finding:
+    name = f"_mta-sts.{target.domain}"
+    if found.told is Told.BOGUS:
+        seen = f"the answer for TXT {name} is bogus: {_bounded(found.why)}"
+        return PRESENT.failed(target.subject, seen, "Mend DNSSEC first (dns.dnssec): who validates sees nothing.")
+    return PRESENT.unknown(target.subject, f"TXT {name} could not be asked for: {_bounded(found.why)}")
+
+
+def _exchanges(found: Answer, domain: str) -> tuple[str, ...] | None:
+    """Return the names of the servers that take mail, none for a null MX (RFC 7505); None if nobody knows."""
+    if not found.known:
+        return None
+    names = tuple(value.split()[-1].removesuffix(".") for value in found.values if value.split())
+    # Without an MX the domain itself takes its mail (RFC 5321 section 5.1).
+    return tuple(filter(None, dict.fromkeys(names))) if names else (domain,)
+
+
+def _absent(target: Target, look: Look, exchanges: tuple[str, ...] | None) -> Finding:
+    if exchanges == ():
+        return PRESENT.passed(target.subject, "the domain takes no mail (null MX), so there is nothing to protect")
+    stamp = f"{look.now:%Y%m%d%H%M%S}"
+    record = f'_mta-sts.{target.domain}. TXT "v=STSv1; id={stamp}"'
+    if _serves_policy(target, look):
+        seen = f"there is a policy at {_url(target)}, but no record announces it, so no sender asks for it"
+        return PRESENT.warned(target.subject, seen, f"Publish {record}")
+    seen = "no MTA-STS record: senders without DANE deliver in the clear when somebody in between strips STARTTLS"
+    lines = [
+        "version: STSv1",
+        "mode: testing",
+        *(f"mx: {name}" for name in (exchanges or ())[:_NAMES]),
+        "max_age: 604800",
+    ]
+    advice = f"Serve at {_url(target)} the lines: {' / '.join(lines)}. Then publish {record}. Later set mode: enforce."
+    return PRESENT.warned(target.subject, seen, advice)
+
+
+def _serves_policy(target: Target, look: Look) -> bool:
+    host = f"mta-sts.{target.domain}"
+    if not any(look.dns.ask(host, family).values for family in ("A", "AAAA")):
+        return False
+    fetched = look.fetch(_url(target), sts_policy.LARGEST)
+    return fetched.status == _OK and fetched.body.lstrip().startswith(b"version:")
+
+
+def _record(target: Target, look: Look, texts: list[str]) -> Finding:
+    subject, advice = target.subject, f'Publish exactly one: "v=STSv1; id={look.now:%Y%m%d%H%M%S}"'
+    records = [text for text in texts if sts_record.is_record(text)]
+    if len(records) > 1:
+        seen = f"there are {len(records)} records, and senders then act as if there were none"
+        return RECORD.failed(subject, seen, advice)
+    if not records:
+        seen = f"senders discard what does not begin with v=STSv1; in this spelling: {_bounded(texts[0])}"
+        return RECORD.failed(subject, seen, advice)
+    try:
+        record = sts_record.parse(records[0])
+    except StsSyntaxError as error:
+        return RECORD.failed(subject, f"{_bounded(records[0])}: {_bounded(str(error))}", advice)
+    return RECORD.passed(subject, f"one record, with id {record.id}")
+
+
+def _fetching(target: Target, fetched: Fetched) -> Finding:
+    subject, url = target.subject, _url(target)
+    where = f"mta-sts.{target.domain}"
+    if fetched.unreachable:
+        return POLICY.unknown(subject, f"{url} could not be reached from here: {_bounded(fetched.failure)}")
+    if fetched.failure:
+        advice = (
+            f"There is a record, so senders ask for a policy: let {where} serve it by HTTPS with a valid certificate "
+            "for that name, or withdraw the record."
+        )
+        return POLICY.failed(subject, f"{url}: {_bounded(fetched.failure)}", advice)
+    if fetched.status != _OK:
+        moved = "; senders follow no redirects" if fetched.status // 100 == 3 else ""
+        advice = f"Serve the policy itself at that address with status 200, by {where}."
+        return POLICY.failed(subject, f"{url} answers with status {fetched.status}{moved}", advice)
+    if fetched.cut:
+        seen = f"{url} serves more than {sts_policy.LARGEST} octets, and senders stop reading there"
+        return POLICY.failed(subject, seen, "Serve nothing but the policy: it takes a few lines.")
+    if fetched.kind != "text/plain":
+        seen = f"{url} is served as {_bounded(fetched.kind) or 'no media type'}, and some senders take text/plain only"
+        return POLICY.warned(subject, seen, "Serve it with the header Content-Type: text/plain.")
+    return POLICY.passed(subject, f"{url} serves {len(fetched.body)} octets with a valid certificate")
+
+
+def _policy(target: Target, body: bytes, exchanges: tuple[str, ...] | None) -> Iterator[Finding]:
+    try:
+        policy = sts_policy.parse(body)
+    except StsSyntaxError as error:
+        advice = f"Mend it: senders ignore it as a whole, or keep the one from before. It is at {_url(target)}."
+        yield SYNTAX.failed(target.subject, _bounded(str(error)), advice)
+        return
+    if policy.ignored:
+        yield SYNTAX.warned(target.subject, _bounded("; ".join(policy.ignored)), "Remove the repeated lines.")
+    else:
+        yield SYNTAX.passed(target.subject, f"it can be parsed, with {len(policy.mx)} mx patterns")
+    yield _mode(target, policy)
+    if policy.mode is not Mode.NONE:
+        yield _matching(target, policy, exchanges)
+        yield _age(target, policy)
+
+
+def _mode(target: Target, policy: StsPolicy) -> Finding:
+    if policy.mode is Mode.ENFORCE:
+        return MODE.passed(target.subject, "mode: enforce")
+    if policy.mode is Mode.TESTING:
+        advice = "When TLS reports (RFC 8460) show no failures, set mode: enforce, and change the id of the record."
+        return MODE.warned(target.subject, "mode: testing: failures are reported, and the mail goes out anyway", advice)
+    advice = (
+        "Set mode: testing, then enforce; or, once it was served for as long as the old max_age, remove the record."
+    )
+    return MODE.warned(target.subject, "mode: none: the policy switches MTA-STS off", advice)
+
+
+def _matching(target: Target, policy: StsPolicy, exchanges: tuple[str, ...] | None) -> Finding:
+    if exchanges is None:
+        return MX.unknown(target.subject, "the MX records of the domain could not be asked for")
+    strays = [name for name in exchanges if not policy.allows(name)]
+    if not strays:
+        return MX.passed(target.subject, f"{len(exchanges)} of {len(exchanges)} MX match: {_listed(policy.mx)}")
+    seen = f"no pattern matches {_listed(strays)}; the policy allows {_listed(policy.mx)}"
+    advice = (
+        "Add to the policy " + ", ".join(f"mx: {name}" for name in strays[:_NAMES]) + ", and change the record's id."
+    )
+    if policy.mode is Mode.ENFORCE:
+        return MX.failed(target.subject, seen, advice)
+    return MX.warned(target.subject, f"{seen} (with mode: enforce senders would not deliver there)", advice)
+
+
+def _age(target: Target, policy: StsPolicy) -> Finding:
+    seen = f"max_age: {policy.max_age} seconds ({policy.max_age / _DAY:.3g} days)"
+    if policy.max_age < _DAY:
+        return AGE.warned(target.subject, seen, f"Set max_age: {_WEEK} (a week) or more; once it works, months.")
+    return AGE.passed(target.subject, seen)
+
+
+def _url(target: Target) -> str:
+    return f"https://mta-sts.{target.domain}/.well-known/mta-sts.txt"
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return _bounded(", ".join(names[:_NAMES])) + more
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
