@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sendwright.deploys.base import LIB
+from sendwright.deploys.base import ETC, LIB
 from sendwright.deploys.render import program, render
 from sendwright.deploys.submission import Rights
 from sendwright.service import Apply, Directory, File, Service, SystemUser, Unit
@@ -22,7 +22,7 @@ _UNIT = "sendwright-guard.service"
 
 
 def guard() -> Service:
-    """Return the milter; what it allows is a file of Postfix's service, because both must speak of the same logins."""
+    """Return the milter; what it allows is a service of its own (``rights``), which needs no other process."""
     return Service(
         name="guard",
         # postfix, because its queue directory holds our socket and its group opens it.
@@ -43,7 +43,10 @@ def guard() -> Service:
     )
 
 
-def rights_file(found: Iterable[Rights]) -> File:
-    """Return what the guard reads afresh for each message: login to what it may send as, now and later."""
+def rights(found: Iterable[Rights]) -> Service:
+    """Return what the guard reads afresh for each message: login to what it may send as, now and later.
+
+    It comes before the signers: a domain that leaves them is refused already. One that comes waits for its key there.
+    """
     text = json.dumps({r.login: {"now": r.now, "later": r.later} for r in found}, indent=1)
-    return File("/etc/sendwright/senders.json", text + "\n", group=USER, mode=0o640)
+    return Service("rights", files=(File(f"{ETC}/senders.json", text + "\n", group=USER, mode=0o640),))

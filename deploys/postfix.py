@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from sendwright.deploys.base import TLS_CHAIN, TLS_KEY, certificate_files
 from sendwright.deploys.dovecot import SASL_PATH
 from sendwright.deploys.guard import SOCKET as GUARD
-from sendwright.deploys.guard import rights_file
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import sockets
 from sendwright.deploys.receiving import KEPT, MAILDIRS, Receiving, probe_mailbox, receiving
@@ -37,7 +36,6 @@ def postfix(stack: Stack, host: Host, release: Release, material: Material) -> S
             File("/etc/postfix/master.cf", render("postfix/master.cf.j2", submission=opened(stack, host, material))),
             *_tables(stack, host, material),
             File("/etc/postfix/privacy", render("postfix/privacy.j2", host=host.name)),
-            rights_file(rights(stack, host, material)),
             resolv_conf_file(f"{_CHROOT}/etc/resolv.conf"),
             File("/etc/tmpfiles.d/sendwright-mail.conf", _trimming(stack)),
             *certificate_files(material),

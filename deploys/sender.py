@@ -2,23 +2,28 @@
 
 from sendwright.deploys.base import base
 from sendwright.deploys.dovecot import dovecot
-from sendwright.deploys.guard import guard
+from sendwright.deploys.guard import guard, rights
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import opendkim
 from sendwright.deploys.postfix import postfix
 from sendwright.deploys.resolver import resolv_conf, unbound
+from sendwright.deploys.submission import rights as allowed
 from sendwright.service import Release, Service
 from sendwright.stack import Host, Stack
 
 
 def services(stack: Stack, host: Host, release: Release, material: Material) -> tuple[Service, ...]:
-    """Return everything that should be on a host, the resolver first and Postfix, which uses all others, last."""
+    """Return everything that should be on a host, the resolver first and Postfix, which uses all others, last.
+
+    What takes mail back comes before the signers, and what opens up to more of it after them.
+    """
     return (
         base(host),
         unbound(stack, host),
         resolv_conf(),
-        opendkim(stack, host, material),
         guard(),
+        rights(allowed(stack, host, material)),
+        opendkim(stack, host, material),
         dovecot(release, material),
         postfix(stack, host, release, material),
     )

@@ -257,6 +257,19 @@ def test_the_resolver_answers_before_resolv_conf_points_at_it(
     assert names.index("unbound") < names.index("resolv.conf") < names.index("postfix")
 
 
+def test_who_may_send_as_what_is_taken_back_before_signers_forget_a_domain(
+    make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """A domain that leaves the inventory is refused by the guard, at once, before its mail would leave unsigned."""
+    found = rendered(make_stack(), make_material(live=("example.com",)))
+
+    names = [s.name for s in found]
+    rights = service(found, "rights")
+    assert [f.path for f in rights.files] == ["/etc/sendwright/senders.json"]
+    assert (rights.reload_units, rights.units) == ((), ())
+    assert names.index("guard") < names.index("rights") < names.index("opendkim") < names.index("postfix")
+
+
 def test_probes_and_internal_names_cannot_be_reached_over_smtp(
     make_stack: MakeStack, make_material: MakeMaterial
 ) -> None:

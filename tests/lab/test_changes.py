@@ -296,17 +296,20 @@ def test_mail_moves_here_and_away_again(living: Changing) -> None:
 
 
 def test_a_domain_is_released_and_another_one_locked(living: Changing) -> None:
-    """What was sent before passes; then nothing is left of the one, and nobody can send as the other."""
+    """All that was taken passes; then nothing is left of the one, and nobody can send as the other."""
     living.begin({ONE: sending(OLD)})
     left = ("gone.example", "shut.example")
+    theirs = tuple(Route(ONE, name) for name in left)
     with flowing(living.clients, BOTH, MINE) as flow:
-        with flowing(living.clients, tuple(Route(ONE, name) for name in left), left) as before:
+        with flowing(living.clients, theirs, left) as before:
             waiting = [living.queue(ONE, name) for name in left]
         with flowing(living.clients, (), left) as strangers:
-            living.declare(
-                {ONE: sending(OLD)}, domains("gone.example", shut={"dns": "main", "sends": False, "mx": "none"})
-            )
-            first = living.provision()
+            with flowing(living.clients, theirs) as leaving:
+                living.declare(
+                    {ONE: sending(OLD)}, domains("gone.example", shut={"dns": "main", "sends": False, "mx": "none"})
+                )
+                first = living.provision()
+            meanwhile = verdicts(living.clients, leaving)
             kept = [living.spf(name) for name in left]
         living.pass_time(CACHES)
         again = living.provision()
@@ -320,7 +323,10 @@ def test_a_domain_is_released_and_another_one_locked(living: Changing) -> None:
     living.passed(flow)
     living.passed(before)
     assert strangers.refused == []
-    assert all(map(good, late))
+    print(f"{len(meanwhile)} messages were taken while their domains left, {len(leaving.refused)} refused")
+    assert meanwhile
+    assert leaving.refused
+    assert all(map(good, (*meanwhile, *late)))
     assert kept == [{f"ip4:{OLD}", "-all"}] * 2
     assert [each["outcome"] for each in (first, again, second, last)] == ["waiting", "unchanged", "done", "unchanged"]
     rest = [r for r in living.world.lab.records("gone.example") if r.type not in {"NS", "SOA"}]
