@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from sendwright.deploys.material import Material
 from sendwright.deploys.render import render
 from sendwright.service import Directory, File, Running, Service, Unit
-from sendwright.signing import by_domain, installed, probe_address, signing
+from sendwright.signing import by_domain, installed, probe_address, signing, signs
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import DkimKey
 
@@ -115,8 +115,12 @@ def _probes(domain: Domain, host: Host, algorithm: DkimAlgorithm, keys: tuple[Dk
 def _signers(
     stack: Stack, host: Host, domains: Iterable[Domain], algorithm: DkimAlgorithm, of: _KeysOf
 ) -> dict[str, DkimKey | None]:
-    """Return the key that signs for each name, None for a name whose mail has to wait for one."""
-    found = {d.name: _signer(d, host, algorithm, of[d.name]) for d in domains}
+    """Return the key that signs for each name, None for a name whose mail has to wait: nothing signs it that counts.
+
+    No name that another signer signs already: its mail would wait for the second signature.
+    """
+    signers = ((d, _signer(d, host, algorithm, of[d.name])) for d in domains)
+    found = {d.name: key for d, key in signers if key or not signs(d, host, of[d.name])}
     covering = stack.covering(host.name)
     if covering is not None and covering.name in found:
         # Bounces come from MAILER-DAEMON at the host's own name: aligned under the domain above it (RFC 9989).

@@ -11,7 +11,7 @@ from sendwright.state.model import User
 
 @dataclass(frozen=True)
 class Rights:
-    """What a login may send as on a host: ``now``, and ``later``, once a declared domain's keys are proven there.
+    """What a login may send as on a host: ``now``, and ``later``, once a declared domain's RSA key is proven there.
 
     Both hold domains and whole addresses; a domain stands for its own addresses, never for those of names below it.
     """

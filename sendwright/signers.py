@@ -73,13 +73,13 @@ def unprovisioned(observation: Observation, services: tuple[Service, ...]) -> tu
         if path in wanted and path in observation.paths:
             with contextlib.suppress(_Unknown):
                 before[path] = _signing(_content(observation, wanted[path]))
-    signed = {name for table in before.values() for name in table}
+    signed = {name for table in before.values() for name, key in table.items() if key != WAITING}
     if any(path in observation.paths and path not in wanted for path in tables):
         return tuple(sorted(signed))  # a signer would be stopped that Postfix asks about all mail
     changed = set[str]()
     for path, table in before.items():
         after = _signing(str(wanted[path].content))
-        changed |= table.keys() - after.keys()
+        changed |= {name for name, key in table.items() if key != WAITING and name not in after}
         changed |= {name for name, key in after.items() if key == WAITING and name in signed and name not in table}
     return tuple(sorted(changed))
 

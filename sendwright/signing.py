@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sendwright.stack import Domain, Host, Stack
+from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage
 
 _INSTALLED = frozenset({KeyStage.GENERATED, KeyStage.PUBLISHED, KeyStage.PROVEN, KeyStage.SIGNING, KeyStage.RETIRING})
@@ -43,14 +43,17 @@ def signing(domain: Domain, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKe
 
 
 def live(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[Domain, ...]:
-    """Return the domains whose mail may leave a host: each declared algorithm has a proven key that signs there."""
+    """Return the domains whose mail may leave a host: an RSA key signs there, proven on that very host."""
     of = by_domain(keys)
     return tuple(d for d in stack.domains_of(host) if signs(d, host, of[d.name]))
 
 
 def signs(domain: Domain, host: Host, keys: Iterable[DkimKey]) -> bool:
-    """Return whether a domain's mail would leave a host with a signature of each declared algorithm."""
-    return len(signing(domain, host, keys)) == len(domain.dkim.algorithms)
+    """Return whether a domain's mail would leave a host with a signature that every receiver can verify.
+
+    That is RSA's, which each domain declares (RFC 8301 section 3.1); Ed25519's joins where its key is proven.
+    """
+    return any(key.algorithm is DkimAlgorithm.RSA for key in signing(domain, host, keys))
 
 
 def probe_address(key: DkimKey) -> str:

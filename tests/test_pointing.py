@@ -71,7 +71,8 @@ def test_dmarc_is_tightened_only_once_the_domain_is_live_on_every_host() -> None
     """While one host of the domain could still send without a signature, strictness would cost its mail."""
     assert may_tighten(STACK, DMARC, _keys(MX1, MX2), ())
     assert not may_tighten(STACK, DMARC, _keys(MX1), ())
-    assert not may_tighten(STACK, DMARC, _keys(MX1, MX2, algorithms=[DkimAlgorithm.RSA]), ())
+    assert may_tighten(STACK, DMARC, _keys(MX1, MX2, algorithms=[DkimAlgorithm.RSA]), ())
+    assert not may_tighten(STACK, DMARC, _keys(MX1, MX2, algorithms=[DkimAlgorithm.ED25519]), ())
 
 
 def test_dmarc_is_not_tightened_while_a_host_of_the_domain_is_in_trouble() -> None:

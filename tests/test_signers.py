@@ -199,6 +199,14 @@ def test_tables_that_would_leave_mail_unsigned_until_the_host_is_provisioned_are
     assert unprovisioned(seen, _services(after, algorithms)) == names
 
 
+def test_a_name_that_waits_for_its_keys_is_signed_by_as_many_signers_when_one_is_proven() -> None:
+    """Its mail was not taken: the signer that its row leaves never signed it."""
+    waiting = tuple(replace(k, stage=KeyStage.PROVEN, proven_on=()) for k in (R1, E1))
+    was = _services(waiting)
+
+    assert unprovisioned(_seen(was, tables=_texts(was)), _services((R1, waiting[1]))) == ()
+
+
 def test_a_key_that_is_damaged_or_that_a_signer_may_not_read_is_not_held() -> None:
     """Its owner and mode count: OpenDKIM refuses what others can read."""
     observation, path = _seen(_services(AFTER)), key_path(R2)

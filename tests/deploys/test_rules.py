@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -143,6 +144,27 @@ def test_mail_of_a_domain_without_a_proven_key_waits(
         signing = table(found, f"/etc/opendkim/{algorithm}.signingtable")
         assert tuple(sorted(n for n, key in signing.items() if key == "no-proven-key")) == tuple(sorted(names))
         assert "no-proven-key" not in table(found, f"/etc/opendkim/{algorithm}.keytable")
+
+
+@pytest.mark.parametrize(("proven", "waits"), [(DkimAlgorithm.RSA, False), (DkimAlgorithm.ED25519, True)])
+def test_mail_waits_for_a_proven_rsa_key_and_for_no_other(
+    proven: DkimAlgorithm, waits: bool, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """Ed25519, switched on for a living domain, joins once it is proven; the host's own name goes with its domain."""
+    material = make_material(live=("example.com", "example.net"))
+    unproven = (
+        k if k.algorithm is proven else replace(k, stage=KeyStage.PUBLISHED, proven_on=()) for k in material.keys
+    )
+    found = rendered(make_stack(), replace(material, keys=tuple(unproven)))
+
+    (other,) = {*DkimAlgorithm} - {proven}
+    rows = [table(found, f"/etc/opendkim/{a}.signingtable") for a in (proven, other)]
+    signed, left = ({n: key for n, key in row.items() if not n.startswith("sendwright-probe+")} for row in rows)
+    names = {"example.com", "example.net", "mx1.example.com"}
+    assert signed.keys() == names
+    assert "no-proven-key" not in signed.values()
+    assert left == (dict.fromkeys(names, "no-proven-key") if waits else {})
+    assert {s.port for s in service(found, "postfix").listens} == ({25} if waits else {25, 587, 465})
 
 
 def test_a_probe_passes_the_signer_of_the_other_algorithm(make_stack: MakeStack, make_material: MakeMaterial) -> None:
