@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from sendwright.dns import transport
 from sendwright.errors import SendwrightError, UsageError
 from sendwright.names import ip_address as plain_address
-from sendwright.verify.exchange import Resolver, Silent, exchange
+from sendwright.verify.dns_exchange import Resolver, Silent, exchange
+from sendwright.verify.dns_message import Query, Reply
 from sendwright.verify.flights import Done, Flights
 from sendwright.verify.look import Answer, Told
-from sendwright.verify.wire import Query, Reply
 
 _PORT = 53
 _AT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")

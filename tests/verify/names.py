@@ -7,8 +7,8 @@ import dns.rdata
 import dns.rdatatype
 import dns.zonefile
 
+from sendwright.verify.dns_message import lengths, presented
 from sendwright.verify.look import Answer, Told
-from sendwright.verify.wire import lengths, presented
 
 _LONGEST_CHAIN = 8
 
