@@ -38,11 +38,17 @@ class Item:
 
 @dataclass(frozen=True)
 class Cost:
-    """The worst case of a record: what each term of its own costs, the void lookups, and what is wrong behind it."""
+    """The worst case of a record: what each term of its own costs, the void lookups, and what is wrong behind it.
+
+    ``dead``: those void lookups that senders of either family cause, whoever they are; ``late``: the void lookups
+    before the pass of a sender who is listed.
+    """
 
     items: tuple[Item, ...]
     voids: int
     problems: tuple[str, ...] = ()
+    dead: int = 0
+    late: int = 0
 
     @property
     def total(self) -> int:
@@ -77,22 +83,27 @@ def cost(domain: str, record: SpfRecord, lookup: Lookup, clock: Callable[[], flo
     paths = [list(_ends(count.steps(record, domain, (domain.lower(),)))) for count in counts]
     worst = max((end for ends in paths for end in ends), key=lambda end: end.worst.lookups)
     voids = max(end.worst.voids for ends in paths for end in ends)
+    dead = min(max(end.worst.dead for end in ends) for ends in paths)
+    late = max((end.worst.voids for ends in paths for end in ends if end.passes), default=0)
     problems = dict.fromkeys(plain(problem) for count in counts for problem in count.problems)
-    return Cost(tuple(worst.items), voids, tuple(problems)[:_MOST_PROBLEMS])
+    return Cost(tuple(worst.items), voids, tuple(problems)[:_MOST_PROBLEMS], dead, late)
 
 
 @dataclass(frozen=True)
 class _Worst:
-    """The most lookups, and the most void ones, on any way to one place."""
+    """The most lookups, void ones, and void ones for whoever sends, on any way to one place."""
 
     lookups: int = 0
     voids: int = 0
+    dead: int = 0
 
     def __add__(self, other: "_Worst") -> "_Worst":
-        return _Worst(self.lookups + other.lookups, self.voids + other.voids)
+        return _Worst(self.lookups + other.lookups, self.voids + other.voids, self.dead + other.dead)
 
     def __or__(self, other: "_Worst | None") -> "_Worst":
-        return _Worst(max(self.lookups, other.lookups), max(self.voids, other.voids)) if other else self
+        if other is None:
+            return self
+        return _Worst(max(self.lookups, other.lookups), max(self.voids, other.voids), max(self.dead, other.dead))
 
 
 @dataclass(frozen=True)
@@ -207,16 +218,17 @@ class _Count:
         if directive.mechanism == "include" and directive.domain is not None:
             return self._behind(directive, directive.domain, domain, above)
         void = self._void(directive, domain)
-        return _Worst(1), _Worst(1, void)
+        # A name without records matches nobody of the family.
+        return None if void.dead else _Worst(1), _Worst(1) + void
 
-    def _void(self, directive: Directive, domain: str) -> bool:
-        """Whether a sender may get a void answer to the term's own question."""
+    def _void(self, directive: Directive, domain: str) -> _Worst:
+        """Return whether a sender may get, and whether all get, a void answer to the term's own question."""
         if directive.mechanism == "ptr":
-            return True
+            return _Worst(voids=1)
         try:
             name = self._target(directive.domain, domain)
         except _Unknown:
-            return True
+            return _Worst(voids=1)
         rdtype = {"mx": "MX", "exists": "A"}.get(directive.mechanism, self.family)
         answer = self.ask(name, rdtype)
         if answer.failure:
@@ -225,7 +237,8 @@ class _Count:
             self.problems.append(
                 f"{directive.text} at {domain} has {len(answer.values)} MX records, {NAMES} are allowed"
             )
-        return answer.void and valid_name(name)
+        void = int(answer.void and valid_name(name))
+        return _Worst(voids=void, dead=void)
 
     def _behind(
         self, term: Directive | Modifier, spec: MacroString, domain: str, above: tuple[str, ...]
@@ -262,7 +275,7 @@ class _Count:
                 return self._paths(record, target, above)
         # Whoever gets there gets an error now; what comes after it counts as soon as that is mended.
         self.problems.append(f"{term.text} at {domain} leads to an error: {problem}")
-        return None, _Worst(0, int(answer.void))
+        return None, _Worst(0, int(answer.void), int(answer.void))
 
     def _paths(self, record: SpfRecord, domain: str, above: tuple[str, ...]) -> tuple[_Worst | None, _Worst | None]:
         passing: _Worst | None = None

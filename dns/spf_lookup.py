@@ -49,6 +49,12 @@ def valid_name(name: str) -> bool:
     return name.isascii() and len(name) <= _NAME and all(0 < len(label) <= _LABEL for label in name.split("."))
 
 
+def presented(name: str) -> str:
+    """Return a valid name as it is asked for: one of macros may hold any visible character, so it is escaped."""
+    labels = name.removesuffix(".").split(".")
+    return dns.name.Name([*(label.encode() for label in labels), b""]).to_text(omit_final_dot=True)
+
+
 def records_of(answer: Answer) -> tuple[str, ...]:
     """Return those of a name's TXT values that are SPF records (RFC 7208 section 4.5)."""
     return tuple(value for value in answer.values if is_spf(value.encode("latin-1", "replace")))
@@ -70,10 +76,8 @@ def through(ask: Ask, resolver: str) -> Lookup:
 def _asked(ask: Ask, resolver: str, name: str, rdtype: str) -> Answer:
     if not valid_name(name):
         return NOTHING
-    # A name of macros may hold any visible character: escaped, so that none is taken for master-file syntax.
-    text = dns.name.Name([*(label.encode() for label in name.split(".")), b""]).to_text(omit_final_dot=True)
     try:
-        message = ask(Question(resolver, text, rdtype, recurse=True))
+        message = ask(Question(resolver, presented(name), rdtype, recurse=True))
     except NoAnswer as silence:
         return Answer(failure=f"the resolver {resolver} does not answer: {silence}")
     if message.rcode() == dns.rcode.NXDOMAIN:

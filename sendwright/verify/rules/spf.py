@@ -49,6 +49,7 @@ SIZE = Check(
     "The answer with the record fits into one UDP packet",
     "Truncated answers are lost on the way to some receivers",
     "RFC 7208, 3.4",
+    others=also("checkdmarc"),
 )
 STRINGS = Check(
     "spf.strings",
@@ -68,7 +69,13 @@ ALL = Check(
     "It ends in ~all or -all",
     "Everybody may send as the domain",
     "RFC 7208, 5.1",
-    others=also("internet.nl", "checkdmarc"),
+    others=also("internet.nl"),
+)
+NETWORKS = Check(
+    "spf.networks",
+    "It names no network that is larger than any sender's",
+    "Strangers in it may send as the domain",
+    "RFC 7208, 11.4 and 5.6",
 )
 AFTER = Check(
     "spf.after-all",
@@ -99,4 +106,20 @@ HELO = Check(
     needs="an inventory",
 )
 
-CHECKS = (PRESENT, SINGLE, SYNTAX, LOOKUPS, VOIDS, INCLUDES, SIZE, STRINGS, PTR, ALL, AFTER, TYPE, EGRESS, HELO)
+CHECKS = (
+    PRESENT,
+    SINGLE,
+    SYNTAX,
+    LOOKUPS,
+    VOIDS,
+    INCLUDES,
+    SIZE,
+    STRINGS,
+    PTR,
+    ALL,
+    NETWORKS,
+    AFTER,
+    TYPE,
+    EGRESS,
+    HELO,
+)

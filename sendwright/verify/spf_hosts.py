@@ -1,0 +1,57 @@
+"""Whether SPF passes for the hosts of an inventory: for the domain, and for the name that each greets with."""
+
+from collections.abc import Iterator
+
+from sendwright.dns.spf_check import Result, Verdict, check_host
+from sendwright.dns.spf_lookup import Lookup
+from sendwright.stack import Host
+from sendwright.verify.finding import Finding, Kind, Subject
+from sendwright.verify.remedy import publish
+from sendwright.verify.rules import spf as rules
+from sendwright.verify.target import Target
+from sendwright.verify.wording import shown
+
+
+def egress(target: Target, hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[Finding]:
+    """Evaluate the domain's record for each address that its hosts send from (RFC 7208, 2.4)."""
+    for host in hosts:
+        for address in host.addresses:
+            sender = f"postmaster@{target.domain}"
+            verdict = check_host(address, target.domain, sender, host.name, lookup)
+            seen, where = _said(verdict, f"mail of {target.domain} from {host.name}"), str(address)
+            if verdict.result is Result.PASS:
+                yield rules.EGRESS.passed(target.subject, seen, where)
+            elif verdict.result is Result.TEMPERROR:
+                yield rules.EGRESS.unknown(target.subject, seen, "Ask again later.", where)
+            else:
+                advice = publish(target, "TXT", f"Add ip{address.version}:{address} to the SPF record.")
+                yield rules.EGRESS.failed(target.subject, seen, advice, where)
+
+
+def helo(hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[Finding]:
+    """Evaluate the record at each host's own name (RFC 7208, 2.3).
+
+    It is about the host: whichever domain is looked at, the finding is the same.
+    """
+    for host in hosts:
+        subject = Subject(Kind.SERVER, host.name)
+        for address in host.addresses:
+            verdict = check_host(address, host.name, f"postmaster@{host.name}", host.name, lookup)
+            seen, where = _said(verdict, f"the HELO name {host.name}"), str(address)
+            networks = " ".join(f"ip{a.version}:{a}" for a in host.addresses)
+            advice = (
+                f'Publish at {host.name} TXT "v=spf1 {networks} -all": `sendwright provision` does so in its zones.'
+            )
+            if verdict.result is Result.PASS:
+                yield rules.HELO.passed(subject, seen, where)
+            elif verdict.result is Result.TEMPERROR:
+                yield rules.HELO.unknown(subject, seen, "Ask again later.", where)
+            elif verdict.result is Result.NONE:
+                yield rules.HELO.warned(subject, f"{host.name} has no SPF record.", advice, where)
+            else:
+                yield rules.HELO.failed(subject, seen, advice, where)
+
+
+def _said(verdict: Verdict, what: str) -> str:
+    reason = verdict.term or verdict.why
+    return f"SPF says {verdict.result.value} to {what}{f' ({shown(reason, 160)})' if reason else ''}."
