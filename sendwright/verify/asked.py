@@ -1,0 +1,119 @@
+"""What somebody wants verified, judged before anything is asked: every mistake at once."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sendwright.errors import UsageError
+from sendwright.escape import plain
+from sendwright.inventory import Inventory, load
+from sendwright.mistakes import nearest
+from sendwright.names import domain_name
+from sendwright.state.folder import StateFolder
+from sendwright.verify.catalogue import CHECKS
+from sendwright.verify.dns_exchange import Resolver
+from sendwright.verify.resolving import resolver_at
+from sendwright.verify.target import Declared, Target
+
+_LONGEST = 600
+# RFC 6376 section 3.1: names under the domain, of one label or several.
+_SELECTOR = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is to do. ``wanted``: the names of the checks that were chosen; ``timeout`` in seconds."""
+
+    targets: tuple[Target, ...]
+    inventory: Inventory | None
+    hosts: bool
+    resolver: Resolver
+    timeout: float
+    wanted: frozenset[str]
+    trust: Path | None
+
+
+def asked(
+    domains: Iterable[str],
+    *,
+    inventory: Path | Inventory | None,
+    hosts: bool,
+    selectors: Iterable[str],
+    resolver: str | None,
+    timeout: float,
+    only: Iterable[str],
+    skip: Iterable[str],
+    trust: Path | None,
+) -> Asked:
+    """Return what is meant; UsageError otherwise, InventoryError for mistakes in an inventory."""
+    domains, mistakes = tuple(domains), list[str]()
+    if (inventory is None) == (not domains):
+        raise UsageError("nothing to verify is named, or too much.", "Name an inventory, or domains: one of both.")
+    if hosts and inventory is None:
+        mistakes.append("only an inventory knows hosts to look at")
+    if not 0 < timeout <= _LONGEST:
+        mistakes.append(f"a server may take more than 0 and at most {_LONGEST} seconds, not {timeout:g}")
+    if trust is not None and not trust.is_file():
+        mistakes.append(f"there is no file {plain(trust)} to trust")
+    names = _read(domains, verified_name, mistakes)
+    chosen = _read(selectors, _selector, mistakes)
+    wanted = _wanted(only, skip, mistakes)
+    if not wanted and not mistakes:
+        mistakes.append("of the checks that were chosen nothing is left")
+    if mistakes:
+        raise UsageError("nothing was verified: " + "; ".join(mistakes) + ".")
+    at = resolver_at(resolver)
+    declared = load(inventory) if isinstance(inventory, Path) else inventory
+    targets = tuple(Target(name, chosen) for name in names) if declared is None else _declared(declared, chosen)
+    return Asked(targets, declared, hosts, at, timeout, wanted, trust)
+
+
+def verified_name(text: str) -> str:
+    """Return a domain's name in lower case, and in its ASCII form (RFC 5891); ValueError for what is none."""
+    if text.isascii():
+        return domain_name(text)
+    import idna
+
+    try:
+        return domain_name(idna.encode(text, uts46=True).decode())
+    except idna.IDNAError as error:
+        raise ValueError(f"not an internationalised domain name: {error}") from error
+
+
+def _selector(text: str) -> str:
+    if not _SELECTOR.fullmatch(text.lower()):
+        raise ValueError("no selector of letters, digits, - and _")
+    return text.lower()
+
+
+def _declared(inventory: Inventory, selectors: tuple[str, ...]) -> tuple[Target, ...]:
+    state = StateFolder.of(inventory).load()
+    stack = inventory.stack
+    return tuple(Target(domain.name, selectors, Declared(stack, state, domain)) for domain in stack.domains)
+
+
+def _read(texts: Iterable[str], parse: Callable[[str], str], mistakes: list[str]) -> tuple[str, ...]:
+    good: dict[str, None] = {}
+    for text in texts:
+        try:
+            good[parse(text)] = None
+        except ValueError as error:
+            mistakes.append(f"{plain(text)[:100]}: {error}")
+    return tuple(good)
+
+
+def _wanted(only: Iterable[str], skip: Iterable[str], mistakes: list[str]) -> frozenset[str]:
+    chosen = _named(only, mistakes)
+    return (chosen or frozenset(CHECKS)) - _named(skip, mistakes)
+
+
+def _named(names: Iterable[str], mistakes: list[str]) -> frozenset[str]:
+    groups = {check.group for check in CHECKS.values()}
+    found = set()
+    for name in names:
+        matching = {check.name for check in CHECKS.values() if name in {check.name, check.group}}
+        if not matching:
+            mistakes.append(f"there is no check {plain(name)[:100]} ({nearest(name, {*CHECKS, *groups})})")
+        found |= matching
+    return frozenset(found)

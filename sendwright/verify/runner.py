@@ -1,0 +1,172 @@
+"""A run of ``verify``: domains first, then the servers that they lead to, then hosts from the inside."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from sendwright.verify.asked import Asked
+from sendwright.verify.asking import Asking
+from sendwright.verify.conversation import Conversation
+from sendwright.verify.fetching import Https
+from sendwright.verify.finding import Finding, Report, Status
+from sendwright.verify.groups import ALL, Group, Groups
+from sendwright.verify.look import Look
+from sendwright.verify.ordering import described, ordered
+from sendwright.verify.resolving import Dns, validates
+from sendwright.verify.servers import servers
+from sendwright.verify.target import Server, Target
+from sendwright.verify.work import concurrently
+
+Progress = Callable[[str], None]
+
+_DOMAINS_AT_ONCE = 32
+# Others' servers: several at a time, but never two connections to the same one.
+_SERVERS_AT_ONCE = 16
+_EXISTS = "dns.exists"
+
+
+class BrokenChecks(Exception):
+    """Report bugs of checks, after all others were made. ``errors``: theirs; ``report``: what the others found."""
+
+    def __init__(self, errors: Sequence[Exception], report: Report) -> None:
+        super().__init__(f"{len(errors)} checks broke: {errors[0]!r}")
+        self.errors = tuple(errors)
+        self.report = report
+
+
+@dataclass
+class _Judged:
+    """What checks found, and the bugs that some of them have: those must not hide what others find."""
+
+    findings: list[Finding] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+
+    def take(self, judged: Callable[[], Iterable[Finding]]) -> None:
+        try:
+            self.findings.extend(judged())
+        except Exception as error:
+            self.errors.append(error)
+
+    def add(self, other: "_Judged") -> None:
+        self.findings += other.findings
+        self.errors += other.errors
+
+
+def run(asked: Asked, progress: Progress, groups: Groups = ALL) -> Report:
+    """Make the checks that were asked for and return what they found.
+
+    Raises SendwrightError if the resolver is silent, and BrokenChecks at the end when a check has a bug.
+    """
+    began, started = datetime.now(UTC), time.monotonic()
+    work = _Run(asked, look_for(asked, began), progress, groups)
+    alive = work.domains()
+    probed = work.servers(alive)
+    work.inside()
+    report = Report(
+        ordered(
+            (finding for finding in work.judged.findings if finding.check in asked.wanted),
+            [*(target.subject for target in asked.targets), *(server.subject for server in probed)],
+        ),
+        described(probed),
+        str(asked.resolver),
+        began,
+        timedelta(seconds=time.monotonic() - started),
+    )
+    if work.judged.errors:
+        raise BrokenChecks(work.judged.errors, report) from work.judged.errors[0]
+    return report
+
+
+def look_for(asked: Asked, now: datetime) -> Look:
+    """Return the door to the world for a run; SendwrightError if its resolver is silent."""
+    dns = Dns(asked.resolver)
+    fetch = Https(dns, asked.timeout, asked.trust)
+    return Look(dns, Asking(asked.resolver), str(asked.resolver.address), fetch, now, validates(asked.resolver))
+
+
+@dataclass
+class _Run:
+    asked: Asked
+    look: Look
+    progress: Progress
+    groups: Groups
+    judged: _Judged = field(default_factory=_Judged)
+
+    def domains(self) -> Sequence[Target]:
+        """Judge domains, and return those that exist."""
+        targets, chosen = self.asked.targets, self._chosen(self.groups.domains)
+        self.progress(f"asking about {_counted(len(targets), 'domain')}")
+        work: list[Callable[[], Iterable[Finding]]] = []
+        for zone in self._chosen(self.groups.zone):
+            begun = dict(concurrently(partial(_begun, zone, self.look), targets, _DOMAINS_AT_ONCE))
+            for first, _ in begun.values():
+                self.judged.add(first)
+            targets = tuple(target for target in targets if not _gone(begun[target][0]))
+            work += [partial(list, begun[target][1]) for target in targets]
+        work += [partial(group.judge, target, self.look) for target in targets for group in chosen]
+        for _, found in concurrently(_taken, work, _DOMAINS_AT_ONCE):
+            self.judged.add(found)
+        return targets
+
+    def servers(self, targets: Sequence[Target]) -> Sequence[Server]:
+        """Speak to the servers of domains and judge them; return them."""
+        if not self._chosen((*self.groups.spoken, *self.groups.servers)):
+            return ()
+        found = servers(targets, self.look)
+        self.progress(f"looking at {_counted(len(found), 'server')}")
+        for server, its in concurrently(self._server, found, _SERVERS_AT_ONCE):
+            self.progress(f"{server.name}: looked at")
+            self.judged.add(its)
+        return found
+
+    def inside(self) -> None:
+        """Look at the hosts of an inventory from the inside."""
+        if self.asked.hosts:
+            for group in self._chosen(self.groups.inside):
+                given = (self.asked.inventory, self.asked.targets, self.look, self.progress)
+                self.judged.take(partial(group.judge, *given))
+
+    def _server(self, server: Server) -> _Judged:
+        judged, talks = _Judged(), list[Conversation]()
+        spoken = self._chosen(self.groups.spoken)
+        try:
+            if spoken:
+                talks += self.groups.speak(server, self.asked.timeout, self.asked.trust, self.asked.wanted)
+        except Exception as error:
+            return _Judged(errors=[error])
+        for group in (*spoken, *self._chosen(self.groups.servers)):
+            judged.take(partial(group.judge, server, talks, self.look))
+        return judged
+
+    def _chosen(self, of: Iterable[Group]) -> Sequence[Group]:
+        return [group for group in of if group.chosen(self.asked.wanted)]
+
+
+def _begun(zone: Group, look: Look, target: Target) -> tuple[_Judged, Iterator[Finding]]:
+    """Judge whether a domain exists, which comes first of all about its zone; and return the rest, not begun."""
+    findings: Iterator[Finding] = iter(())
+    first = _Judged()
+
+    def one() -> list[Finding]:
+        nonlocal findings
+        findings = iter(zone.judge(target, look))
+        return [found] if (found := next(findings, None)) else []
+
+    first.take(one)
+    return first, findings
+
+
+def _gone(first: _Judged) -> bool:
+    return any(found.check == _EXISTS and found.status is Status.FAIL for found in first.findings)
+
+
+def _taken(judge: Callable[[], Iterable[Finding]]) -> _Judged:
+    judged = _Judged()
+    judged.take(judge)
+    return judged
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
