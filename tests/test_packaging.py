@@ -36,6 +36,7 @@ def test_a_wheel_built_from_the_sdist_holds_the_folders_behind_the_symlinks(tmp_
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
 
     expected = {"dns/records.py", "deploys/postfix.py", "templates/postfix/main.cf.j2", "cli/__init__.py"}
+    expected |= {f"report/verify.{kind}" for kind in ("schema.json", "html.j2", "css")}
     assert {f"sendwright/{name}" for name in expected} <= names
 
 

@@ -58,7 +58,12 @@ def document(kind: str, **fields: Any) -> str:
 
 
 def _dump(fields: dict[str, Any]) -> str:
-    text = json.dumps({"version": VERSION, **fields}, indent=2, ensure_ascii=False)
+    return dump({"version": VERSION, **fields})
+
+
+def dump(fields: dict[str, Any]) -> str:
+    """Return fields as JSON that is safe to show on a terminal, without a version: for schemas of others."""
+    text = json.dumps(fields, indent=2, ensure_ascii=False)
     if text.replace("\n", "").isprintable():
         return text
     # It may well be read on a terminal, and JSON itself escapes only some of what moves a cursor there.
