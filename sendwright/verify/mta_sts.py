@@ -7,6 +7,7 @@ from sendwright.verify import sts_policy, sts_record
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Fetched, Look, Told
 from sendwright.verify.rules.mta_sts import AGE, MODE, MX, POLICY, PRESENT, RECORD, SYNTAX
+from sendwright.verify.servers import mail_hosts
 from sendwright.verify.sts_policy import Mode, StsPolicy
 from sendwright.verify.sts_record import StsSyntaxError
 from sendwright.verify.target import Target
@@ -26,7 +27,8 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
         yield _untold(target, found)
         return
     texts = [text for text in found.values if _ATTEMPT.match(text)]
-    exchanges = _exchanges(look.dns.ask(target.domain, "MX"), target.domain)
+    found = look.dns.ask(target.domain, "MX")
+    exchanges = mail_hosts(target.domain, found) if found.known else None
     if not texts:
         yield _absent(target, look, exchanges)
         return
@@ -44,15 +46,6 @@ def _untold(target: Target, found: Answer) -> Finding:
         seen = f"the answer for TXT {name} is bogus: {_bounded(found.why)}"
         return PRESENT.failed(target.subject, seen, "Mend DNSSEC first (dns.dnssec): who validates sees nothing.")
     return PRESENT.unknown(target.subject, f"TXT {name} could not be asked for: {_bounded(found.why)}")
-
-
-def _exchanges(found: Answer, domain: str) -> tuple[str, ...] | None:
-    """Return the names of the servers that take mail, none for a null MX (RFC 7505); None if nobody knows."""
-    if not found.known:
-        return None
-    names = tuple(value.split()[-1].removesuffix(".") for value in found.values if value.split())
-    # Without an MX the domain itself takes its mail (RFC 5321 section 5.1).
-    return tuple(filter(None, dict.fromkeys(names))) if names else (domain,)
 
 
 def _absent(target: Target, look: Look, exchanges: tuple[str, ...] | None) -> Finding:

@@ -1,0 +1,101 @@
+"""Checks of the zone that a domain lies in: whether it exists, who speaks for it and what they say, DNSSEC, CAA."""
+
+from collections.abc import Iterator, Sequence
+
+from sendwright.dns.authority import Server
+from sendwright.dns.providers.base import Key
+from sendwright.dns.transport import NoAnswer, Question, ask_all
+from sendwright.verify import caa, dnssec, zone_servers
+from sendwright.verify.delegation import Delegation, Reply, delegation
+from sendwright.verify.finding import Finding
+from sendwright.verify.look import Answer, Look, Told
+from sendwright.verify.rules.zone import EXISTS
+from sendwright.verify.target import Target
+from sendwright.verify.zone_servers import Heard
+
+_SIGNED = {"SOA", "MX"}
+_MOST_SELECTORS = 10
+_MOST_EXCHANGES = 6
+
+
+def check(target: Target, look: Look) -> Iterator[Finding]:
+    """Yield what is found about the zone of a domain; of one that does not exist, that alone."""
+    own = look.dns.ask(target.domain, "SOA")
+    if own.told is Told.NO_NAME:
+        yield _missing(target, own)
+        return
+    cut = delegation(target.domain, own, look)
+    yield _exists(target, own, cut)
+    if cut is None:
+        return
+    yield from zone_servers.delegation(target, cut)
+    yield from zone_servers.aliases(target, cut)
+    yield from zone_servers.answer(target, cut)
+    heard = _hear(cut.speaking, _keys(target, cut, look), look)
+    yield from zone_servers.agree(target, cut, heard)
+    yield from zone_servers.tcp(target, _streams(target, cut.speaking, look))
+    yield from zone_servers.redundant(target, cut)
+    yield from _signed(target, own, cut, heard, look)
+    yield from caa.check(target, look)
+
+
+def _missing(target: Target, own: Answer) -> Finding:
+    if own.aliases:
+        seen = f"{target.domain} is an alias of {own.aliases[-1]}, which does not exist"
+        return EXISTS.failed(target.subject, seen, "Let the alias (CNAME) lead to a name that exists, or remove it.")
+    seen = f"there is no {target.domain} (NXDOMAIN)"
+    return EXISTS.failed(target.subject, seen, "Is it spelt right? If so, its registration or delegation lapsed.")
+
+
+def _exists(target: Target, own: Answer, cut: Delegation | None) -> Finding:
+    if own.known and cut and cut.zone != target.domain:
+        return EXISTS.passed(target.subject, f"{target.domain} is a name in the zone {cut.zone}")
+    if own.known:
+        return EXISTS.passed(target.subject, f"{target.domain} is a zone")
+    if cut:
+        return EXISTS.passed(
+            target.subject, f"{cut.parent or cut.zone} knows {cut.zone}; the resolver says: {own.why[:200]}"
+        )
+    return EXISTS.unknown(target.subject, f"the resolver could not tell: {own.why[:200]}")
+
+
+def _keys(target: Target, cut: Delegation, look: Look) -> tuple[Key, ...]:
+    """Return the record sets that every server is asked for: what receivers and senders of mail read."""
+    domain = target.domain
+    selectors = [f"{selector}._domainkey.{domain}" for selector in target.selectors]
+    if target.declared:
+        keys = (key for key in target.declared.state.keys if key.domain == domain)
+        selectors += [key.record_name for key in keys]
+    names = dict.fromkeys(selectors)
+    exchanges = (value.split()[-1] for value in look.dns.ask(domain, "MX").values)
+    inside = [name for name in dict.fromkeys(exchanges) if name == cut.zone or name.endswith("." + cut.zone)]
+    return (
+        *((cut.zone, "SOA"), (domain, "MX"), (domain, "TXT"), (f"_dmarc.{domain}", "TXT")),
+        *((name, "TXT") for name in list(names)[:_MOST_SELECTORS]),
+        *((name, family) for name in inside[:_MOST_EXCHANGES] for family in ("A", "AAAA")),
+    )
+
+
+def _hear(servers: Sequence[Server], keys: Sequence[Key], look: Look) -> tuple[Heard, ...]:
+    pairs = [(server, key) for server in servers for key in keys]
+    questions = [Question(s.address, *key, signatures=key[1] in _SIGNED) for s, key in pairs]
+    replies = iter(ask_all(look.ask, questions))
+    return tuple(Heard(server, {key: next(replies) for key in keys}) for server in servers)
+
+
+def _streams(target: Target, servers: Sequence[Server], look: Look) -> dict[Server, Reply]:
+    """Return what each server says over TCP. It is asked about itself, once for all zones that it serves."""
+    questions = [Question(server.address, server.name, "A", stream=True) for server in servers]
+    replies = dict(zip(servers, ask_all(look.ask, questions), strict=True))
+    # Some servers say nothing to questions about what is not theirs.
+    mute = [server for server, reply in replies.items() if isinstance(reply, NoAnswer)]
+    again = [Question(server.address, target.domain, "SOA", stream=True) for server in mute]
+    return replies | dict(zip(mute, ask_all(look.ask, again), strict=True))
+
+
+def _signed(target: Target, own: Answer, cut: Delegation, heard: Sequence[Heard], look: Look) -> Iterator[Finding]:
+    mail, chain = look.dns.ask_all(((target.domain, "MX"), (cut.zone, "DS")))
+    keys, asked = dnssec.keys(cut, heard, look)
+    yield from dnssec.secure(target, cut.zone, (own, mail), chain, keys, look)
+    if chain.values or chain.told is Told.BOGUS:
+        yield from dnssec.signatures(target, cut, (*heard, asked) if asked else heard, look)
