@@ -35,13 +35,18 @@ class Reply:
     code: int
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".rstrip()
+
 
 @dataclass(frozen=True)
 class Handshake:
     """TLS as a server speaks it. ``chain``: certificates in DER as they were sent, the server's own first.
 
     ``version`` as in ``TLSv1.3``; ``old``: the newest version below 1.2 that it agreed to when offered nothing else, or
-    empty; ``trusted``: empty if the chain leads to an authority that this machine trusts, else why not.
+    empty, and then ``unasked`` says why it was not asked, if it was not; ``trusted``: empty if the chain leads to an
+    authority that this machine trusts and all of it is valid now, else why not: `EXPIRED` if the dates of the server's
+    own certificate are all that is wrong.
     """
 
     version: str
@@ -49,25 +54,37 @@ class Handshake:
     chain: tuple[bytes, ...]
     old: str = ""
     trusted: str = ""
+    unasked: str = ""
+
+
+EXPIRED = "the server's certificate is not valid now"
+"""``Handshake.trusted`` of a chain that would be trusted within its dates."""
+SELF_SIGNED = "self-signed"
+"""``Handshake.trusted`` of a certificate that its own key signed."""
 
 
 @dataclass(frozen=True)
 class Conversation:
     """What one endpoint said. Everything is empty where it could not be asked.
 
-    ``silence`` and ``why``: it could not be spoken to, or broke off; ``greeting``; ``before`` and ``inside``: keywords
-    of EHLO outside and inside TLS, upper case, each with its parameters; ``tls`` None: not offered or failed, then
-    ``tls_failure`` says why it failed; ``recipients``: what it said to each recipient that it must take
-    (``postmaster@example.com``); ``relay``: what it said to recipients elsewhere, by the envelope sender tried.
+    ``silence`` and ``why``: it could not be spoken to; only ``why``: it broke off later; ``greeting``; ``named``: what
+    it calls itself in reply to EHLO; ``before`` and ``inside``: keywords of EHLO outside and inside TLS, upper case,
+    each with its parameters; ``tls`` None: not offered or failed, then ``tls_failure`` says why it failed;
+    ``recipients``: what it said to each recipient that it must take (``postmaster@example.com``), and ``unasked`` why
+    there are none of some; ``relay``: what it said to recipients elsewhere, by the envelope sender tried; ``own``: it
+    was asked from its own address, as a machine that it may trust.
     """
 
     endpoint: Endpoint
     silence: Silence | None = None
     why: str = ""
     greeting: Reply | None = None
+    named: str = ""
     before: Mapping[str, str] = field(default_factory=dict)
     inside: Mapping[str, str] = field(default_factory=dict)
     tls: Handshake | None = None
     tls_failure: str = ""
     recipients: Mapping[str, Reply] = field(default_factory=dict)
+    unasked: str = ""
     relay: Mapping[str, Reply] = field(default_factory=dict)
+    own: bool = False

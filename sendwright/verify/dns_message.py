@@ -128,7 +128,7 @@ def _records(message: bytes, query: Query, rcode: int, secure: bool) -> Reply:
         rdtype, rdclass, ttl, length = _FIXED.unpack_from(message, at + used)
         at += used + _FIXED.size
         if rdclass == _IN and rdtype in {wanted, _CNAME}:
-            rdata = dns.rdata.from_wire(rdclass, rdtype, message, at, length)
+            rdata = _rdata(rdtype, message, at, length)
             owner = plain(name)
             if rdtype == wanted:
                 found.setdefault(owner, []).append((presented(rdata, query.type), lengths(rdata), ttl))
@@ -136,6 +136,17 @@ def _records(message: bytes, query: Query, rcode: int, secure: bool) -> Reply:
                 aliases.setdefault(owner, (presented(rdata, "CNAME"), ttl))
         at += length
     return _followed(asked, rcode, secure, aliases, found)
+
+
+def _rdata(number: int, message: bytes, at: int, length: int) -> dns.rdata.Rdata:
+    rdtype = dns.rdatatype.RdataType.make(number)
+    try:
+        return dns.rdata.from_wire(_IN, rdtype, message, at, length)
+    except dns.exception.DNSException:
+        if rdtype != dns.rdatatype.TLSA or at + length > len(message):
+            raise
+        # A digest of the wrong length makes that record useless, and not those beside it (RFC 7672, 3.1.3; RFC 3597).
+        return dns.rdata.GenericRdata(_IN, rdtype, message[at : at + length])
 
 
 def _followed(

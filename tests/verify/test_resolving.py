@@ -9,6 +9,9 @@ import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
 import dns.rrset
 import pytest
 
@@ -299,3 +302,16 @@ def test_what_is_no_resolver_is_refused(text: str) -> None:
 def test_without_one_the_machine_has_its_own() -> None:
     """A scope is the system's business."""
     assert str(resolver_at(None, system=lambda: "192.0.2.53")) == "192.0.2.53:53"
+
+
+def test_a_tlsa_record_that_is_malformed_does_not_hide_those_beside_it() -> None:
+    """It is handed on as what is unknown is written (RFC 3597 section 5): senders ignore that one only."""
+    name = "_25._tcp.mx1.example.com"
+    good = zone(f"{name}. IN TLSA 3 1 1 {'ab' * 32}")
+    bad = dns.rdata.GenericRdata(dns.rdataclass.IN, dns.rdatatype.TLSA, b"\3\1\1\xab")
+    records = {(name, "TLSA"): [*good[name, "TLSA"], bad]}
+
+    with serving(from_records(records)) as server:
+        answer = Dns(server.resolver()).ask(name, "TLSA")
+
+    assert answer.values == ("3 1 1 " + "ab" * 32, "\\# 4 030101ab")

@@ -1,0 +1,120 @@
+"""Judge how mail servers behave to strangers: whether they answer, how they name themselves, whom they relay for."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from sendwright.verify.conversation import Conversation, Silence
+from sendwright.verify.dialogue import first_word
+from sendwright.verify.endpoints import alike, places, spoken, where
+from sendwright.verify.finding import Finding
+from sendwright.verify.look import Look
+from sendwright.verify.must_take import must_take
+from sendwright.verify.rules.behaviour import AUTH25, AUTHTLS, BANNER, REACHABLE, RELAY
+from sendwright.verify.submitting import submission
+from sendwright.verify.target import Server
+from sendwright.verify.wording import shown
+
+_READABLE = frozenset({"PLAIN", "LOGIN"})
+_QUALIFIED = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.[a-z][a-z0-9-]*")
+_LONGEST = 253
+_UNTOLD = frozenset({Silence.FILTERED, Silence.NO_ROUTE})
+_ELSEWHERE = "Many clouds and CI runners block port 25 out: run it from another place, or with --hosts."
+
+
+def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator[Finding]:  # noqa: ARG001 - one shape
+    """Judge every endpoint; what strangers on port 25 meet and what mail programs meet are different things."""
+    mail = [talk for talk in talks if talk.endpoint.port == 25]
+    yield from _reachable(server, mail)
+    yield from submission(server, [talk for talk in talks if talk.endpoint.port != 25])
+    awake = spoken(talks)
+    heard = [talk for talk in awake if talk.greeting is not None]
+    yield from _told(server, heard, _banner)
+    yield from _told(server, [talk for talk in heard if talk.relay], _relay)
+    yield from _told(server, [talk for talk in heard if talk.endpoint.port == 25], _auth25)
+    yield from _told(server, [talk for talk in heard if talk.endpoint.port != 465], _auth_tls)
+    yield from must_take(server, mail)
+
+
+def _told(
+    server: Server, talks: Sequence[Conversation], judge: Callable[[Server, Conversation], Finding]
+) -> Iterator[Finding]:
+    """Judge each endpoint, and tell once what is the same of several."""
+    for finding, group in alike(talks, lambda talk: judge(server, talk)).items():
+        yield replace(finding, target=where(group, talks))
+
+
+def _reachable(server: Server, talks: Sequence[Conversation]) -> Iterator[Finding]:
+    for (silence, why), group in alike(talks, lambda talk: (talk.silence, talk.why if talk.silence else "")).items():
+        target = where(group, talks)
+        if silence is None:
+            yield from (_greeted(server, talk) for talk in group)
+        elif silence in _UNTOLD:
+            yield REACHABLE.unknown(server.subject, f"port 25 of {places(group)}: {why}", _ELSEWHERE, target)
+        else:
+            advice = "Start the mail server there, or take the address out of DNS."
+            judged = REACHABLE.failed if server.takes else REACHABLE.warned
+            yield judged(server.subject, f"port 25 of {places(group)}: {why}", advice, target)
+
+
+def _greeted(server: Server, talk: Conversation) -> Finding:
+    target, said = str(talk.endpoint), talk.greeting
+    if said is None or said.code // 100 == 2:
+        return REACHABLE.passed(server.subject, shown(str(said or "it answers")), target)
+    if said.code == 521:
+        advice = "Take it out of MX: it says that it takes no mail at all (RFC 7504)."
+        return REACHABLE.failed(server.subject, shown(str(said)), advice, target)
+    advice = "It may dislike this machine's address only: run it from another place, or with --hosts."
+    return REACHABLE.unknown(server.subject, shown(f"it does not talk to this machine: {said}"), advice, target)
+
+
+def _banner(server: Server, talk: Conversation) -> Finding:
+    greeted = first_word(talk.greeting.text if talk.greeting else "").lower().removesuffix(".")[:_LONGEST]
+    named = talk.named.lower().removesuffix(".")[:_LONGEST]
+    advice = "Set the server's own name: in Postfix, myhostname and smtpd_banner = $myhostname ESMTP."
+    if not _QUALIFIED.fullmatch(greeted):
+        seen = f"the greeting begins with {greeted or 'nothing'}, which is no qualified name"
+        return BANNER.warned(server.subject, seen, advice)
+    if named and named != greeted:
+        return BANNER.warned(server.subject, f"it greets as {greeted} and answers EHLO as {named}", advice)
+    if server.host is not None and greeted != server.name:
+        advice = "Run `sendwright provision INVENTORY`, or see who else answers there."
+        return BANNER.warned(server.subject, f"it calls itself {greeted}, not {server.name}", advice)
+    return BANNER.passed(server.subject, greeted)
+
+
+def _relay(server: Server, talk: Conversation) -> Finding:
+    accepted = [f"from {sender}: {said}" for sender, said in talk.relay.items() if said.code // 100 == 2]
+    if accepted and talk.own:
+        return RELAY.unknown(server.subject, "this is the machine itself, which it may trust", "Ask from elsewhere.")
+    if accepted:
+        advice = (
+            "Take mail for your own domains only (in Postfix, smtpd_relay_restrictions = permit_sasl_authenticated, "
+            "reject_unauth_destination), and check mynetworks: this machine may be in it."
+        )
+        seen = f"it takes mail for somebody elsewhere ({accepted[0]})"
+        return RELAY.failed(server.subject, shown(seen), advice)
+    later = [f"from {sender}: {said}" for sender, said in talk.relay.items() if said.code // 100 == 4]
+    if later:
+        return RELAY.unknown(server.subject, shown(f"it puts off the answer ({later[0]})"), "Try again in an hour.")
+    return RELAY.passed(server.subject, shown(str(next(iter(talk.relay.values())))))
+
+
+def _auth25(server: Server, talk: Conversation) -> Finding:
+    offered = talk.inside.get("AUTH") if "AUTH" in talk.inside else talk.before.get("AUTH")
+    if offered is None:
+        return AUTH25.passed(server.subject, "no AUTH")
+    advice = "Offer AUTH on 465 and 587 only: in Postfix, smtpd_sasl_auth_enable = no in main.cf, yes in master.cf."
+    judged = AUTH25.failed if server.host is not None else AUTH25.warned
+    return judged(server.subject, shown(f"AUTH {offered}"), advice)
+
+
+def _auth_tls(server: Server, talk: Conversation) -> Finding:
+    offered = talk.before.get("AUTH")
+    if offered is None:
+        return AUTHTLS.passed(server.subject, "no AUTH before TLS")
+    advice = "Offer it inside TLS only: in Postfix, smtpd_tls_auth_only = yes."
+    # A mechanism that proves a password without showing it is no leak, and still nothing for an open line.
+    readable = not offered or not _READABLE.isdisjoint(offered.upper().split())
+    judged = AUTHTLS.failed if readable else AUTHTLS.warned
+    return judged(server.subject, shown(f"AUTH {offered} before TLS"), advice)

@@ -1,0 +1,67 @@
+"""Speak to a mail server as a stranger does: SMTP, TLS and who it takes mail for; never a message.
+
+One connection at a time and few in all: one to each address and port, one more that offers old TLS only, and more for
+recipients only where a server is the MX of many domains.
+"""
+
+import time
+from pathlib import Path
+
+from sendwright.stack import HostState
+from sendwright.verify import handshake, recipients
+from sendwright.verify.conversation import Conversation, Endpoint, Silence
+from sendwright.verify.talking import Probe
+from sendwright.verify.target import Server
+from sendwright.verify.wire import Clock, Connect, connect
+
+_RECIPIENTS = frozenset({"mx.postmaster", "mx.abuse"})
+_GROUPS = ("smtp.", "tls.", "dane.")
+_MOST_ADDRESSES = 16
+_SUBMISSION = (587, 465)
+
+
+def speak(
+    server: Server,
+    *,
+    timeout: float,
+    trust: Path | None,
+    wanted: frozenset[str],
+    helo: str,
+    opened: Connect = connect,
+    clock: Clock = time.monotonic,
+) -> tuple[Conversation, ...]:
+    """Speak to every address and port of a server and return what each said; never raises for what a server does.
+
+    Arguments: ``timeout``: seconds for a connection to come about, and for each reply; one connection ends after thrice
+    that; ``trust``: authorities in PEM instead of the system's; ``wanted``: names of the chosen checks, so that nothing
+    is asked for in vain; ``helo``: the name of this machine, or empty to introduce it by its address (RFC 5321, 4.1.4);
+    ``opened``: opens a connection. UsageError when ``trust`` cannot be read.
+    """
+    ports = _ports(server, wanted)
+    if not ports:
+        return ()
+    probe = Probe(timeout, handshake.context(trust), helo, opened, clock, "tls.protocols" in wanted)
+    addresses = recipients.wanted_of(server.takes, wanted)
+    senders = ("", f"postmaster@{(*server.takes, server.name)[0]}") if "smtp.relay" in wanted else ()
+    talks: list[Conversation] = []
+    for port in ports:
+        whole = True
+        for place, address in enumerate(server.addresses):
+            endpoint = Endpoint(server.name, address, port)
+            if place >= _MOST_ADDRESSES:
+                why = f"not asked: it has {len(server.addresses)} addresses"
+                talks.append(Conversation(endpoint, Silence.NO_ROUTE, why))
+                continue
+            asked = addresses if port == 25 else ()
+            talk = probe.endpoint(endpoint, asked if whole else asked[: recipients.MOST], senders)
+            whole = whole and not talk.recipients
+            talks.append(talk)
+    return tuple(talks)
+
+
+def _ports(server: Server, wanted: frozenset[str]) -> tuple[int, ...]:
+    if not any(name.startswith(_GROUPS) for name in wanted):
+        return tuple(port for port in server.ports if port == 25 and wanted & _RECIPIENTS)
+    # A draining host submits nothing, and that is looked at.
+    draining = server.host is not None and server.host.state is HostState.DRAINING
+    return tuple(dict.fromkeys((*server.ports, *(_SUBMISSION if draining else ()))))

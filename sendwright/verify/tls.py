@@ -1,0 +1,214 @@
+"""Judge TLS of mail servers: what is shown, for whom, for how long, and how strong it is."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sendwright.stack import CertificateFile
+from sendwright.verify import dane
+from sendwright.verify.certificate import Read, covers
+from sendwright.verify.conversation import EXPIRED, SELF_SIGNED, Conversation, Handshake
+from sendwright.verify.endpoints import alike, places, spoken, where
+from sendwright.verify.finding import Finding
+from sendwright.verify.look import Look
+from sendwright.verify.rules.tls import CHAIN, DAYS, DESIRED, KEY, NAME, OFFERED, PROTOCOLS, SAME, SIGNATURE
+from sendwright.verify.target import Server
+from sendwright.verify.wording import listed
+from sendwright.verify.wording import shown as cut
+
+_MOST_NAMES = 5
+_OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
+_HOURS = timedelta(days=3)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A chain, and who shows it where: ``mail_programs`` on a port of submission; ``vouched`` by DANE."""
+
+    chain: tuple[Read, ...]
+    trusted: str
+    mail_programs: bool
+    vouched: bool
+
+
+def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator[Finding]:
+    """Judge every endpoint that spoke; what several show alike is told once."""
+    awake = spoken(talks)
+    for talk in awake:
+        yield from _offered(server, talk)
+    shown = [talk for talk in awake if dane.read_chain(talk)]
+    for chain, group in alike(shown, lambda talk: dane.read_chain(talk) or ()).items():
+        yield from _itself(server, chain, look.now, where(group, shown))
+    for seen, group in alike(shown, lambda talk: _seen(server, talk, look)).items():
+        yield _chain(server, seen, where(group, shown))
+        yield _name(server, seen, where(group, shown))
+    secured = [talk for talk in awake if talk.tls is not None]
+    for (tls, mail_programs), group in alike(secured, _versions).items():
+        yield _protocols(server, tls, where(group, secured), mail_programs=mail_programs)
+    if shown:
+        yield _same(server, shown)
+        yield from _desired(server, shown)
+
+
+def _offered(server: Server, talk: Conversation) -> Iterator[Finding]:
+    target = str(talk.endpoint)
+    if talk.tls is not None:
+        yield OFFERED.passed(server.subject, f"{talk.tls.version}, {talk.tls.cipher}", target)
+    elif talk.tls_failure:
+        advice = "Look at the server's log: its certificate or key cannot be read, or no cipher is shared."
+        yield OFFERED.failed(server.subject, cut(talk.tls_failure), advice, target)
+    elif talk.why:
+        yield OFFERED.unknown(server.subject, cut(talk.why), "", target)
+    else:
+        advice = "Switch STARTTLS on: in Postfix, smtpd_tls_chain_files and smtpd_tls_security_level = may."
+        yield OFFERED.failed(server.subject, "STARTTLS is not offered", advice, target)
+
+
+def _itself(server: Server, chain: tuple[Read, ...], now: datetime, target: str) -> Iterator[Finding]:
+    if chain[0].problem:
+        yield KEY.failed(server.subject, chain[0].problem, "Serve a certificate that follows RFC 5280.", target)
+        return
+    yield _days(server, chain[0], now, target)
+    weak = next((c for c in chain if c.weak_key and (c is chain[0] or not c.own)), None)
+    if weak is None:
+        yield KEY.passed(server.subject, chain[0].key, target)
+    else:
+        advice = "Make a new key (ECDSA P-256, or RSA of 2,048 bits) and a certificate for it."
+        yield KEY.failed(server.subject, _of(weak, chain) + weak.key, advice, target)
+    # What signs itself at the end of a chain is trusted as it is, and not for its signature.
+    weak = next((c for c in chain if c.weak_signature and (c is chain[0] or not c.own)), None)
+    if weak is None:
+        yield SIGNATURE.passed(server.subject, chain[0].signature, target)
+    else:
+        advice = "Have it issued again: every authority signs with SHA-256 today."
+        yield SIGNATURE.failed(server.subject, _of(weak, chain) + weak.signature, advice, target)
+
+
+def _of(weak: Read, chain: Sequence[Read]) -> str:
+    return "" if weak is chain[0] else f"a certificate further up the chain, issued by {weak.issuer}: "
+
+
+def _days(server: Server, leaf: Read, now: datetime, target: str) -> Finding:
+    if leaf.not_before is None or leaf.not_after is None:
+        return DAYS.unknown(server.subject, "it has no dates", "", target)
+    renew = _renewal(server)
+    if now > leaf.not_after:
+        return DAYS.failed(server.subject, f"it ended on {leaf.not_after:%Y-%m-%d %H:%M} UTC", renew, target)
+    if now < leaf.not_before:
+        seen = f"it begins on {leaf.not_before:%Y-%m-%d %H:%M} UTC"
+        return DAYS.failed(server.subject, seen, "Set the clock of whoever issued it, or wait.", target)
+    left = leaf.not_after - now
+    words = f"{left.days} days" if left >= _HOURS else f"{left.total_seconds() / 3600:.0f} hours"
+    seen = f"{words} left, until {leaf.not_after:%Y-%m-%d}"
+    if left < leaf.soon:
+        return DAYS.warned(server.subject, seen, renew, target)
+    return DAYS.passed(server.subject, seen, target)
+
+
+def _renewal(server: Server) -> str:
+    if server.host is not None and not isinstance(server.host.tls, CertificateFile):
+        return "Run `sendwright provision INVENTORY`: it renews and rolls out."
+    if server.host is not None:
+        return "Renew the declared file, then run `sendwright provision INVENTORY`."
+    return "Renew it, and see that whatever renews it also reloads the mail server."
+
+
+def _seen(server: Server, talk: Conversation, look: Look) -> _Shown:
+    trusted = talk.tls.trusted if talk.tls is not None else ""
+    vouched = dane.vouched(server, talk, look)
+    return _Shown(dane.read_chain(talk) or (), trusted, talk.endpoint.port != 25, vouched)
+
+
+def _chain(server: Server, seen: _Shown, target: str) -> Finding:
+    leaf = seen.chain[0]
+    if not seen.trusted:
+        return CHAIN.passed(server.subject, f"issued by {leaf.issuer}", target)
+    if seen.trusted == EXPIRED:
+        return CHAIN.passed(server.subject, f"issued by {leaf.issuer}; only its dates are wrong", target)
+    if seen.vouched:
+        return CHAIN.passed(server.subject, f"{seen.trusted}, and DANE vouches for it", target)
+    if seen.mail_programs and not _own_authority(server):
+        return CHAIN.failed(server.subject, seen.trusted, f"{_mend(seen)} Mail programs refuse to send.", target)
+    return CHAIN.warned(server.subject, seen.trusted, _mend(seen), target)
+
+
+def _own_authority(server: Server) -> bool:
+    return server.host is not None and not isinstance(server.host.tls, CertificateFile)
+
+
+def _mend(seen: _Shown) -> str:
+    if len(seen.chain) == 1 and seen.trusted != SELF_SIGNED:
+        return "Serve the whole chain: the certificates between it and the authority are missing (fullchain.pem)."
+    return "Serve a certificate of a public authority, or vouch for this one by DANE."
+
+
+def _name(server: Server, seen: _Shown, target: str) -> Finding:
+    leaf = seen.chain[0]
+    if covers(leaf.names, server.name):
+        return NAME.passed(server.subject, f"it is for {server.name}", target)
+    if seen.vouched:
+        return NAME.passed(server.subject, "DANE vouches for the key: nobody looks at its names", target)
+    words = f"it is for {listed(leaf.names, _MOST_NAMES)}" if leaf.names else "it has no DNS name in its SAN"
+    advice = f"Have one issued for {server.name}, as a DNS name in its SAN."
+    return NAME.failed(server.subject, words, advice, target)
+
+
+def _versions(talk: Conversation) -> tuple[tuple[str, str, str], bool]:
+    tls = talk.tls or Handshake("", "", ())
+    return (tls.version, tls.old, tls.unasked), talk.endpoint.port != 25
+
+
+def _protocols(server: Server, tls: tuple[str, str, str], target: str, *, mail_programs: bool) -> Finding:
+    version, old, unasked = tls
+    advice = "Speak 1.2 and newer only: in Postfix, smtpd_tls_protocols = >=TLSv1.2 and the mandatory ones the same."
+    if version in _OLD:
+        return PROTOCOLS.failed(server.subject, f"nothing newer than {version}", advice, target)
+    if old:
+        # Between servers an old version is still better than none at all; a mail program has no such choice.
+        judged = PROTOCOLS.failed if mail_programs else PROTOCOLS.warned
+        return judged(server.subject, f"{version}, and {old} as well", advice, target)
+    if unasked:
+        return PROTOCOLS.unknown(
+            server.subject, cut(f"{version}; older ones could not be offered: {unasked}"), "", target
+        )
+    return PROTOCOLS.passed(server.subject, f"{version}, and nothing older than 1.2", target)
+
+
+def _same(server: Server, shown: Sequence[Conversation]) -> Finding:
+    groups = alike(shown, lambda talk: talk.tls.chain[0] if talk.tls else b"")
+    if len(groups) == 1:
+        one = "one address and port" if len(shown) == 1 else f"{len(shown)} addresses and ports show the same"
+        return SAME.passed(server.subject, one)
+    seen = "; ".join(f"one on {places(group)}" for group in list(groups.values())[:_MOST_NAMES])
+    return SAME.warned(server.subject, seen, "Roll one certificate out everywhere, and reload every service.")
+
+
+def _desired(server: Server, shown: Sequence[Conversation]) -> Iterator[Finding]:
+    if server.host is None or server.state is None:
+        return
+    wanted = server.state.certificate_of(server.host.name)
+    if wanted is None:
+        yield DESIRED.failed(
+            server.subject, "the state folder holds none for it", "Run `sendwright provision INVENTORY`."
+        )
+        return
+    der = _first(wanted.chain)
+    other = [talk for talk in shown if talk.tls is not None and talk.tls.chain[0] != der]
+    if other:
+        seen = f"{places(other)} shows another one than that of the state folder"
+        yield DESIRED.failed(
+            server.subject, seen, "Run `sendwright provision INVENTORY`: it rolls the desired one out."
+        )
+    else:
+        yield DESIRED.passed(server.subject, f"as rolled out, until {wanted.not_after:%Y-%m-%d}")
+
+
+def _first(pem: str) -> bytes:
+    try:
+        return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
+    except ValueError:
+        # A damaged state folder is the desired one of nobody.
+        return b""

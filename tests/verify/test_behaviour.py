@@ -1,0 +1,223 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendwright.verify import behaviour
+from sendwright.verify.conversation import Conversation, Reply, Silence
+from sendwright.verify.finding import Finding, Kind, Status, Subject
+from sendwright.verify.target import Server
+from tests.verify.certificates import made
+from tests.verify.talks import ADDRESS, MX1, look_now, replies, server, silent, talk
+from tests.verify.worlds import by_check, host, worst
+
+SHOWN = made(MX1)
+V6 = "2001:db8::1"
+TAKEN = replies({"postmaster@example.com": 250, "abuse@example.com": 250})
+REFUSED = replies({"<>": 554, "<postmaster@example.com>": 554})
+
+
+def judged(*talks: Conversation, of: Server | None = None) -> list[Finding]:
+    """What is found; each finding has an identity of its own."""
+    found = list(behaviour.check(of or server(), talks, look_now()))
+    assert len({finding.identity for finding in found}) == len(found)
+    return found
+
+
+def test_a_good_server_passes_everything() -> None:
+    """And what is said of its domains is told of them."""
+    submitting = talk(587, SHOWN)
+
+    found = judged(talk(shown=SHOWN, recipients=TAKEN, relay=REFUSED), submitting, of=server(587))
+
+    assert set(worst(found)) == {
+        *("reachable", "banner", "relay", "auth-25", "auth-tls", "submission", "postmaster", "abuse")
+    }
+    assert {finding.status for finding in found} == {Status.PASS}
+    (postmaster,) = by_check(found)["postmaster"]
+    assert (postmaster.subject, postmaster.target) == (Subject(Kind.DOMAIN, "example.com"), MX1)
+
+
+@pytest.mark.parametrize("silence", [Silence.FILTERED, Silence.NO_ROUTE])
+def test_a_port_25_that_is_filtered_is_unknown_once(silence: Silence) -> None:
+    """Many clouds block it: nothing is wrong with the server, and everything else about it is silent."""
+    (found,) = judged(silent(silence), silent(silence, address=V6))
+
+    assert (found.check, found.status) == ("smtp.reachable", Status.UNKNOWN)
+    assert ADDRESS in found.seen
+    assert V6 in found.seen
+    assert "--hosts" in found.advice
+
+
+@pytest.mark.parametrize("silence", [Silence.REFUSED, Silence.BROKEN])
+def test_a_server_that_refuses_or_breaks_off_is_the_mx_of_nobody(silence: Silence) -> None:
+    """It fails at that address; another one that answers is judged by itself."""
+    found = by_check(judged(silent(silence), talk(shown=SHOWN, address=V6)))
+
+    assert {(f.status, f.target) for f in found["reachable"]} == {
+        (Status.FAIL, f"{ADDRESS}:25"),
+        (Status.PASS, f"[{V6}]:25"),
+    }
+    assert worst(judged(silent(silence), of=server(takes=(), host=host(MX1, ADDRESS))))["reachable"] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("greeting", "status"), [("554 5.7.1 Listed", "unknown"), ("421 Busy", "unknown"), ("521 No mail here", "fail")]
+)
+def test_a_greeting_that_refuses_may_mean_this_machine_only(greeting: str, status: str) -> None:
+    """RFC 7504: 521 alone says that nobody's mail is taken."""
+    code, _, text = greeting.partition(" ")
+
+    found = judged(talk(greeting=Reply(int(code), text), named="", before={}))
+
+    assert worst(found) == {"reachable": status}
+
+
+@pytest.mark.parametrize(
+    ("greeting", "named", "strange", "ours"),
+    [
+        (f"{MX1} ESMTP", MX1, "pass", "pass"),
+        ("MX1.Example.Com. ready", MX1, "pass", "pass"),
+        ("mail.google.example at your service", "mail.google.example", "pass", "warn"),
+        (f"{MX1} ESMTP", "localhost.localdomain", "warn", "warn"),
+        ("localhost ESMTP", "localhost", "warn", "warn"),
+        ("[192.0.2.1] ESMTP", "[192.0.2.1]", "warn", "warn"),
+        ("****************", MX1, "warn", "warn"),
+        ("", "", "warn", "warn"),
+    ],
+)
+def test_greeting_and_ehlo_name_the_server(greeting: str, named: str, strange: str, ours: str) -> None:
+    """A stranger's by some name of its own, ours by the one that the inventory declares."""
+    said = talk(shown=SHOWN, greeting=Reply(220, greeting), named=named)
+
+    assert worst(judged(said))["banner"] == strange
+    assert worst(judged(said, of=server(host=host(MX1, ADDRESS))))["banner"] == ours
+
+
+@pytest.mark.parametrize(
+    ("codes", "own", "status"),
+    [
+        ({"<>": 554, "<postmaster@example.com>": 554}, False, "pass"),
+        ({"<>": 554, "<postmaster@example.com>": 250}, False, "fail"),
+        ({"<>": 251, "<postmaster@example.com>": 554}, False, "fail"),
+        ({"<>": 451, "<postmaster@example.com>": 554}, False, "unknown"),
+        ({"<>": 250}, True, "unknown"),
+        ({"<>": 554}, True, "pass"),
+    ],
+)
+def test_strangers_cannot_relay(codes: Mapping[str, int], own: bool, status: str) -> None:
+    """From whatever envelope sender; a machine may trust itself."""
+    assert worst(judged(talk(shown=SHOWN, relay=replies(codes), own=own)))["relay"] == status
+
+
+def test_an_open_relay_on_submission_is_one_too() -> None:
+    """No port takes mail for others from strangers."""
+    at_587 = talk(587, SHOWN, relay=replies({"<>": 250}))
+
+    (_, found) = by_check(judged(talk(shown=SHOWN, relay=REFUSED), at_587, of=server(587)))["relay"]
+
+    assert (found.status, found.target) == (Status.FAIL, f"{ADDRESS}:587")
+
+
+@pytest.mark.parametrize("where", ["before", "inside"])
+def test_port_25_offers_no_authentication(where: str) -> None:
+    """Others' servers are warned; ours never do."""
+    keywords = {"STARTTLS": "", "AUTH": "PLAIN LOGIN"}
+    said = replace(talk(shown=SHOWN), **{where: keywords})  # type: ignore[arg-type]  # one of two fields of that type
+
+    assert worst(judged(said))["auth-25"] == "warn"
+    assert worst(judged(said, of=server(host=host(MX1, ADDRESS))))["auth-25"] == "fail"
+    assert worst(judged(talk(shown=SHOWN)))["auth-25"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("offered", "status"), [("PLAIN LOGIN", "fail"), ("", "fail"), ("SCRAM-SHA-256 CRAM-MD5", "warn"), (None, "pass")]
+)
+def test_passwords_are_asked_for_inside_tls_only(offered: str | None, status: str) -> None:
+    """RFC 4954 section 4; what shows no password is still nothing for an open line."""
+    before = {"STARTTLS": ""} | ({} if offered is None else {"AUTH": offered})
+
+    assert worst(judged(talk(587, SHOWN, before=before), of=server(587)))["auth-tls"] == status
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (talk(587, SHOWN), "pass"),
+        (talk(587, SHOWN, inside={"PIPELINING": ""}), "fail"),
+        (talk(587, SHOWN, inside={}, why="it closed the connection"), "unknown"),
+        (talk(587, greeting=Reply(421, "Busy")), "unknown"),
+        (talk(587), None),
+        (silent(Silence.REFUSED, 587), "fail"),
+        (silent(Silence.BROKEN, 587), "fail"),
+        (silent(Silence.FILTERED, 587), "unknown"),
+        (silent(Silence.NO_ROUTE, 587), "unknown"),
+    ],
+    ids=["good", "no AUTH", "broke off", "busy", "no TLS", "refused", "broken", "filtered", "no route"],
+)
+def test_submission_is_open_and_offers_authentication(said: Conversation, status: str | None) -> None:
+    """What cannot be told from here is not held against it; that there is no TLS is told by ``tls.offered``."""
+    assert worst(judged(said, of=server(587))).get("submission") == status
+
+
+def test_a_port_that_alone_is_filtered_is_closed_by_the_servers_own_firewall() -> None:
+    """Another port of it answers to the same machine."""
+    found = by_check(judged(silent(Silence.FILTERED, 587), talk(465, SHOWN), of=server(587, 465)))["submission"]
+
+    assert {(f.status, f.target) for f in found} == {(Status.FAIL, f"{ADDRESS}:587"), (Status.PASS, f"{ADDRESS}:465")}
+
+
+def test_submission_of_a_draining_host_is_closed() -> None:
+    """What is submitted there would keep its queue from emptying."""
+    draining = server(587, host=host(MX1, ADDRESS, state="draining"))
+
+    assert worst(judged(silent(Silence.REFUSED, 587), of=draining))["submission"] == "pass"
+    assert worst(judged(talk(587, SHOWN), of=draining))["submission"] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("reply", "postmaster", "abuse"),
+    [
+        (Reply(250, "2.1.5 Ok"), "pass", "pass"),
+        (Reply(251, "will forward"), "pass", "pass"),
+        (Reply(550, "5.1.1 User unknown, not listed"), "fail", "warn"),
+        (Reply(554, "5.7.1 Relay access denied"), "fail", "warn"),
+        (Reply(554, "5.7.1 Client host [198.51.100.1] blocked using zen.spamhaus.org"), "unknown", "unknown"),
+        (Reply(550, "5.7.25 no PTR record for your address"), "unknown", "unknown"),
+        (Reply(450, "4.7.1 Greylisted"), "unknown", "unknown"),
+        (None, "unknown", "unknown"),
+    ],
+)
+def test_postmaster_and_abuse_are_taken(reply: Reply | None, postmaster: str, abuse: str) -> None:
+    """RFC 5321 section 4.5.1 demands the one; what a server has against this machine is no verdict on either."""
+    told = {f"{part}@example.com": reply for part in ("postmaster", "abuse")} if reply else {}
+
+    found = worst(judged(talk(shown=SHOWN, recipients=told, unasked="" if reply else "it was too slow")))
+
+    assert (found["postmaster"], found["abuse"]) == (postmaster, abuse)
+
+
+def test_one_address_that_refuses_postmaster_is_enough() -> None:
+    """Which one takes the mail is chance."""
+    refusing = talk(shown=SHOWN, address=V6, recipients=replies({"postmaster@example.com": 550}))
+
+    assert worst(judged(talk(shown=SHOWN, recipients=TAKEN), refusing))["postmaster"] == "fail"
+
+
+@given(st.text(max_size=300), st.integers(200, 599), st.dictionaries(st.text(max_size=20), st.text(max_size=30)))
+def test_whatever_a_server_says_is_judged_within_bounds(text: str, code: int, words: Mapping[str, str]) -> None:
+    """Nothing that is seen grows with what strangers say."""
+    reply = Reply(code, text * 10)
+    said = talk(
+        shown=SHOWN,
+        greeting=reply,
+        named=text,
+        before=words,
+        inside={**words, "AUTH": text * 10},
+        relay={"<>": reply},
+        recipients={"postmaster@example.com": reply, "abuse@example.com": reply},
+    )
+
+    assert all(len(finding.seen) <= 600 for finding in judged(said))

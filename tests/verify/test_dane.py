@@ -1,0 +1,259 @@
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from dns.rdata import GenericRdata
+from dns.rdataclass import IN
+from dns.rdatatype import TLSA
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendwright.verify import dane
+from sendwright.verify.certificate import read
+from sendwright.verify.conversation import Conversation, Silence
+from sendwright.verify.finding import Finding, Status
+from sendwright.verify.look import Told
+from sendwright.verify.target import Server
+from sendwright.verify.tlsa import matches, parse
+from tests.verify.certificates import NOW, Made, made, root
+from tests.verify.names import Names, zone
+from tests.verify.talks import ADDRESS, MX1, UNSIGNED, look_now, server, silent, talk
+from tests.verify.worlds import by_check, host, worst
+
+AUTHORITY = root()
+SHOWN = made(MX1, issuer=AUTHORITY)
+OTHER = made(MX1)
+AT = f"_25._tcp.{MX1}"
+
+
+def sha256(octets: bytes) -> str:
+    """A digest as records hold it."""
+    return hashlib.sha256(octets).hexdigest()
+
+
+def world(
+    *records: str, secure: bool = True, at: str = AT, told: Mapping[tuple[str, str], Told] | None = None
+) -> Names:
+    """A zone with TLSA records, signed unless said otherwise."""
+    lines = [UNSIGNED, *(f"{at}. IN TLSA {record}" for record in records)]
+    return Names(zone("\n".join(lines)), told or {}, {"example.com"} if secure else ())
+
+
+def judged(names: Names, *talks: Conversation, of: Server | None = None, validates: bool = True) -> list[Finding]:
+    """What is found; each finding has an identity of its own."""
+    found = list(dane.check(of or server(), talks or (talk(shown=SHOWN),), look_now(names, validates=validates)))
+    assert len({finding.identity for finding in found}) == len(found)
+    return found
+
+
+THIS, NEXT = f"3 1 1 {sha256(SHOWN.spki)}", f"3 1 1 {sha256(OTHER.spki)}"
+
+
+def test_records_of_this_key_and_the_next_pass_everything() -> None:
+    """RFC 7672 section 8.1."""
+    found = judged(world(THIS, NEXT))
+
+    assert set(worst(found)) == {"present", "secure", "usable", "matches", "next"}
+    assert {finding.status for finding in found} == {Status.PASS}
+    assert {finding.target for finding in found} == {AT}
+
+
+def test_a_signed_name_without_records_is_told_what_to_publish() -> None:
+    """The very record, of what is served now."""
+    (found,) = judged(world())
+
+    assert (found.check, found.status) == ("dane.present", Status.WARN)
+    assert found.advice == f"Publish {AT}. IN TLSA {THIS}"
+
+
+def test_a_name_that_is_not_signed_is_told_of_once() -> None:
+    """Without DNSSEC there is no DANE, and all other checks are silent."""
+    (found,) = judged(world(secure=False))
+
+    assert (found.check, found.status) == ("dane.present", Status.WARN)
+    assert "not signed" in found.seen
+
+
+def test_a_resolver_that_validates_nothing_leaves_it_open() -> None:
+    """What is published is still compared, because who publishes it means it."""
+    assert worst(judged(world(secure=False), validates=False)) == {"present": "unknown"}
+    found = worst(judged(world(NEXT, secure=False), validates=False))
+    assert (found["secure"], found["matches"]) == ("unknown", "fail")
+
+
+def test_records_in_a_zone_that_is_not_signed_protect_nobody() -> None:
+    """They are ignored: a wrong one harms nobody yet."""
+    found = worst(judged(world(NEXT, secure=False)))
+
+    assert (found["secure"], found["matches"]) == ("warn", "warn")
+
+
+def test_bogus_records_stop_mail() -> None:
+    """RFC 7672 section 2.1.1: senders wait until it validates."""
+    assert worst(judged(world(THIS, told={(AT, "TLSA"): Told.BOGUS}))) == {"secure": "fail"}
+    assert worst(judged(world(THIS, told={(MX1, "A"): Told.BOGUS}))) == {"secure": "fail"}
+
+
+def test_an_answer_that_does_not_come_is_unknown_once() -> None:
+    """It is no verdict on the zone."""
+    assert worst(judged(world(THIS, told={(AT, "TLSA"): Told.FAILED}))) == {"present": "unknown"}
+    silence = {(MX1, "A"): Told.FAILED, (MX1, "AAAA"): Told.FAILED}
+    assert worst(judged(world(THIS, told=silence))) == {"present": "unknown"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        f"1 1 1 {sha256(b'')}",
+        f"0 0 1 {sha256(b'')}",
+        f"4 1 1 {sha256(b'')}",
+        f"3 2 1 {sha256(b'')}",
+        f"3 1 3 {sha256(b'')}",
+    ],
+)
+def test_what_mail_servers_cannot_use_is_told(record: str) -> None:
+    """RFC 7672 section 3.1.3: usages 0 and 1, and what is malformed; alone it protects nobody."""
+    assert worst(judged(world(record)))["usable"] == "fail"
+    beside = worst(judged(world(record, THIS)))
+    assert (beside["usable"], beside["matches"]) == ("warn", "pass")
+
+
+@pytest.mark.parametrize("data", [b"\3\1\1\xab\xcd", b"\3\1\2" + bytes(32), b"\3\1", b""])
+def test_a_record_that_is_malformed_is_told_and_those_beside_it_count(data: bytes) -> None:
+    """RFC 3597 section 5 is how a resolver hands it on."""
+    names = world(THIS, NEXT)
+    records = [*names.records[AT, "TLSA"], GenericRdata(IN, TLSA, data)]
+
+    found = worst(judged(replace(names, records={**names.records, (AT, "TLSA"): records})))
+
+    assert (found["usable"], found["matches"], found["next"]) == ("warn", "pass", "pass")
+
+
+@pytest.mark.parametrize(
+    ("record", "good"),
+    [
+        (f"3 1 1 {sha256(SHOWN.spki)}", True),
+        (f"3 1 2 {hashlib.sha512(SHOWN.spki).hexdigest()}", True),
+        (f"3 1 0 {SHOWN.spki.hex()}", True),
+        (f"3 0 1 {sha256(SHOWN.der)}", True),
+        (f"3 0 0 {SHOWN.der.hex()}", True),
+        (f"2 1 1 {sha256(AUTHORITY.spki)}", True),
+        (f"2 0 1 {sha256(AUTHORITY.der)}", True),
+        (f"3 1 1 {sha256(OTHER.spki)}", False),
+        (f"3 0 1 {sha256(SHOWN.spki)}", False),
+        (f"3 1 1 {sha256(AUTHORITY.spki)}", False),
+        (f"2 1 1 {sha256(SHOWN.spki)}", False),
+        (f"2 1 1 {sha256(OTHER.spki)}", False),
+    ],
+)
+def test_a_record_matches_what_is_served(record: str, good: bool) -> None:
+    """RFC 6698 section 2.1: each selector and matching type, of the server's own and of its authority's."""
+    assert worst(judged(world(record)))["matches"] == ("pass" if good else "fail")
+
+
+def test_one_record_that_matches_is_enough_and_each_address_needs_one() -> None:
+    """RFC 7672 section 3.1; a host that was forgotten gets no mail."""
+    assert worst(judged(world(NEXT, THIS)))["matches"] == "pass"
+    both = (talk(shown=SHOWN), talk(shown=OTHER, address="192.0.2.2"))
+    assert worst(judged(world(THIS, NEXT), *both))["matches"] == "pass"
+    (found,) = by_check(judged(world(THIS), *both))["matches"]
+    assert found.status is Status.FAIL
+    assert "192.0.2.2:25" in found.seen
+    assert NEXT in found.advice
+
+
+def test_a_server_without_tls_gets_no_mail_from_those_who_verify() -> None:
+    """Records say that TLS is spoken: without it nothing is delivered."""
+    assert worst(judged(world(THIS), talk()))["matches"] == "fail"
+    assert worst(judged(world(THIS), talk(tls_failure="no cipher is shared")))["matches"] == "fail"
+
+
+def test_a_server_that_cannot_be_reached_is_judged_by_its_records_alone() -> None:
+    """``smtp.reachable`` says why."""
+    assert set(worst(judged(world(THIS), silent(Silence.FILTERED)))) == {"present", "secure", "usable"}
+
+
+def test_an_authority_vouches_for_names_and_dates_and_the_servers_own_record_does_not() -> None:
+    """RFC 7672 sections 3.1.1 and 3.1.2."""
+    for bad in (made("mx2.example.com", issuer=AUTHORITY), made(MX1, issuer=AUTHORITY, ends=timedelta(-1))):
+        assert worst(judged(world(f"2 1 1 {sha256(AUTHORITY.spki)}"), talk(shown=bad)))["matches"] == "fail"
+        assert worst(judged(world(f"3 1 1 {sha256(bad.spki)}"), talk(shown=bad)))["matches"] == "pass"
+
+
+def test_an_authority_vouches_for_what_it_really_issued() -> None:
+    """A certificate that merely lies beside it in the chain is nobody's."""
+    beside = replace(OTHER, issuers=(AUTHORITY.certificate,))
+    middle = made(issuer=AUTHORITY, authority=True, common="a middle")
+    not_one = made(issuer=AUTHORITY, common="no authority")
+    record = f"2 1 1 {sha256(AUTHORITY.spki)}"
+
+    assert worst(judged(world(record), talk(shown=beside)))["matches"] == "fail"
+    assert worst(judged(world(record), talk(shown=made(MX1, issuer=middle))))["matches"] == "pass"
+    assert worst(judged(world(record), talk(shown=made(MX1, issuer=not_one))))["matches"] == "fail"
+
+
+def test_an_authority_that_the_record_holds_whole_need_not_be_sent() -> None:
+    """RFC 7672 section 3.1.2: matching type 0."""
+    alone = Made(SHOWN.certificate, SHOWN.key)
+
+    assert worst(judged(world(f"2 0 0 {AUTHORITY.der.hex()}"), talk(shown=alone)))["matches"] == "pass"
+
+
+def test_the_next_key_is_covered_by_another_record_or_by_its_authority() -> None:
+    """RFC 7672 sections 8.1 and 8.4; two records of the same key cover one key."""
+    assert worst(judged(world(THIS)))["next"] == "warn"
+    assert worst(judged(world(THIS, f"3 0 1 {sha256(SHOWN.der)}")))["next"] == "warn"
+    assert worst(judged(world(THIS, NEXT)))["next"] == "pass"
+    assert worst(judged(world(THIS, f"2 1 1 {sha256(AUTHORITY.spki)}")))["next"] == "pass"
+
+
+def test_a_host_of_ours_keeps_its_key_so_one_record_of_the_key_is_enough() -> None:
+    """A record of the certificate itself is wrong after the next renewal all the same."""
+    ours = server(host=host(MX1, ADDRESS))
+
+    assert worst(judged(world(THIS), of=ours))["next"] == "pass"
+    assert worst(judged(world(f"3 0 1 {sha256(SHOWN.der)}"), of=ours))["next"] == "warn"
+
+
+def test_submission_is_judged_only_where_it_has_records() -> None:
+    """Mail programs do not look for them."""
+    at_587 = talk(587, SHOWN)
+
+    assert {f.target for f in judged(world(THIS), talk(shown=SHOWN), at_587, of=server(587))} == {AT}
+    found = judged(world(NEXT, at=f"_587._tcp.{MX1}"), at_587, of=server(587, takes=()))
+    assert worst(found)["matches"] == "fail"
+
+
+ALIAS = f"{MX1}. IN CNAME real.example.org.\nreal.example.org. IN A {ADDRESS}\n"
+
+
+@pytest.mark.parametrize(
+    ("secure", "at", "matched"),
+    [
+        ({"example.com", "example.org"}, "_25._tcp.real.example.org", True),
+        ({"example.com", "example.org"}, AT, True),
+        ({"example.com"}, AT, True),
+        ({"example.com"}, "_25._tcp.real.example.org", False),
+    ],
+)
+def test_an_alias_leads_to_the_records_if_it_validates(secure: set[str], at: str, matched: bool) -> None:
+    """RFC 7672 section 2.2.2: below the end of the alias first, then below the name itself."""
+
+    names = Names(zone(f"{ALIAS}{at}. IN TLSA {THIS}"), {}, secure)
+    shown = made("real.example.org", MX1, issuer=AUTHORITY, key=SHOWN.key)
+
+    assert ("matches" in worst(judged(names, talk(shown=shown)))) == matched
+
+
+def test_the_public_key_is_compared_as_its_certificate_writes_it() -> None:
+    """Not as a library would write an equal one."""
+    assert read(SHOWN.der).spki == SHOWN.spki
+
+
+@given(st.text(max_size=200), st.binary(max_size=200))
+def test_whatever_a_record_or_a_certificate_is_nothing_crashes(text: str, der: bytes) -> None:
+    """Both come from strangers."""
+    for record in (parse(text), parse(f"2 0 0 {der.hex()}"), parse(f"3 1 1 {text}")):
+        assert not matches(record, (read(der), read(SHOWN.der)), MX1, NOW)
