@@ -7,14 +7,13 @@ PRESENT = Check(
     "A DKIM key is published",
     "Nothing can be verified, and forwarded mail fails DMARC",
     "RFC 6376, 3.6.2",
-    others=also("internet.nl", "miab"),
+    others=also("internet.nl"),
 )
 SYNTAX = Check(
     "dkim.syntax",
     "The key record can be parsed",
     "Verifiers ignore the key: signatures fail",
     "RFC 6376, 3.6.1",
-    others=also("checkdmarc"),
 )
 TYPE = Check(
     "dkim.key-type",

@@ -7,12 +7,12 @@ PRESENT = Check(
     "A DMARC record applies to the domain",
     "Anybody can put its name into From, and large receivers refuse bulk mail",
     "RFC 9989, 4.10",
-    others=also("internet.nl", "checkdmarc", "miab"),
+    others=also("internet.nl", "checkdmarc"),
 )
 SINGLE = Check(
     "dmarc.single",
     "There is one DMARC record, not several",
-    "Receivers ignore both",
+    "Receivers ignore all of them",
     "RFC 9989, 4.10",
     others=also("internet.nl", "checkdmarc"),
 )
@@ -28,7 +28,7 @@ POLICY = Check(
     "The policy is quarantine or reject",
     "Forged mail is delivered: p=none only looks",
     "RFC 9989, 4.7",
-    others=also("internet.nl", "checkdmarc", "miab"),
+    others=also("internet.nl", "checkdmarc"),
 )
 SUBDOMAINS = Check(
     "dmarc.subdomains",
@@ -42,8 +42,8 @@ TESTING = Check(
 )
 REMOVED = Check(
     "dmarc.removed-tags",
-    "No tag is used that RFC 9989 removed (pct, rf, ri)",
-    "They mean nothing any more: the policy is not what somebody thinks it is",
+    "Nothing is used that RFC 9989 removed (pct, rf, ri, and size limits of addresses)",
+    "It means nothing any more: the policy is not what somebody thinks it is",
     "RFC 9989, A and C",
     others=also("checkdmarc"),
 )
@@ -60,7 +60,7 @@ REPORTS = Check(
     "dmarc.reports",
     "Aggregate reports go somewhere",
     "Nobody notices what fails",
-    "RFC 9990, 2",
+    "RFC 9989, 4.7",
     others=also("checkdmarc"),
 )
 ADDRESSES = Check(
@@ -74,7 +74,7 @@ CONSENT = Check(
     "dmarc.consent",
     "Every other domain that gets the reports consents",
     "Receivers send none",
-    "RFC 9990, 3",
+    "RFC 9990, 4",
     others=also("checkdmarc", "internet.nl"),
 )
 ALIGNMENT = Check(

@@ -1,0 +1,120 @@
+"""Which selectors of a domain are looked at, and what DNS says of each: nothing in DNS lists them (RFC 6376, 3.1)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sendwright.dkim import live_text
+from sendwright.dns.key_tags import same_key
+from sendwright.dns.rdata import txt
+from sendwright.state.model import DkimKey, KeyStage
+from sendwright.verify.dkim_record import looks_like_key
+from sendwright.verify.look import Answer, Look, Told
+from sendwright.verify.target import Target
+
+KNOWN = (
+    *("default", "dkim", "mail", "email", "smtp", "key1", "key2", "dk", "s1", "s2", "s3", "s1024", "s2048", "e1", "x"),
+    *("selector1", "selector2", "google", "20230601", "k1", "k2", "k3", "mandrill", "mx", "mailo", "zmail", "zoho"),
+    *("fm1", "fm2", "fm3", "protonmail", "protonmail2", "protonmail3", "sig1", "pm", "mg", "mailjet", "everlytickey1"),
+    *("dkim1", "dkim2", "rsa", "ed25519", "sm", "smtpapi", "turbo-smtp", "sendinblue", "brevo1", "brevo2", "resend"),
+)
+"""Those that providers and programs give their customers, to be tried where nobody named any."""
+
+# No signer would call its key this: what is answered here is answered for every name.
+PROBE = "sendwright-asks-for-a-wildcard"
+
+
+class Origin(StrEnum):
+    """How a selector came to be looked at."""
+
+    NAMED = "named"
+    DECLARED = "declared"
+    GUESSED = "guessed"
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A selector and the answer to the question for TXT at its name."""
+
+    name: str
+    origin: Origin
+    answer: Answer
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was found there."""
+        return self.answer.values if self.answer.told is Told.FOUND else ()
+
+    @property
+    def broken_alias(self) -> bool:
+        """Whether its name is an alias that leads to nothing."""
+        return bool(self.answer.aliases) and self.answer.told in {Told.NO_DATA, Told.NO_NAME}
+
+
+@dataclass(frozen=True)
+class Selectors:
+    """What was found. ``below``: whether anything can be below ``_domainkey`` (RFC 8020); ``wildcard``: its answer."""
+
+    all: tuple[Selector, ...]
+    below: bool = True
+    wildcard: tuple[str, ...] = ()
+
+    @property
+    def guessed(self) -> bool:
+        """Whether nobody named or declared any."""
+        return all(s.origin is Origin.GUESSED for s in self.all)
+
+    @property
+    def published(self) -> tuple[Selector, ...]:
+        """Those with a record. Where they were guessed, what a wildcard or another purpose put there does not count."""
+        return tuple(s for s in self.all if s.texts and (s.origin is not Origin.GUESSED or self._is_key(s)))
+
+    @property
+    def unheard(self) -> tuple[Answer, ...]:
+        """The answers that tell nothing."""
+        return tuple(s.answer for s in self.all if not s.answer.known)
+
+    def _is_key(self, selector: Selector) -> bool:
+        return selector.texts != self.wildcard and any(map(looks_like_key, selector.texts))
+
+
+def record_name(selector: str, domain: str) -> str:
+    """Return the name that verifiers ask for (RFC 6376, 3.6.2.1)."""
+    return f"{selector}._domainkey.{domain}"
+
+
+def stories(target: Target) -> tuple[DkimKey, ...]:
+    """Return every story of a declared domain's keys, those that ended too."""
+    if target.declared is None:
+        return ()
+    return tuple(key for key in target.declared.state.keys if key.domain == target.domain)
+
+
+def look_up(target: Target, look: Look) -> Selectors:
+    """Ask for the selectors that were named or are declared, else for those that others use; all at the same time."""
+    if wanted := dict(_wanted(target)):
+        return Selectors(_asked(target, look, wanted))
+    names = (f"_domainkey.{target.domain}", record_name(PROBE, target.domain))
+    # In one go with what follows: each is asked once in a run.
+    look.dns.ask_all([(name, "TXT") for name in (*names, *(record_name(s, target.domain) for s in KNOWN))])
+    above, probe = (look.dns.ask(name, "TXT") for name in names)
+    found = _asked(target, look, dict.fromkeys(KNOWN, Origin.GUESSED))
+    return Selectors(found, above.told is not Told.NO_NAME, probe.values)
+
+
+def tells(key: DkimKey, text: str) -> bool:
+    """Whether a TXT record tells verifiers the public part of a key."""
+    return same_key(txt(text.encode("latin-1")), txt(live_text(key)))
+
+
+def _asked(target: Target, look: Look, wanted: Mapping[str, Origin]) -> tuple[Selector, ...]:
+    answers = look.dns.ask_all([(record_name(selector, target.domain), "TXT") for selector in wanted])
+    return tuple(Selector(s, origin, a) for (s, origin), a in zip(wanted.items(), answers, strict=True))
+
+
+def _wanted(target: Target) -> Iterator[tuple[str, Origin]]:
+    for selector in target.selectors:
+        yield selector.lower().removesuffix(f"._domainkey.{target.domain}"), Origin.NAMED
+    for key in stories(target):
+        if key.stage not in {KeyStage.GENERATED, KeyStage.REMOVED}:
+            yield key.selector, Origin.DECLARED
