@@ -48,7 +48,7 @@ def parse(host: str, output: bytes, units: tuple[str, ...], *, queues: bool = Fa
     section a line).
     """
     try:
-        sections = _sections(output)
+        sections = split(output, BEGIN)
         observation = _observation(host, sections, units)
         return _with_queues(host, observation, sections) if queues else observation
     except (Malformed, ValueError, IndexError, KeyError, OverflowError) as error:
@@ -59,11 +59,12 @@ def parse(host: str, output: bytes, units: tuple[str, ...], *, queues: bool = Fa
         ) from error
 
 
-def _sections(output: bytes) -> dict[str, bytes]:
+def split(output: bytes, begin: str) -> dict[str, bytes]:
+    """Return the sections of an answer that begins with a line of its own: a name, a space, base64; else Malformed."""
     lines = output.decode("ascii", "replace").split("\n")
-    if BEGIN not in lines:
+    if begin not in lines:
         raise Malformed("no beginning")
-    lines = lines[lines.index(BEGIN) + 1 :]
+    lines = lines[lines.index(begin) + 1 :]
     if END not in lines:
         raise Malformed("cut off")
     found = {}

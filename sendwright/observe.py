@@ -14,7 +14,7 @@ from sendwright.generation import READ
 from sendwright.observation import Observation
 from sendwright.service import Release, Service
 from sendwright.signing import PROBE
-from sendwright.ssh import Connection
+from sendwright.ssh import Runs
 
 Desired = Mapping[Release, tuple[Service, ...]]
 
@@ -40,7 +40,7 @@ _MOST_CONTENTS = 64
 _TABLES = (".signingtable", ".keytable")
 
 
-def observe(connection: Connection, desired: Desired, timeout: float = 60.0, *, queues: bool = False) -> Observation:
+def observe(connection: Runs, desired: Desired, timeout: float = 60.0, *, queues: bool = False) -> Observation:
     """Look at a host with one remote command and change nothing.
 
     Arguments: ``desired``: the services that each release would get; ``timeout`` in seconds; ``queues``: see `script`.

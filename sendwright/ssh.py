@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import paramiko
 
@@ -64,6 +64,19 @@ class Result:
     def ok(self) -> bool:
         """Whether it succeeded."""
         return self.status == 0
+
+
+class Runs(Protocol):
+    """What runs scripts on a host: a `Connection`, or testinfra's way there."""
+
+    @property
+    def host(self) -> Host:
+        """The host as it is declared."""
+        ...
+
+    def run(self, script: str, stdin: bytes = b"", timeout: float = 120.0) -> Result:
+        """Run a POSIX shell script as root; see `Connection.run`."""
+        ...
 
 
 @dataclass

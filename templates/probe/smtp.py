@@ -1,6 +1,6 @@
 """Print what the SMTP service at an address and a port offers, before TLS and inside it.
 
-Run by the checks in tests/live on a host, from templates/probe/smtp.py: never installed. Prints {"name": as it calls
+Run on a host, from templates/probe/smtp.py: never installed. Prints {"name": as it calls
 itself, "before": EHLO keywords, "inside": those inside TLS, or null without TLS, "certificate": base64 of DER, or ""}.
 """
 

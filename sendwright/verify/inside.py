@@ -1,0 +1,193 @@
+"""``verify --hosts``: look at every host over SSH, and judge it by the same definitions as ``tests/live``.
+
+Two or three remote commands a host, hosts at the same time, nothing changed and no mail sent. A host that cannot be
+looked at fails once, and the others go on.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from sendwright import generation, planning
+from sendwright.connections import Fleet
+from sendwright.deploys.probe import Sample, Signed, parse_signed, sign_command, sign_input
+from sendwright.errors import HostError, SendwrightError
+from sendwright.generation import Lineage
+from sendwright.inventory import Inventory
+from sendwright.observation import Observation
+from sendwright.observe import observe
+from sendwright.signers import host_seen
+from sendwright.ssh import Runs
+from sendwright.stack import Domain, Host, Stack
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import State
+from sendwright.verify import hosts
+from sendwright.verify.finding import Finding, Kind, Subject
+from sendwright.verify.host_facts import Facts, of_host, takes_submission
+from sendwright.verify.host_keys import Signer, author, matches, probed, signers_of
+from sendwright.verify.host_look import Inside, look_inside
+from sendwright.verify.look import Answer, Look
+from sendwright.verify.rules import dkim as key_rules
+from sendwright.verify.rules import hosts as rules
+from sendwright.verify.target import Target
+
+# For a busy host to answer, and for each signature: an RSA one takes 2.3 ms.
+_SECONDS, _SECONDS_EACH, _SLACK = 30.0, 0.03, 60.0
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What hosts are compared with: the declaration, and what is remembered."""
+
+    stack: Stack
+    state: State
+    lineage: Lineage | None
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one host answered. ``inside`` None: it is none of ours, and was asked nothing more."""
+
+    observation: Observation
+    began: datetime
+    ended: datetime
+    inside: Inside | None = None
+    signed: Mapping[str, Mapping[str, Signed]] | None = None
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def check(
+    inventory: Inventory, targets: Sequence[Target], look: Look, report: Callable[[str], None], *, clock: Clock = now
+) -> Iterator[Finding]:
+    """Yield the findings of ``host.*`` about every host, and of DKIM keys on hosts about the domains among ``targets``.
+
+    Arguments: ``look``: asks for keys and addresses by the run's resolver; ``report``: gets a line of progress;
+    ``clock``: this machine's, which hosts' clocks are compared with. Raises StateError for a folder that is none.
+    """
+    folder = StateFolder.of(inventory)
+    known = Known(inventory.stack, folder.load(), folder.lineage())
+    asked = {target.domain for target in targets}
+    domains = tuple(domain for domain in inventory.stack.domains if domain.name in asked)
+    sample = message(clock())
+    with Fleet(inventory.stack.hosts, inventory.folder) as fleet:
+        report(
+            f"looking at {len(fleet.hosts)} hosts" if len(fleet.hosts) > 1 else f"looking at {next(iter(fleet.hosts))}"
+        )
+        looked = fleet.each(fleet.hosts, lambda connection: look_at(connection, known, clock, sample))
+        errors = dict(fleet.errors)
+    yield from _of_hosts(known, looked, errors, look)
+    yield from _of_keys(known, looked, domains, sample, look)
+
+
+def look_at(connection: Runs, known: Known, clock: Clock, sample: Sample | None = None) -> Looked:
+    """Look at one host and change nothing.
+
+    Arguments: ``sample``: what its signers are asked to sign; None: they are not asked. Raises HostError.
+    """
+    host, stack, state = connection.host, known.stack, known.state
+    began = clock()
+    observation = observe(connection, planning.desired(stack, host, state), queues=True)
+    ended = clock()
+    if not (observation.managed and observation.release and observation.systemd):
+        return Looked(observation, began, ended)
+    ports = (25, 465, 587) if takes_submission(stack, state, host) else (25,)
+    inside = look_inside(connection, ports)
+    signed = have_signed(connection, stack, sample) if sample else None
+    return Looked(observation, began, ended, inside, signed)
+
+
+def have_signed(connection: Runs, stack: Stack, sample: Sample) -> Mapping[str, Mapping[str, Signed]]:
+    """Have the running signers of a host sign a message for each of its domains; it is sent to nobody."""
+    host = connection.host
+    sockets, authors = signers_of(stack, host), [author(domain) for domain in stack.domains_of(host)]
+    if not authors:
+        return {}
+    most = _SECONDS + _SECONDS_EACH * len(authors) * len(sockets)
+    order = sign_input(sockets, authors, sample, most)
+    result = connection.run(sign_command(), order.encode(), timeout=most + _SLACK)
+    if not result.ok:
+        raise HostError(host.name, "its signers could not be asked.", "Has it python3?")
+    return parse_signed(host, result.stdout.decode(errors="replace"), sockets.keys())
+
+
+def message(now: datetime) -> Sample:
+    """Return a message that says what it is for, should anybody ever see it."""
+    fields = (
+        ("To", "nobody@verify.invalid"),
+        ("Subject", "sendwright verify"),
+        ("Date", format_datetime(now)),
+        ("Message-ID", f"<{now:%Y%m%dT%H%M%S.%f}@verify.invalid>"),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", "text/plain"),
+    )
+    return Sample(fields, "This message shows by which key a host signs. It is sent to nobody.\r\n")
+
+
+def facts_of(known: Known, host: Host, looked: Looked, names: tuple[Answer, ...]) -> Facts | None:
+    """Return what is judged about a host; None where it was asked nothing."""
+    release = looked.observation.release
+    if looked.inside is None or release is None:
+        return None
+    services = planning.services(known.stack, host, release, known.state)
+    refusal = generation.refusal(known.lineage, {host.name: looked.observation.generation})
+    return Facts(
+        *(known.stack, known.state, host, services, looked.observation, looked.inside, looked.began, looked.ended),
+        names=names,
+        foreign=refusal.what if refusal else "",
+    )
+
+
+def unfit(host: Host, observation: Observation) -> Finding:
+    """Return why a host cannot be judged: it is none of ours."""
+    subject = of_host(host)
+    if not observation.root:
+        advice = "Log in as root, or set _sudo for a user that may use sudo without a password."
+        return rules.DESIRED.failed(subject, "the login is not root: nothing could be looked at", advice)
+    if observation.release is None or not observation.systemd:
+        what = observation.system or "an unknown system"
+        return rules.DESIRED.failed(subject, f"it runs {what}", "Debian 12 or 13, booted with systemd, is needed.")
+    advice = "`sendwright provision INVENTORY` makes it a sending server."
+    return rules.DESIRED.failed(subject, "it was never provisioned", advice)
+
+
+def _of_hosts(
+    known: Known, looked: Mapping[str, Looked], errors: Mapping[str, SendwrightError], look: Look
+) -> Iterator[Finding]:
+    questions = [(host.name, kind) for host in known.stack.hosts for kind in ("A", "AAAA")]
+    names = dict(zip(questions, look.dns.ask_all(questions), strict=True))
+    for host in known.stack.hosts:
+        if host.name not in looked:
+            error = errors[host.name]
+            what = error.what.removeprefix(f"{host.name}: ")
+            yield rules.REACHABLE.failed(of_host(host), what, error.hint)
+            continue
+        yield rules.REACHABLE.passed(of_host(host), f"logged in as {host.ssh.user}; its host key is the known one")
+        found = facts_of(known, host, looked[host.name], (names[host.name, "A"], names[host.name, "AAAA"]))
+        yield from hosts.judge(found) if found else (unfit(host, looked[host.name].observation),)
+
+
+def _of_keys(
+    known: Known, looked: Mapping[str, Looked], domains: Sequence[Domain], sample: Sample, look: Look
+) -> Iterator[Finding]:
+    signers = {}
+    for host in known.stack.hosts:
+        if host.name in looked and (facts := facts_of(known, host, looked[host.name], ())):
+            seen = host_seen(facts.observation, facts.services, known.state.keys)
+            signers[host.name] = Signer(facts, seen, looked[host.name].signed or {}, sample)
+    pairs = [(domain, host) for domain in domains for host in known.stack.hosts_of(domain)]
+    records = {r for domain, host in pairs if host.name in signers for r in signers[host.name].records(domain)}
+    answers = dict(zip(sorted(records), look.dns.ask_all([(r, "TXT") for r in sorted(records)]), strict=True))
+    for domain, host in pairs:
+        if signer := signers.get(host.name):
+            yield from matches(signer, domain, answers)
+            yield from probed(signer, domain, answers)
+        else:
+            why = f"{host.name} could not be looked at (host.reachable, host.as-desired)"
+            yield key_rules.MATCHES.unknown(Subject(Kind.DOMAIN, domain.name), why, "", host.name)
