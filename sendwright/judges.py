@@ -50,7 +50,10 @@ def signatures(
     def ask(name: bytes, timeout: int = 5) -> bytes | None:  # noqa: ARG001 - dkimpy's signature
         return lookup(name.decode().rstrip(".")) if lookup else None
 
-    verifier = dkim.DKIM(message)
+    try:
+        verifier = dkim.DKIM(message)
+    except dkim.DKIMException:
+        return ()  # no message that anybody would take
     fields = [value for name, value in verifier.headers if name.lower() == b"dkim-signature"]
     found = []
     for index, field in enumerate(fields):
@@ -60,8 +63,8 @@ def signatures(
         try:
             judge = dkim.DKIM(message)
             valid = judge.verify(index, dnsfunc=ask) if lookup else judge.verify(index)
-        except dkim.DKIMException:
-            valid = False
+        except (dkim.DKIMException, ValueError, LookupError, TypeError, AssertionError):
+            valid = False  # of records and fields that are broken dkimpy raises whatever its parsers do
         found.append(Signature(_tag(tags, b"d"), _tag(tags, b"s"), _tag(tags, b"a"), valid=bool(valid)))
     return tuple(found)
 

@@ -3,12 +3,10 @@
 For the checks in ``tests/live`` (docs/live-checks.md). testinfra is a development dependency: only they import this.
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +14,9 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host as TestinfraHost
 
 from sendwright import engine
-from sendwright.deploys.render import program
+from sendwright.deploys.probe import Smtp, parse_smtp, smtp_command
 from sendwright.errors import HostError
+from sendwright.ssh import Result
 from sendwright.stack import Host
 
 if TYPE_CHECKING:
@@ -37,17 +36,20 @@ class PyinfraBackend(BaseBackend):  # type: ignore[misc]  # testinfra carries no
         # sudo is pyinfra's here: testinfra's would ask for it a second time.
         super().__init__(target.name)
         self._target = target
-        self._arguments = {"_sudo": sudo, "_timeout": _SECONDS}
+        self._sudo = sudo
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-        """Run a shell command and return what it answered; HostError when the connection breaks."""
-        del kwargs
+        """Run a shell command and return what it answered; HostError when the connection breaks.
+
+        Arguments: ``stdin``: text that it may read; ``timeout`` in seconds.
+        """
         from pyinfra.api.command import StringCommand
 
         asked = self.get_command(command, *args)
         # pyinfra only tells success from failure: the status itself comes as a last line of its own.
         script = StringCommand(f"{_PATH}; ( {asked}\n); printf '\\n%s\\n' $?")
-        _, said = self._target.run_shell_command(script, **self._arguments)
+        seconds, stdin = kwargs.get("timeout", _SECONDS), kwargs.get("stdin", "")
+        _, said = self._target.run_shell_command(script, _sudo=self._sudo, _timeout=int(seconds), _stdin=stdin)
         *lines, status = said.stdout_lines or [""]
         if not status.isdigit():
             raise HostError(self.hostname, "it broke off while it was asked.", "Look at its load, then try again.")
@@ -65,21 +67,18 @@ def connect(host: Host, base: Path) -> Iterator[TestinfraHost]:
 
 
 @dataclass(frozen=True)
-class Smtp:
-    """What an SMTP service offers to who asks: its own name, extensions before and inside TLS, its certificate (DER).
+class Asking:
+    """testinfra's connection, in the role of what observes hosts (`sendwright.ssh.Runs`)."""
 
-    ``inside`` is None where there is no TLS.
-    """
+    asked: TestinfraHost
+    host: Host
 
-    name: str
-    before: frozenset[str]
-    inside: frozenset[str] | None
-    certificate: bytes
-
-    @property
-    def requires_tls_before_auth(self) -> bool:
-        """Whether credentials can be offered inside TLS, and only there."""
-        return "auth" not in self.before and self.inside is not None and "auth" in self.inside
+    def run(self, script: str, stdin: bytes = b"", timeout: float = 120.0) -> Result:
+        """Run a POSIX shell script as root and return what it answered; HostError when the connection breaks."""
+        # By standard input, as `Connection.run` does: a script for many domains is longer than an argument may be.
+        command = f'eval "$(head -c {len(script.encode())})"'
+        answer = self.asked.run(command, stdin=script + stdin.decode(), timeout=timeout)
+        return Result(answer.stdout.encode(), answer.stderr.encode(), answer.rc)
 
 
 def smtp(asked: TestinfraHost, declared: Host, port: int) -> Smtp:
@@ -87,17 +86,9 @@ def smtp(asked: TestinfraHost, declared: Host, port: int) -> Smtp:
 
     It is asked at the host's own address: no firewall in between, and no address that is trusted.
     """
-    address = next((str(e.bind) for e in declared.egress if e.bind is not None), "127.0.0.1")
-    answer = asked.run("/usr/bin/python3 -I -c %s %s %s", program("probe/smtp.py"), address, str(port))
-    try:
-        found = json.loads(answer.stdout)
-        inside = found["inside"]
-        return Smtp(
-            str(found["name"]),
-            frozenset(map(str, found["before"])),
-            None if inside is None else frozenset(map(str, inside)),
-            base64.b64decode(found["certificate"], validate=True),
-        )
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        last = (answer.stderr.strip().splitlines() or ["nothing"])[-1][:200]
-        raise HostError(declared.name, f"port {port} gave no SMTP answer ({last!r}).", "Run sendwright plan.") from None
+    address = next((e.bind for e in declared.egress if e.bind is not None), ip_address("127.0.0.1"))
+    answer = asked.run(f"( {smtp_command(address, port)} ) 2>&1")
+    found = parse_smtp(answer.stdout)
+    if isinstance(found, str):
+        raise HostError(declared.name, f"port {port} gave no SMTP answer ({found!r}).", "Run sendwright plan.")
+    return found

@@ -54,3 +54,14 @@ def test_a_key_that_dns_does_not_have_is_not_valid(signed: tuple[bytes, dict[str
 def test_an_unsigned_message_has_no_signatures() -> None:
     """Nothing is found where nothing is."""
     assert signatures(MESSAGE, lambda _name: None) == ()
+
+
+def test_what_is_broken_beyond_parsing_is_invalid_and_no_accident(signed: tuple[bytes, dict[str, bytes]]) -> None:
+    """Records and messages are other people's: dkimpy raises whatever its parsers do."""
+    message, records = signed
+    (name,) = records
+
+    for record in (b"v=DKIM1; p=abc", b"v=DKIM1; k=ed25519; p=QQ==", b"\xff", b"p=;p=;", b""):
+        assert [s.valid for s in signatures(message, {name: record}.get)] == [False]
+    assert [s.valid for s in signatures(b"DKIM-Signature: s=\xff; d=x; a=y; b=!\r\n" + MESSAGE, records.get)] == [False]
+    assert signatures(b"no message\r\n" + message, records.get) == ()

@@ -106,7 +106,7 @@ def _stale(facts: Facts, service: Service) -> Iterator[Trouble]:
     if stamp is None:
         why = "nobody knows which configuration it runs with"
     elif stamp.digest != lies.digest:
-        why = "it loaded another configuration than the one that lies on disk"
+        why = "what it noted when it loaded is not what lies on disk"
     advice = f"{converge(facts)} has it load what should lie there; by hand: `systemctl reload {_first(service)}`."
     yield Trouble(f"{service.name}: {why}", advice, service.name)
 

@@ -64,19 +64,26 @@ def now() -> datetime:
 
 
 def check(
-    inventory: Inventory, targets: Sequence[Target], look: Look, report: Callable[[str], None], *, clock: Clock = now
+    inventory: Inventory,
+    targets: Sequence[Target],
+    look: Look,
+    report: Callable[[str], None],
+    *,
+    clock: Clock = now,
+    connect: Callable[..., Fleet] = Fleet,
 ) -> Iterator[Finding]:
     """Yield the findings of ``host.*`` about every host, and of DKIM keys on hosts about the domains among ``targets``.
 
     Arguments: ``look``: asks for keys and addresses by the run's resolver; ``report``: gets a line of progress;
-    ``clock``: this machine's, which hosts' clocks are compared with. Raises StateError for a folder that is none.
+    ``clock``: this machine's, which hosts' clocks are compared with; ``connect``: makes the connections. Raises
+    StateError for a state folder that cannot be read.
     """
     folder = StateFolder.of(inventory)
     known = Known(inventory.stack, folder.load(), folder.lineage())
     asked = {target.domain for target in targets}
     domains = tuple(domain for domain in inventory.stack.domains if domain.name in asked)
     sample = message(clock())
-    with Fleet(inventory.stack.hosts, inventory.folder) as fleet:
+    with connect(inventory.stack.hosts, inventory.folder) as fleet:
         report(
             f"looking at {len(fleet.hosts)} hosts" if len(fleet.hosts) > 1 else f"looking at {next(iter(fleet.hosts))}"
         )

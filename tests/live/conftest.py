@@ -12,15 +12,16 @@ import pytest
 from testinfra.host import Host as Asked
 
 from sendwright import live, planning
-from sendwright.deploys.material import Material
-from sendwright.deploys.submission import opened
+from sendwright.deploys.probe import Smtp
 from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory, load
-from sendwright.live import Smtp
 from sendwright.service import Release, Service
 from sendwright.stack import Host
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import State
+from sendwright.verify import inside
+from sendwright.verify.host_facts import Facts, takes_submission
+from sendwright.verify.resolving import Dns, resolver_at
 
 
 @cache
@@ -84,11 +85,24 @@ def services(host: Asked, inventory: Inventory, declared: Host, state: State) ->
 
 
 @pytest.fixture(scope="session")
+def facts(host: Asked, inventory: Inventory, declared: Host, state: State) -> Facts:
+    """What was found on the host: what its checks judge."""
+    known = inside.Known(inventory.stack, state, StateFolder.of(inventory).lineage())
+    names = Dns(resolver_at(None)).ask_all([(declared.name, kind) for kind in ("A", "AAAA")])
+    try:
+        looked = inside.look_at(live.Asking(host, declared), known, inside.now)
+    except SendwrightError as error:
+        pytest.fail(str(error), pytrace=False)
+    found = inside.facts_of(known, declared, looked, names)
+    if found is None:
+        pytest.fail(f"{declared.name}: {inside.unfit(declared, looked.observation).seen}", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
 def submission(inventory: Inventory, declared: Host, state: State) -> bool:
     """Whether the host should take submission: it is active, and a domain of its has proven keys there."""
-    certificate = state.certificate_of(declared.name)
-    assert certificate is not None, f"{declared.name} was never provisioned from here: it has no certificate"
-    return opened(inventory.stack, declared, Material.of(declared, certificate, state))
+    return takes_submission(inventory.stack, state, declared)
 
 
 @pytest.fixture(scope="session")
