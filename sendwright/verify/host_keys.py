@@ -16,7 +16,7 @@ from sendwright.dns.key_tags import same_key
 from sendwright.dns.rdata import txt
 from sendwright.judges import Signature, signatures
 from sendwright.lines import HostSeen
-from sendwright.signing import by_domain, signs
+from sendwright.signing import by_domain, signing, signs
 from sendwright.stack import Domain, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage
 from sendwright.verify.finding import Check, Finding, Kind, Subject
@@ -148,12 +148,15 @@ def _at_rest(facts: Facts, key: DkimKey) -> str:
 def probed(signer: Signer, domain: Domain, answers: Mapping[str, Answer]) -> Iterator[Finding]:
     """Yield for each signer of a domain whether what it signs now verifies through live DNS.
 
-    Silent where nothing signs, or DNS does not say: `matches` has said so.
+    Silent where nothing signs, or DNS does not say: `matches` has said so. A signer whose key waits for its proof on
+    this host need not sign yet.
     """
     if not signer.records(domain):
         return
+    due = {k.algorithm for k in signing(domain, signer.facts.host, signer.of_domain[domain.name])}
     for algorithm, answer in signer.answers(domain):
-        yield from _probed(signer, domain, algorithm, answer, answers)
+        if algorithm in due or answer.signatures:
+            yield from _probed(signer, domain, algorithm, answer, answers)
 
 
 def _probed(

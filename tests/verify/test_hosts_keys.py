@@ -233,6 +233,17 @@ def test_a_domain_without_a_proven_key_fails_once() -> None:
     assert said(probed, of, {}) == []
 
 
+def test_a_signer_whose_key_waits_for_its_proof_need_not_sign_yet() -> None:
+    """An Ed25519 key joins when it is proven; mail leaves by RSA until then."""
+    waiting = replace(state(), keys=(RSA, replace(ED, stage=KeyStage.PUBLISHED, proven_on=())))
+    found = replace(facts(), state=waiting, services=services(waiting), observation=observed(services(waiting)))
+    seen = host_seen(found.observation, found.services, waiting.keys)
+    of = replace(alive("ed25519", verdict="a"), facts=found, seen=seen)
+
+    assert [target for target, _, _ in said(matches, of, answers())] == [f"{RSA.record_name} @ {MX1}"]
+    assert [(target, status) for target, status, _ in said(probed, of, answers())] == [(f"rsa @ {MX1}", Status.PASS)]
+
+
 def test_the_sockets_that_are_asked_are_those_that_postfix_asks() -> None:
     """By the algorithms of the host's domains."""
     folder = "/var/spool/postfix/opendkim"
