@@ -2,9 +2,9 @@
 
 from sendwright.dns.spf import is_spf
 from sendwright.dns.spf_lookup import NOTHING, Answer, Lookup, presented, valid_name
-from sendwright.verify.exchange import exchange
 from sendwright.verify.look import Answer as Told
 from sendwright.verify.look import Dns
+from sendwright.verify.mx_record import exchange
 
 
 def spf_records(answer: Told) -> tuple[str, ...]:
