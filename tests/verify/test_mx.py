@@ -122,9 +122,9 @@ def test_a_declared_domain_is_mended_by_the_verb_that_publishes_its_mx() -> None
     assert "10 mx1.example.com" in finding.advice
 
 
-def test_thousands_of_mx_are_bounded() -> None:
+def test_hundreds_of_mx_are_bounded() -> None:
     """In what is asked, and in what is said."""
-    names = Names(zone(SPF + "".join(f"example.com. IN MX 10 m{n}.example.\n" for n in range(3000))))
+    names = Names(zone(SPF + "".join(f"example.com. IN MX 10 m{n}.example.\n" for n in range(400))))
 
     found = list(check(TARGET, look_at(names)))
 

@@ -21,6 +21,7 @@ ALIAS = Check(
     "No MX name is an alias",
     "Some senders refuse to follow it, and loops are not seen",
     "RFC 2181, 10.3; RFC 5321, 5.1",
+    others=also("checkdmarc"),
 )
 ADDRESS = Check(
     "mx.address",

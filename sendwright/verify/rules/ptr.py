@@ -7,7 +7,7 @@ PRESENT = Check(
     "Every sending address has a name (PTR)",
     "Large receivers refuse mail from addresses without one",
     "RFC 1912, 2.1",
-    others=also("internet.nl", "miab", "checkdmarc"),
+    others=also("miab", "checkdmarc"),
 )
 CONFIRMED = Check(
     "ptr.confirmed",
