@@ -7,19 +7,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from sendwright.errors import UsageError
 from sendwright.escape import plain
-from sendwright.names import Selector, domain_name, ip_address
 from sendwright.report.findings import FORMS
 from sendwright.verify import known
+from sendwright.verify.asked import selector_name, verified_name
 from sendwright.verify.catalogue import CHECKS
 from sendwright.verify.finding import Finding
+from sendwright.verify.resolving import resolver_at
 
 GROUPS = tuple(dict.fromkeys(check.group for check in CHECKS.values()))
 _SECONDS = (0.1, 600.0)
-_SELECTOR: TypeAdapter[str] = TypeAdapter(Selector)
 _CHANGES = ("text", "json")
 
 T = TypeVar("T")
@@ -39,7 +37,10 @@ class Asked:
     only: tuple[str, ...]
     skip: tuple[str, ...]
     selectors: tuple[str, ...]
+    resolver: str | None
     timeout: float
+    trust: Path | None
+    hosts: bool
     form: str
     files: tuple[tuple[Path, str], ...]
     baseline: tuple[Finding, ...] | None
@@ -77,14 +78,15 @@ def asked(
         only=wanted,
         skip=unwanted,
         selectors=tuple(s for s in _split(selectors) if reading.tried(_selector, s) is not None),
+        resolver=reading.tried(_resolver, resolver),
         timeout=reading.tried(_timeout, timeout) or 0.0,
+        trust=reading.tried(_trust, trust),
+        hosts=hosts,
         form=form,
         files=files,
         baseline=reading.tried(known.read, baseline),
         before=reading.tried(known.read, diff),
     )
-    reading.tried(_resolver, resolver)
-    reading.tried(_trust, trust)
     reading.end()
     return found
 
@@ -97,7 +99,7 @@ def is_inventory(target: str) -> bool:
     if "/" in target or target == "inventory.py":
         return True
     try:
-        domain_name(target)
+        verified_name(target)
     except ValueError:
         return path.is_dir()
     return (path / "inventory.py").is_file()
@@ -199,16 +201,16 @@ def _close(name: str, known_names: Sequence[str]) -> str:
 
 def _domain(text: str) -> str:
     try:
-        return domain_name(text)
+        return verified_name(text)
     except ValueError as error:
         raise ValueError(f"{plain(text)}: {error}") from None
 
 
 def _selector(text: str) -> str:
     try:
-        return _SELECTOR.validate_python(text)
-    except ValidationError:
-        raise ValueError(f"--selector {plain(text)}: not a selector, as in s1 of s1._domainkey.example.com") from None
+        return selector_name(text)
+    except ValueError as error:
+        raise ValueError(f"--selector {plain(text)}: {error}") from None
 
 
 def _timeout(text: str) -> float:
@@ -223,15 +225,10 @@ def _timeout(text: str) -> float:
 
 
 def _resolver(text: str) -> str:
-    """Return an address that a resolver may have: 192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353."""
-    address, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
-    bracketed = address.startswith("[") and address.endswith("]")
     try:
-        ip_address(address[1:-1] if bracketed else address)
-    except ValueError:
-        raise ValueError(f"--resolver {plain(text)}: an IP address, or ADDRESS:PORT, as in 192.0.2.53:5353") from None
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
-        raise ValueError(f"--resolver {plain(text)}: the port is a number from 1 to 65535")
+        resolver_at(text)
+    except UsageError as error:
+        raise ValueError(f"--resolver {plain(text)}: {error.what} {error.hint}".rstrip(".")) from None
     return text
 
 

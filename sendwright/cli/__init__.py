@@ -19,6 +19,7 @@ _VERBS = {
     "plan": ("sendwright.cli.plan", "Show every change to keys, DNS and hosts; touch nothing."),
     "provision": ("sendwright.cli.provision", "Show the plan, ask, carry it out, verify."),
     "rotate": ("sendwright.cli.rotate", "Move every DKIM key to its next safe stage, or say what it waits for."),
+    "verify": ("sendwright.cli.verify", "Check DNS, TLS, signing and servers, of an inventory or of any domain."),
     "rehearse": ("sendwright.cli.rehearse", "Prove an inventory on throw-away hosts on this machine."),
     "lab": ("sendwright.cli.lab", "Keep the world that rehearse uses open, to play with."),
     "dns": ("sendwright.cli.dns", "The records by themselves, without the hosts."),

@@ -57,7 +57,7 @@ def asked(
     if trust is not None and not trust.is_file():
         mistakes.append(f"there is no file {plain(trust)} to trust")
     names = _read(domains, verified_name, mistakes)
-    chosen = _read(selectors, _selector, mistakes)
+    chosen = _read(selectors, selector_name, mistakes)
     wanted = _wanted(only, skip, mistakes)
     if not wanted and not mistakes:
         mistakes.append("of the checks that were chosen nothing is left")
@@ -81,7 +81,8 @@ def verified_name(text: str) -> str:
         raise ValueError(f"not an internationalised domain name: {error}") from error
 
 
-def _selector(text: str) -> str:
+def selector_name(text: str) -> str:
+    """Return a DKIM selector in lower case; ValueError for what is none (RFC 6376, 3.1)."""
     if not _SELECTOR.fullmatch(text.lower()):
         raise ValueError("no selector of letters, digits, - and _")
     return text.lower()
