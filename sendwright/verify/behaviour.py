@@ -7,12 +7,13 @@ from dataclasses import replace
 from sendwright.verify.conversation import Conversation, Silence
 from sendwright.verify.dialogue import first_word
 from sendwright.verify.endpoints import alike, places, spoken, where
-from sendwright.verify.finding import Finding
+from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Look
 from sendwright.verify.must_take import must_take
 from sendwright.verify.rules.behaviour import AUTH25, AUTHTLS, BANNER, REACHABLE, RELAY
+from sendwright.verify.sending import sends_nothing
 from sendwright.verify.submitting import submission
-from sendwright.verify.target import Server
+from sendwright.verify.target import Server, Target
 from sendwright.verify.wording import shown
 
 _READABLE = frozenset({"PLAIN", "LOGIN"})
@@ -22,15 +23,15 @@ _UNTOLD = frozenset({Silence.FILTERED, Silence.NO_ROUTE})
 _ELSEWHERE = "Many clouds and CI runners block port 25 out: run it from another place, or with --hosts."
 
 
-def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator[Finding]:  # noqa: ARG001 - one shape
+def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator[Finding]:
     """Judge every endpoint; what strangers on port 25 meet and what mail programs meet are different things."""
     mail = [talk for talk in talks if talk.endpoint.port == 25]
-    yield from _reachable(server, mail)
+    yield from _reachable(server, mail, wanted=_wanted(server, look))
     yield from submission(server, [talk for talk in talks if talk.endpoint.port != 25])
     awake = spoken(talks)
     heard = [talk for talk in awake if talk.greeting is not None]
     yield from _told(server, heard, _banner)
-    yield from _told(server, [talk for talk in heard if talk.relay], _relay)
+    yield from _told(server, heard, _relay)
     yield from _told(server, [talk for talk in heard if talk.endpoint.port == 25], _auth25)
     yield from _told(server, [talk for talk in heard if talk.endpoint.port != 465], _auth_tls)
     yield from must_take(server, mail)
@@ -44,17 +45,25 @@ def _told(
         yield replace(finding, target=where(group, talks))
 
 
-def _reachable(server: Server, talks: Sequence[Conversation]) -> Iterator[Finding]:
+def _wanted(server: Server, look: Look) -> Status | None:
+    """Return how bad it is when mail is not taken; None where nobody expects that it is."""
+    if server.takes != (server.name,) or look.dns.ask(server.name, "MX").values:
+        return Status.FAIL if server.takes else Status.WARN
+    # Without MX a domain's own address takes its mail (RFC 5321, 5.1), of whose owner it may be only a web server.
+    return None if sends_nothing(Target(server.name), look) else Status.WARN
+
+
+def _reachable(server: Server, talks: Sequence[Conversation], *, wanted: Status | None) -> Iterator[Finding]:
     for (silence, why), group in alike(talks, lambda talk: (talk.silence, talk.why if talk.silence else "")).items():
         target = where(group, talks)
+        seen = f"port 25 of {places(group)}: {why}"
         if silence is None:
             yield from (_greeted(server, talk) for talk in group)
-        elif silence in _UNTOLD:
-            yield REACHABLE.unknown(server.subject, f"port 25 of {places(group)}: {why}", _ELSEWHERE, target)
-        else:
-            advice = "Start the mail server there, or take the address out of DNS."
-            judged = REACHABLE.failed if server.takes else REACHABLE.warned
-            yield judged(server.subject, f"port 25 of {places(group)}: {why}", advice, target)
+        elif wanted is not None and silence in _UNTOLD:
+            yield REACHABLE.unknown(server.subject, seen, _ELSEWHERE, target)
+        elif wanted is not None:
+            judged = REACHABLE.failed if wanted is Status.FAIL else REACHABLE.warned
+            yield judged(server.subject, seen, "Start the mail server there, or take it out of DNS.", target)
 
 
 def _greeted(server: Server, talk: Conversation) -> Finding:
@@ -97,11 +106,15 @@ def _relay(server: Server, talk: Conversation) -> Finding:
     later = [f"from {sender}: {said}" for sender, said in talk.relay.items() if said.code // 100 == 4]
     if later:
         return RELAY.unknown(server.subject, shown(f"it puts off the answer ({later[0]})"), "Try again in an hour.")
+    if not talk.relay:
+        return RELAY.unknown(server.subject, shown(talk.why or "it was not asked"))
     return RELAY.passed(server.subject, shown(str(next(iter(talk.relay.values())))))
 
 
 def _auth25(server: Server, talk: Conversation) -> Finding:
     offered = talk.inside.get("AUTH") if "AUTH" in talk.inside else talk.before.get("AUTH")
+    if offered is None and talk.tls is not None and not talk.inside and talk.why:
+        return AUTH25.unknown(server.subject, shown(talk.why))
     if offered is None:
         return AUTH25.passed(server.subject, "no AUTH")
     advice = "Offer AUTH on 465 and 587 only: in Postfix, smtpd_sasl_auth_enable = no in main.cf, yes in master.cf."

@@ -23,8 +23,9 @@ _MOST_RECORDS = 64
 class Base:
     """Where the TLSA records of a server are looked for, and what is known of the way there.
 
-    ``names``: below which they may lie, the first that has any wins (RFC 7672, 2.2.2); ``secure``: its addresses
-    validate; ``problem``: the answer because of which nothing can be said.
+    ``names``: below which they may lie, the first that has any wins (RFC 7672, 2.2.2); none for a server without
+    addresses, of which `mx.resolves` tells; ``secure``: its addresses validate; ``problem``: the answer because of
+    which nothing can be said.
     """
 
     names: tuple[str, ...]
@@ -54,6 +55,8 @@ def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator
     if base.problem is not None:
         yield _unanswered(server, base.problem)
         return
+    if not base.names:
+        return
     for port in server.ports:
         found = published(base, port, look)
         if found.answer.told is not Told.FOUND:
@@ -67,7 +70,7 @@ def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator
 def vouched(server: Server, talk: Conversation, look: Look) -> bool:
     """Tell whether a server's own certificate is vouched for by DANE: nobody then looks at its issuer or its name."""
     base = base_of(server.name, look)
-    if base.problem is not None or talk.tls is None or not talk.tls.chain:
+    if base.problem is not None or not base.names or talk.tls is None or not talk.tls.chain:
         return False
     found = published(base, talk.endpoint.port, look)
     leaf = _read(talk.tls.chain[0])
@@ -80,6 +83,8 @@ def base_of(name: str, look: Look) -> Base:
     wrong = next((answer for answer in answers if not answer.known), None)
     found = [answer for answer in answers if answer.told is Told.FOUND]
     secure = bool(found) and all(answer.secure for answer in found)
+    if not found and not wrong:
+        return Base((), secure=False)
     aliases = next((answer.aliases for answer in found if answer.aliases), ())
     if not aliases:
         return Base((name,), secure, wrong if not found or (wrong and wrong.told is Told.BOGUS) else None)

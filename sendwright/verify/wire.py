@@ -219,4 +219,4 @@ def reason(error: SSL.Error) -> str:
     """Return OpenSSL's own words for what failed."""
     found = error.args[0] if error.args and isinstance(error.args[0], list) else []
     words = [str(entry[-1]) for entry in found if entry and entry[-1]]
-    return ", ".join(dict.fromkeys(words)) or "no TLS was spoken"
+    return ", ".join(dict.fromkeys(words)) or "the peer gave up"

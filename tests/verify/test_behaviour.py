@@ -10,7 +10,7 @@ from sendwright.verify.conversation import Conversation, Reply, Silence
 from sendwright.verify.finding import Finding, Kind, Status, Subject
 from sendwright.verify.target import Server
 from tests.verify.certificates import made
-from tests.verify.talks import ADDRESS, MX1, look_now, replies, server, silent, talk
+from tests.verify.talks import ADDRESS, MX1, UNSIGNED, look_now, replies, server, silent, talk
 from tests.verify.worlds import by_check, host, worst
 
 SHOWN = made(MX1)
@@ -19,16 +19,16 @@ TAKEN = replies({"postmaster@example.com": 250, "abuse@example.com": 250})
 REFUSED = replies({"<>": 554, "<postmaster@example.com>": 554})
 
 
-def judged(*talks: Conversation, of: Server | None = None) -> list[Finding]:
+def judged(*talks: Conversation, of: Server | None = None, world: str = UNSIGNED) -> list[Finding]:
     """What is found; each finding has an identity of its own."""
-    found = list(behaviour.check(of or server(), talks, look_now()))
+    found = list(behaviour.check(of or server(), talks, look_now(world)))
     assert len({finding.identity for finding in found}) == len(found)
     return found
 
 
 def test_a_good_server_passes_everything() -> None:
     """And what is said of its domains is told of them."""
-    submitting = talk(587, SHOWN)
+    submitting = talk(587, SHOWN, relay=REFUSED)
 
     found = judged(talk(shown=SHOWN, recipients=TAKEN, relay=REFUSED), submitting, of=server(587))
 
@@ -61,6 +61,20 @@ def test_a_server_that_refuses_or_breaks_off_is_the_mx_of_nobody(silence: Silenc
         (Status.PASS, f"[{V6}]:25"),
     }
     assert worst(judged(silent(silence), of=server(takes=(), host=host(MX1, ADDRESS))))["reachable"] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("record", "status"),
+    [('IN TXT "v=spf1 -all"', None), ("IN TXT something", "warn"), (f"IN MX 0 {MX1}.", "fail")],
+    ids=["sends nothing", "no MX", "MX is itself"],
+)
+def test_a_domain_without_mx_may_be_a_web_server_only(record: str, status: str | None) -> None:
+    """RFC 5321 section 5.1 has its own address take its mail; nobody misses that of a domain that sends nothing."""
+    own = server(takes=(MX1,))
+
+    found = judged(silent(Silence.REFUSED), of=own, world=f"{MX1}. {record}")
+
+    assert worst(found).get("reachable") == status
 
 
 @pytest.mark.parametrize(
@@ -110,6 +124,15 @@ def test_greeting_and_ehlo_name_the_server(greeting: str, named: str, strange: s
 def test_strangers_cannot_relay(codes: Mapping[str, int], own: bool, status: str) -> None:
     """From whatever envelope sender; a machine may trust itself."""
     assert worst(judged(talk(shown=SHOWN, relay=replies(codes), own=own)))["relay"] == status
+
+
+def test_a_conversation_that_broke_off_says_nothing_of_what_was_not_reached() -> None:
+    """Nothing is passed that nobody asked."""
+    found = worst(judged(talk(shown=SHOWN, inside={}, why="it closed the connection")))
+
+    assert {name: found[name] for name in ("relay", "auth-25", "postmaster")} == dict.fromkeys(
+        ("relay", "auth-25", "postmaster"), "unknown"
+    )
 
 
 def test_an_open_relay_on_submission_is_one_too() -> None:

@@ -83,6 +83,11 @@ def test_a_resolver_that_validates_nothing_leaves_it_open() -> None:
     assert (found["secure"], found["matches"]) == ("unknown", "fail")
 
 
+def test_a_name_without_addresses_is_told_of_elsewhere() -> None:
+    """``mx.resolves`` does."""
+    assert judged(Names({}, {}, {"example.com"})) == []
+
+
 def test_records_in_a_zone_that_is_not_signed_protect_nobody() -> None:
     """They are ignored: a wrong one harms nobody yet."""
     found = worst(judged(world(NEXT, secure=False)))

@@ -94,6 +94,23 @@ def test_a_chain_is_seen_whatever_is_wrong_with_it(
     assert talk.tls.chain == shown.chain
 
 
+def test_the_systems_authorities_can_be_named_as_openssl_has_them_named(
+    authority: tuple[Made, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``SSL_CERT_FILE``: how containers and test benches bring their own."""
+    ca, path = authority
+    server = Server(tls=context(made(MX1, issuer=ca)))
+
+    (before,) = spoken({25: server})
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    (after,) = spoken({25: server})
+
+    assert before.tls is not None
+    assert before.tls.trusted == "its authority is not trusted here"
+    assert after.tls is not None
+    assert after.tls.trusted == ""
+
+
 def test_an_issuer_that_was_not_sent_is_missed(authority: tuple[Made, Path]) -> None:
     """Servers that forget the intermediate certificate are the most common mistake of all."""
     ca, trust = authority

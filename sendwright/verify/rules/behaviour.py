@@ -60,7 +60,6 @@ ABUSE = Check(
     "Complaints go to your provider and to blocklists instead",
     "RFC 2142, 4",
     needs="port 25",
-    others=also("miab"),
 )
 
 CHECKS = (REACHABLE, BANNER, RELAY, AUTH25, AUTHTLS, SUBMISSION, POSTMASTER, ABUSE)

@@ -8,7 +8,7 @@ PRESENT = Check(
     "Senders cannot tell that TLS is meant: it can be stripped on the way",
     "RFC 7672, 2.2",
     needs="port 25",
-    others=also("internet.nl", "miab"),
+    others=also("internet.nl", "miab", "checkdmarc"),
 )
 SECURE = Check(
     "dane.secure",
@@ -32,7 +32,7 @@ MATCHES = Check(
     "Senders that verify DANE do not deliver",
     "RFC 7672, 3.2",
     needs="port 25",
-    others=also("internet.nl", "miab", "testssl"),
+    others=also("internet.nl", "miab"),
 )
 NEXT = Check(
     "dane.next",

@@ -16,7 +16,7 @@ CHAIN = Check(
     "Senders that enforce MTA-STS refuse to deliver; mail programs warn",
     "RFC 8461, 4.2; RFC 8314, 3",
     needs="port 25",
-    others=also("internet.nl", "miab", "testssl", "sslyze"),
+    others=also("internet.nl", "checkdmarc", "miab", "testssl", "sslyze"),
 )
 NAME = Check(
     "tls.name",
@@ -24,7 +24,7 @@ NAME = Check(
     "Senders that enforce MTA-STS refuse to deliver",
     "RFC 8461, 4.1; RFC 9525, 6",
     needs="port 25",
-    others=also("internet.nl", "testssl", "sslyze", "miab"),
+    others=also("internet.nl", "checkdmarc", "testssl", "sslyze", "miab"),
 )
 DAYS = Check(
     "tls.days",
