@@ -41,7 +41,7 @@ def _told(subject: Subject, key: DkimKey, answer: Answer) -> Finding | None:
     if not answer.known:
         return unheard(DESIRED, subject, answer, key.record_name)
     if key.target and plain_name(key.target) not in answer.aliases:
-        return _astray(subject, Alias(key.record_name, key.target), answer)
+        return _astray(subject, key, Alias(key.record_name, key.target), answer)
     keys = [text for text in answer.values if looks_like_key(text)]
     return _revoked(subject, key, keys) if key.stage is KeyStage.REVOKED else _living(subject, key, keys)
 
@@ -82,9 +82,12 @@ def _aliased(target: Target, declared: Declared, dns: Dns, judged: set[str]) -> 
             yield DESIRED.warned(target.subject, seen, advice, alias.name)
 
 
-def _astray(subject: Subject, alias: Alias, answer: Answer) -> Finding:
+def _astray(subject: Subject, key: DkimKey, alias: Alias, answer: Answer) -> Finding:
     where = f"leads to {shown(answer.aliases[-1])}" if answer.aliases else "is no alias"
     advice = f"Have the owner of the zone publish {alias.name}. CNAME {alias.target}."
+    if any(tells(key, text) for text in answer.values):
+        seen = f"The key is there, but it {where}: the next key will be at {alias.target} alone"
+        return DESIRED.warned(subject, seen, advice, alias.name)
     return DESIRED.failed(subject, f"It {where}, and its key is at {alias.target}", advice, alias.name)
 
 

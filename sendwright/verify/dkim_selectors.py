@@ -2,26 +2,62 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from sendwright.dkim import live_text
+from sendwright.dkim import live_text, selector
 from sendwright.dns.key_tags import same_key
 from sendwright.dns.rdata import txt
+from sendwright.stack import DkimAlgorithm
 from sendwright.state.model import DkimKey, KeyStage
 from sendwright.verify.dkim_record import looks_like_key
 from sendwright.verify.look import Answer, Look, Told
 from sendwright.verify.target import Target
 
 KNOWN = (
-    *("default", "dkim", "mail", "email", "smtp", "key1", "key2", "dk", "s1", "s2", "s3", "s1024", "s2048", "e1", "x"),
-    *("selector1", "selector2", "google", "20230601", "k1", "k2", "k3", "mandrill", "mx", "mailo", "zmail", "zoho"),
-    *("fm1", "fm2", "fm3", "protonmail", "protonmail2", "protonmail3", "sig1", "pm", "mg", "mailjet", "everlytickey1"),
-    *("dkim1", "dkim2", "rsa", "ed25519", "sm", "smtpapi", "turbo-smtp", "sendinblue", "brevo1", "brevo2", "resend"),
+    *(
+        "default",
+        "dkim",
+        "mail",
+        "email",
+        "smtp",
+        "mx",
+        "mta",
+        "key1",
+        "key2",
+        "key3",
+        "s1",
+        "s2",
+        "s3",
+        "s1024",
+        "s2048",
+    ),
+    *("selector1", "selector2", "google", "20230601", "fm1", "fm2", "fm3", "protonmail", "protonmail2", "protonmail3"),
+    *(
+        "k1",
+        "k2",
+        "k3",
+        "mandrill",
+        "pm",
+        "pic",
+        "krs",
+        "mg",
+        "mailjet",
+        "brevo1",
+        "brevo2",
+        "resend",
+        "smtpapi",
+        "sig1",
+    ),
+    *("zoho", "zmail", "titan1", "hostingermail1", "ctct1", "ctct2", "litesrv", "cm", "zendesk1", "zendesk2", "dkim1"),
+    *("dkim2", "rsa", "ed25519", "e1"),
 )
 """Those that providers and programs give their customers, to be tried where nobody named any."""
 
 # No signer would call its key this: what is answered here is answered for every name.
 PROBE = "sendwright-asks-for-a-wildcard"
+# A key is due after ninety days, and rests for a month and more.
+_MONTHS = 6
 
 
 class Origin(StrEnum):
@@ -95,10 +131,11 @@ def look_up(target: Target, look: Look) -> Selectors:
     if wanted := dict(_wanted(target)):
         return Selectors(_asked(target, look, wanted))
     names = (f"_domainkey.{target.domain}", record_name(PROBE, target.domain))
+    guesses = (*KNOWN, *_ours(look.now))
     # In one go with what follows: each is asked once in a run.
-    look.dns.ask_all([(name, "TXT") for name in (*names, *(record_name(s, target.domain) for s in KNOWN))])
+    look.dns.ask_all([(name, "TXT") for name in (*names, *(record_name(s, target.domain) for s in guesses))])
     above, probe = (look.dns.ask(name, "TXT") for name in names)
-    found = _asked(target, look, dict.fromkeys(KNOWN, Origin.GUESSED))
+    found = _asked(target, look, dict.fromkeys(guesses, Origin.GUESSED))
     return Selectors(found, above.told is not Told.NO_NAME, probe.values)
 
 
@@ -107,14 +144,21 @@ def tells(key: DkimKey, text: str) -> bool:
     return same_key(txt(text.encode("latin-1")), txt(live_text(key)))
 
 
+def _ours(now: datetime) -> Iterator[str]:
+    """Those of keys that this project made in the last months."""
+    for months in range(_MONTHS):
+        year, month = divmod(now.year * 12 + now.month - 1 - months, 12)
+        yield selector(DkimAlgorithm.RSA, now.replace(year=year, month=month + 1, day=1), ())
+
+
 def _asked(target: Target, look: Look, wanted: Mapping[str, Origin]) -> tuple[Selector, ...]:
-    answers = look.dns.ask_all([(record_name(selector, target.domain), "TXT") for selector in wanted])
+    answers = look.dns.ask_all([(record_name(s, target.domain), "TXT") for s in wanted])
     return tuple(Selector(s, origin, a) for (s, origin), a in zip(wanted.items(), answers, strict=True))
 
 
 def _wanted(target: Target) -> Iterator[tuple[str, Origin]]:
-    for selector in target.selectors:
-        yield selector.lower().removesuffix(f"._domainkey.{target.domain}"), Origin.NAMED
+    for name in target.selectors:
+        yield name.lower().removesuffix(f"._domainkey.{target.domain}"), Origin.NAMED
     for key in stories(target):
         if key.stage not in {KeyStage.GENERATED, KeyStage.REMOVED}:
             yield key.selector, Origin.DECLARED

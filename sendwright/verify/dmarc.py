@@ -39,7 +39,7 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     yield policy(subject, record, _applied(found, step, record, exists=exists), name, silent=silent)
     yield subdomains(subject, found, step)
     yield from _tags(subject, record, name)
-    yield reports(subject, record, name)
+    yield reports(subject, record, name, silent=silent)
     yield from addresses(subject, record, name, look.dns)
     yield from consent(subject, record, step.domain, look.dns)
     yield from alignment(target, record, look)

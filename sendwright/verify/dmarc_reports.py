@@ -16,10 +16,12 @@ from sendwright.verify.wording import listed, shown
 _MOST = 10
 
 
-def reports(subject: Subject, record: PolicyRecord, name: str) -> Finding:
-    """Judge whether anybody gets aggregate reports at all. Pure."""
+def reports(subject: Subject, record: PolicyRecord, name: str, *, silent: bool) -> Finding:
+    """Judge whether anybody gets aggregate reports; a domain that sends nothing needs none. Pure."""
     if any(uri.valid for uri in record.rua):
         return REPORTS.passed(subject, f"To {listed([uri.text for uri in record.rua if uri.valid], 3)}", name)
+    if silent and not record.rua:
+        return REPORTS.passed(subject, "Nobody, and the domain sends nothing that could fail", name)
     lacks = "No address of rua= can be used" if record.rua else "There is no rua= tag"
     advice = f"Add rua=mailto:dmarc@{subject.name} or the address of a service that reads the reports for you."
     return REPORTS.warned(subject, lacks, advice, name)

@@ -82,6 +82,13 @@ def test_no_record_fails_once_and_says_what_to_publish() -> None:
     assert "p=reject" in silent["present"].advice
 
 
+def test_a_locked_domain_as_the_inventory_publishes_it_is_right() -> None:
+    """It sends nothing, so that there is nothing to report."""
+    world = 'example.com. IN TXT "v=spf1 -all"\n' + txt("_dmarc.example.com", "v=DMARC1; p=reject")
+
+    assert {f.status for f in dmarc.check(DOMAIN, look(world))} == {"pass"}
+
+
 def test_two_records_fail_once() -> None:
     """Receivers discard both."""
     found = _check(txt("_dmarc.example.com", GOOD, "v=DMARC1; p=none"))
