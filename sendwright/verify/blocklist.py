@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sendwright.stack import Address
 from sendwright.verify.blocklists import LISTS, Blocklist, Reading, read
+from sendwright.verify.conversation import Conversation
 from sendwright.verify.finding import Check, Finding, Subject
 from sendwright.verify.look import Answer, Look
 from sendwright.verify.reserved import reserved
@@ -39,7 +40,12 @@ def check(target: Target, look: Look, lists: Sequence[Blocklist] = LISTS) -> Ite
     yield from judge(rules.DOMAIN, target.subject, list(_heard(asked, look)), lenient=False)
 
 
-def check_server(server: Server, look: Look, lists: Sequence[Blocklist] = LISTS) -> Iterator[Finding]:
+def check_server(
+    server: Server,
+    talks: Sequence[Conversation],  # noqa: ARG001 - one shape for all checks of servers
+    look: Look,
+    lists: Sequence[Blocklist] = LISTS,
+) -> Iterator[Finding]:
     """Look for the addresses that a declared host sends from, or at which others' servers take mail.
 
     Whether others' servers send is not known, so a listing by policy is a warning there.

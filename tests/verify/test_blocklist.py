@@ -22,7 +22,7 @@ ALIVE += f"dbltest.com.{DBL}. IN A 127.0.1.2\ntest.surbl.org.{SURBL}. IN A 127.0
 
 
 def _server(world: str, server: Server = OURS) -> list[tuple[str, str]]:
-    return [(f.status.value, f.target) for f in check_server(server, look_at(ALIVE + world))]
+    return [(f.status.value, f.target) for f in check_server(server, (), look_at(ALIVE + world))]
 
 
 def _domain(world: str) -> list[tuple[str, str]]:
@@ -31,7 +31,7 @@ def _domain(world: str) -> list[tuple[str, str]]:
 
 def test_what_is_on_no_list_passes_once() -> None:
     """The lists that could tell are named."""
-    (server,) = check_server(OURS, look_at(ALIVE))
+    (server,) = check_server(OURS, (), look_at(ALIVE))
     (domain,) = check(TARGET, look_at(ALIVE))
 
     assert (server.status, server.check) == ("pass", "blocklist.address")
@@ -44,7 +44,7 @@ def test_a_listed_address_is_a_failure_with_the_reason_and_where_to_ask() -> Non
     nibbles = V6.reverse_pointer.removesuffix(".ip6.arpa")
     world = f"10.2.0.192.{ZEN}. IN A 127.0.0.3\n10.2.0.192.{ZEN}. IN A 127.0.0.4\n{nibbles}.{ZEN}. IN A 127.0.0.2\n"
 
-    four, six, rest = check_server(OURS, look_at(ALIVE + world))
+    four, six, rest = check_server(OURS, (), look_at(ALIVE + world))
 
     assert (four.status, four.target, six.status, six.target) == ("fail", f"{V4} {ZEN}", "fail", f"{V6} {ZEN}")
     assert "CSS" in four.seen
@@ -84,7 +84,7 @@ def test_a_list_that_cannot_tell_is_said_once(world: str, said: str) -> None:
     """Not once an address, and never as a listing; the other lists stand."""
     alive = ALIVE.replace(f"2.0.0.127.{ZEN}. IN A 127.0.0.2\n", "") if "2.0.0.127" in world else ALIVE
 
-    unknown, rest = check_server(OURS, look_at(alive + world))
+    unknown, rest = check_server(OURS, (), look_at(alive + world))
 
     assert (unknown.status, unknown.target, rest.status) == ("unknown", ZEN, "pass")
     assert said in unknown.seen
@@ -93,7 +93,7 @@ def test_a_list_that_cannot_tell_is_said_once(world: str, said: str) -> None:
 
 def test_a_list_whose_test_entry_is_gone_cannot_tell() -> None:
     """A dead list lists nobody, and that is no pass."""
-    found = [(f.status.value, f.target) for f in check_server(OURS, look_at(""))]
+    found = [(f.status.value, f.target) for f in check_server(OURS, (), look_at(""))]
 
     assert found == [("unknown", ZEN), ("unknown", COP), ("unknown", PSBL)]
 
@@ -103,7 +103,10 @@ def test_a_list_that_does_not_answer_cannot_tell() -> None:
     dead = Names(zone(ALIVE), {(f"2.0.0.127.{ZEN}", "A"): Told.FAILED})
     slow = Names(zone(ALIVE), {(f"example.com.{SURBL}", "A"): Told.FAILED})
 
-    assert [(f.status.value, f.target) for f in check_server(OURS, look_at(dead))] == [("unknown", ZEN), ("pass", "")]
+    assert [(f.status.value, f.target) for f in check_server(OURS, (), look_at(dead))] == [
+        ("unknown", ZEN),
+        ("pass", ""),
+    ]
     assert [(f.status.value, f.target) for f in check(TARGET, look_at(slow))] == [("unknown", SURBL), ("pass", "")]
 
 
@@ -124,7 +127,7 @@ def test_no_list_is_asked_about_addresses_that_are_not_public_or_do_not_send() -
     """They would only make noise there."""
     names = Names({})
 
-    assert not list(check_server(replace(THEIRS, addresses=(ip_address("10.0.0.1"),)), look_at(names)))
+    assert not list(check_server(replace(THEIRS, addresses=(ip_address("10.0.0.1"),)), (), look_at(names)))
     assert not list(check_server(Server("smtp.example.org", (V4,), submits=(587,)), look_at(names)))
     assert not names.asked
 
@@ -158,6 +161,6 @@ WORLDS = st.lists(st.builds("{}.{}. IN A {}\n".format, st.sampled_from(["10.2.0.
 @given(world=WORLDS)
 def test_any_answer_is_read_without_a_crash(world: str) -> None:
     """Each list says something, or can tell nothing."""
-    found = by_check([*check_server(OURS, look_at(ALIVE + world)), *check(TARGET, look_at(ALIVE + world))])
+    found = by_check([*check_server(OURS, (), look_at(ALIVE + world)), *check(TARGET, look_at(ALIVE + world))])
 
     assert found.keys() == {"address", "domain"}
