@@ -46,8 +46,8 @@ def lacking(line: Line, key: DkimKey, seen: Seen) -> Step | None:
 
 
 def absent(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
-    """Wait for each host of the line that was not seen, or whose clock is not ours."""
-    away = tuple(h for h in line.hosts if h not in seen.hosts)
+    """Wait for each host that counts and was not seen, or whose clock is not ours."""
+    away = tuple(h for h in line.used_by(key) if h not in seen.hosts)
     if away:
         return wait(line, key, f"{', '.join(away)} cannot be reached, or was given up", away)
     return untimely(line, key, seen, now)
@@ -55,7 +55,7 @@ def absent(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
 
 def untimely(line: Line, key: DkimKey | None, seen: Seen, now: datetime) -> Step | None:
     """What stands in the way of remembering the time: nobody confirms our clock, or somebody contradicts it."""
-    reached = tuple(h for h in line.hosts if h in seen.hosts)
+    reached = tuple(h for h in (line.used_by(key) if key else line.hosts) if h in seen.hosts)
     if not reached:
         return wait(line, key, "no host that sends for it can be reached", line.hosts)
     wrong = tuple(h for h in reached if abs(seen.hosts[h].clock - now) > CLOCKS_DIFFER)
@@ -86,7 +86,7 @@ def unproven(line: Line, key: DkimKey, hosts: tuple[str, ...]) -> Step | None:
 
 def used(line: Line, key: DkimKey, seen: Seen) -> Step | None:
     """Converge each host that was seen to sign with the key, or that may."""
-    using = tuple(h for h in line.hosts if h in seen.hosts and may_sign(seen.hosts[h], key))
+    using = tuple(h for h in line.used_by(key) if h in seen.hosts and may_sign(seen.hosts[h], key))
     return Step(Act.CONVERGE, line, key, "they sign with it, or may", using) if using else None
 
 

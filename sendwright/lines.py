@@ -121,7 +121,8 @@ class Line:
     """The keys of one algorithm of one domain, the hosts that send for it, and what is declared.
 
     ``start``: somebody asked for a successor now; ``declared``: whether the domain is to sign by this algorithm at all;
-    ``slots``: the fixed selectors, of which a new key takes a free one; none: it gets a selector of its own.
+    ``slots``: the fixed selectors, of which a new key takes a free one; none: it gets a selector of its own;
+    ``former``: hosts of the inventory that do not send for it any more, and signed with one of its keys.
     """
 
     domain: str
@@ -132,6 +133,13 @@ class Line:
     start: bool = False
     declared: bool = True
     slots: tuple[Slot, ...] = ()
+    former: tuple[str, ...] = ()
+
+    def used_by(self, key: DkimKey) -> tuple[str, ...]:
+        """Return the hosts that count until a key has retired: what one signed that sends no more may be on its way."""
+        if key.stage not in {KeyStage.SIGNING, KeyStage.RETIRING}:
+            return self.hosts
+        return (*self.hosts, *(h for h in self.former if h in key.proven_on or h in key.former))
 
     @property
     def signing(self) -> tuple[DkimKey, ...]:
@@ -195,6 +203,7 @@ def lines(
             _policy(stack, domain, margin, shared=any(k.public in shared for k in of[domain.name])),
             declared=algorithm in domain.dkim.algorithms,
             slots=slots(domain, algorithm, of[domain.name]),
+            former=_former(stack, domain, of[domain.name], bare),
         )
         for domain in stack.domains
         if domain.sends
@@ -242,15 +251,16 @@ def leaves(key: DkimKey) -> datetime | None:
 def keeping(line: Line, key: DkimKey, seen: Seen) -> tuple[str, ...]:
     """Return the hosts in whose queues lies a message that a retiring key may have signed, on hold too."""
     if key.last_signed is None:
-        return line.hosts
+        return line.used_by(key)
     # What was signed last carries the time of its host, whose clock may be ahead of ours.
     last = key.last_signed + CLOCKS_DIFFER
-    return tuple(h for h in line.hosts if h in seen.hosts and (oldest := seen.hosts[h].oldest) and oldest <= last)
+    reached = ((h, seen.hosts[h].oldest) for h in line.used_by(key) if h in seen.hosts)
+    return tuple(h for h, oldest in reached if oldest and oldest <= last)
 
 
 def longest(line: Line, key: DkimKey, seen: Seen) -> int:
     """The longest that a host was seen to keep a message and its bounce since the key signed last, in seconds."""
-    found = (seen.hosts[h].lifetime for h in line.hosts if h in seen.hosts)
+    found = (seen.hosts[h].lifetime for h in line.used_by(key) if h in seen.hosts)
     return max(key.lifetime, *(int(span.total_seconds()) for span in found), 0)
 
 
@@ -258,6 +268,12 @@ def _shared(keys: Iterable[DkimKey]) -> frozenset[str]:
     """The public parts that stand behind several selectors: publishing the private part of one gives away the other."""
     found = Counter(k.public for k in keys if k.stage is not KeyStage.REMOVED)
     return frozenset(public for public, times in found.items() if times > 1)
+
+
+def _former(stack: Stack, domain: Domain, keys: Iterable[DkimKey], bare: Collection[str]) -> tuple[str, ...]:
+    signed = {name for k in keys for name in (*k.proven_on, *k.former)}
+    signed -= {h.name for h in stack.hosts_of(domain)}
+    return tuple(h.name for h in stack.hosts if h.name in signed and h.name not in bare) if signed else ()
 
 
 def _policy(stack: Stack, domain: Domain, margin: timedelta, *, shared: bool) -> Policy:

@@ -60,8 +60,9 @@ def believed(
     """Return the keys without the proofs that no longer hold: a reinstalled host proves itself anew.
 
     A host that does not have a key any more has to prove it again: the host or the domain was out of the inventory, and
-    caches may hold records from then. A host that has it goes on signing: no other key is better. Arguments:
-    ``created``: the names of records that are about to be created; since when such a key was served is worth nothing;
+    caches may hold records from then. A host that has it goes on signing: no other key is better. A living one without
+    it may have mail in its queues that it signed, and is a former one. Arguments: ``created``: the names of records
+    that are about to be created; since when such a key was served is worth nothing;
     ``returning``: hosts whose name has no address yet: whatever lies on them, SPF records without them are remembered.
     """
     return tuple(
@@ -70,9 +71,12 @@ def believed(
 
 
 def _believed(key: DkimKey, hosts: Mapping[str, Observation], created: bool, returning: Collection[str]) -> DkimKey:
-    lacking = {n for n, seen in hosts.items() if not seen.managed or key_path(key) not in seen.paths} | {*returning}
+    bare = {n for n, seen in hosts.items() if not seen.managed}
+    lacking = {n for n, seen in hosts.items() if key_path(key) not in seen.paths} | bare | {*returning}
     kept = tuple(name for name in key.proven_on if name not in lacking)
-    return replace(key, proven_on=kept, served_since=None if created else key.served_since)
+    former = {*key.former, *key.proven_on}.difference(kept, bare)
+    since = None if created else key.served_since
+    return replace(key, proven_on=kept, former=tuple(sorted(former)), served_since=since)
 
 
 def unproven(stack: Stack, host: Host, keys: Iterable[DkimKey]) -> tuple[DkimKey, ...]:

@@ -192,7 +192,7 @@ def _due(at_rest: Iterable[Line], now: datetime) -> tuple[Step, ...]:
 
 
 def _fleet(declared: Inventory, found: Iterable[Line], asked: Asked, means: Means) -> Fleet:
-    names = {host for line in found for host in line.hosts}
+    names = {host for line in found for host in (*line.hosts, *line.former)}
     hosts = [host for host in declared.stack.hosts if host.name in names]
     return means.fleet(hosts, declared.folder, trust_new_hosts=asked.trust_new_hosts)
 

@@ -155,6 +155,7 @@ def _signing(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None
         return _current(line, key, seen)
     return (
         _switch(line, key, current, seen)
+        or used(line, key, seen)
         or follow(line, key, seen)
         or absent(line, key, seen, now)
         or _succeeded(line, key, current, seen)
@@ -202,7 +203,7 @@ def _unused(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
 
 
 def _retiring(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
-    if key.last_signed and any(may_sign(seen.hosts[h], key) for h in line.hosts if h in seen.hosts):
+    if key.last_signed and any(may_sign(seen.hosts[h], key) for h in line.used_by(key) if h in seen.hosts):
         return Step(Act.RESTART, line, key, "a host signs with it again, or may")
     if step := _unused(line, key, seen, now):
         return step

@@ -53,7 +53,11 @@ def restarted_clocks(stack: Stack, keys: Iterable[DkimKey], hosts: Mapping[str, 
         restarted(key)
         if key.stage is KeyStage.RETIRING
         and key.last_signed
-        and any(may_sign(hosts[name], key) for name in of.get(key.domain, ()) if name in hosts)
+        and any(
+            may_sign(hosts[name], key)
+            for name in (*of.get(key.domain, ()), *key.proven_on, *key.former)
+            if name in hosts
+        )
         else key
         for key in keys
     )
@@ -94,7 +98,7 @@ def _held(observation: Observation, service: Service, keys: Iterable[DkimKey]) -
 
 def _signs(observation: Observation, service: Service) -> frozenset[str] | None:
     try:
-        if not service.reload_units or _others(observation, service):
+        if not service.units or _others(observation, service):
             return None
         algorithms = (a for a in DkimAlgorithm if unit(a) in service.reload_units)
         found = [_instance(observation, service, algorithm) for algorithm in algorithms]

@@ -64,6 +64,7 @@ class Declared:
     rotate: bool = False
     others: int = 3
     pushed: bool = False
+    hosts: tuple[str, ...] = NAMES
 
 
 @cache
@@ -76,7 +77,14 @@ def stack_of(declared: Declared) -> Stack:
             for i, n in enumerate(NAMES)
         ),
         domains=(
-            Domain.model_validate({"name": DOMAIN, "dns": "main", "dkim": dkim | {"publish_revoked_keys": True}}),
+            Domain.model_validate(
+                {
+                    "name": DOMAIN,
+                    "dns": "main",
+                    "dkim": dkim | {"publish_revoked_keys": True},
+                    "hosts": tuple(n for n in NAMES if n in declared.hosts),
+                }
+            ),
         ),
         key_store={"push": ("true",) if declared.pushed else None},
         smtp={"others_queue_days": declared.others},
@@ -89,7 +97,7 @@ class Mx:
 
     ``known``: whether what its signer loaded can be told; ``before``: what it held and signed by before that changed;
     ``wrong``: by how much its clock is; ``held``: the time of arrival of messages on hold, by key; ``busy``: whether
-    its queue is never empty.
+    its queue is never empty; ``takes``: whether its Postfix takes mail of the domain.
     """
 
     name: str
@@ -101,6 +109,7 @@ class Mx:
     known: bool = True
     reachable: bool = True
     busy: bool = False
+    takes: bool = True
     wrong: timedelta = timedelta()
     lifetime: timedelta = 5 * DAY
     sent: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
@@ -139,6 +148,7 @@ class World:
         self.hurried: set[str] = set()
         self.ended: set[str] = set()
         self.switched: set[str] = set()
+        self.parted: set[str] = set()
         for algorithm in DkimAlgorithm:
             self._add(algorithm, KeyStage.SIGNING)
         self.advance(HOUR)
@@ -160,8 +170,9 @@ class World:
         now = self.time
         hosts = {h.name: self._host_seen(h) for h in self.hosts.values() if h.reachable}
         for key in tuple(self.keys.values()):
-            lost = {n for n, seen in hosts.items() if key.record_name not in seen.holds}
-            self._save(replace(key, proven_on=tuple(n for n in key.proven_on if n not in lost)))
+            lost = {n for n in key.proven_on if n in hosts and key.record_name not in hosts[n].holds}
+            kept = tuple(n for n in key.proven_on if n not in lost)
+            self._save(replace(key, proven_on=kept, former=(*key.former, *sorted(lost.difference(key.former)))))
         trusted = not any(untimely(line, None, Seen(hosts), now) for line in self._lines())
         records = {} if self.dark else {name: r for name in self.keys if (r := self._record(name, now, trusted))}
         seen, found = Seen(hosts, records), self._lines()
@@ -190,12 +201,16 @@ class World:
         else:
             self._move(look, step, key)
 
+    def sends(self, name: str) -> bool:
+        """Whether a host is declared to send for the domain."""
+        return name in self.declared.hosts
+
     def converge(self, host: Mx, fault: str = "") -> None:
-        """Bring a host to what the stories say."""
-        if not host.reachable or fault == "lost":
+        """Bring a host to what the stories say; none that takes mail yet that it is not to sign any more."""
+        if not host.reachable or fault == "lost" or (host.takes and not self.sends(host.name)):
             return
-        keys = self.keys.values()
         domain = self.stack.domains[0]
+        keys = self.keys.values() if self.sends(host.name) else ()
         before = host.holds, host.loaded
         host.holds = frozenset(k.record_name for k in signing.installed(domain, keys))
         host.table = frozenset(k.record_name for k in signing.signing(domain, self.stack.host(host.name), keys))
@@ -205,7 +220,7 @@ class World:
         if host.known:
             signed, host.loaded = self._algorithms(host.loaded), host.table
             bare = (signed & set(domain.dkim.algorithms)) - self._algorithms(host.loaded)
-            assert bare <= self.switched, f"{host.name} signs no longer by {bare}"
+            assert bare <= self.switched or host.name in self.parted, f"{host.name} signs no longer by {bare}"
 
     def provision(self) -> None:
         """Do what ``provision`` does for keys: missing ones, records, hosts, and proofs of what is fresh."""
@@ -214,6 +229,7 @@ class World:
             self._add(algorithm)
         look = self.look()
         for name in look.seen.hosts:
+            self.hosts[name].takes = self.sends(name)
             self.converge(self.hosts[name])
         copied = {name for host in self.hosts.values() for name in host.holds}
         for name, key in tuple(self.keys.items()):
@@ -267,10 +283,10 @@ class World:
         for line in self._lines():
             at_work = [k.record_name for k in line.keys if k.stage is not KeyStage.REMOVED]
             assert len(at_work) == line.declared, at_work
-            assert all(set(at_work) <= host.loaded for host in self.hosts.values())
+            assert all(set(at_work) <= host.loaded for host in self.hosts.values() if self.sends(host.name))
 
     def heal(self) -> None:
-        """Make everything reachable, and let nobody want anything new; what was made in the future is of the past."""
+        """Make everything reachable and as it is declared; nobody wants anything new, and the future is past."""
         self.wrong, self.slow, self.dark, self.start = timedelta(), set(), False, frozenset()
         self.advance(max(timedelta(), *(key.created - self.now for key in self.keys.values())))
         self.declared = replace(self.declared, rotate=False)
@@ -279,6 +295,7 @@ class World:
             self.release(host)
         for server in range(SERVERS):
             self.transfer(server)
+        self.provision()
         self.tick()
 
     # What else happens.
@@ -332,8 +349,9 @@ class World:
         self._expire(host, self.now)
 
     def declare(self, declared: Declared) -> None:
-        """Change what is declared; mail by an algorithm that was switched off and on waits for proofs."""
+        """Change what is declared; mail by an algorithm or a host that was switched off and on waits for proofs."""
         self.switched |= {*self.declared.algorithms} ^ {*declared.algorithms}
+        self.parted |= {*self.declared.hosts} ^ {*declared.hosts}
         self.declared = declared
 
     def leak(self, index: int) -> None:
@@ -472,7 +490,8 @@ class World:
         later = {k.record_name for k in line.signing if signing.age(k) > signing.age(key)}
         for host in self.hosts.values():
             assert key.record_name not in host.loaded, f"{host.name} signs with {key.selector}, which is demoted"
-            assert not line.declared or later & host.loaded, f"{host.name} does not sign with a successor"
+            left = not self.sends(host.name)
+            assert left or not line.declared or later & host.loaded, f"{host.name} does not sign with a successor"
 
     def _save(self, key: DkimKey) -> None:
         self.keys[key.record_name] = key

@@ -237,7 +237,10 @@ def test_a_reinstalled_host_proves_itself_anew_and_the_others_stay_proven() -> N
 
 
 def test_a_key_is_proven_again_where_it_does_not_lie_any_more() -> None:
-    """A domain that returns to a host: caches may hold an SPF record without the host, or that there is no key."""
+    """A domain that returns to a host: caches may hold an SPF record without the host, or that there is no key.
+
+    That the host signed with it is not forgotten: its queue may hold mail.
+    """
     key = replace(_key(KeyStage.SIGNING, (MX1, MX2)), served_since=NOW)
     without = replace(BARE, managed=True)
     signs = replace(without, paths={key_path(key): _lies(File(key_path(key), ""))})
@@ -245,8 +248,8 @@ def test_a_key_is_proven_again_where_it_does_not_lie_any_more() -> None:
     (created,) = planning.believed([key], {MX1: without, MX2: signs}, {key.record_name})
     (there,) = planning.believed([key], {MX1: without, MX2: signs}, {"other._domainkey.example.com"})
 
-    assert created == replace(key, proven_on=(MX2,), served_since=None)
-    assert there == replace(key, proven_on=(MX2,))
+    assert created == replace(key, proven_on=(MX2,), former=(MX1,), served_since=None)
+    assert there == replace(key, proven_on=(MX2,), former=(MX1,))
 
 
 def test_a_host_that_was_away_proves_itself_anew_even_with_everything_in_its_place() -> None:
@@ -256,7 +259,7 @@ def test_a_host_that_was_away_proves_itself_anew_even_with_everything_in_its_pla
 
     (believed,) = planning.believed([key], {MX1: seen, MX2: seen}, returning={MX2})
 
-    assert believed == replace(key, proven_on=(MX1,))
+    assert believed == replace(key, proven_on=(MX1,), former=(MX2,))
 
 
 def test_the_first_key_signs_as_soon_as_it_is_proven() -> None:

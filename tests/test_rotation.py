@@ -653,6 +653,36 @@ def test_a_host_that_was_never_provisioned_holds_nothing_up() -> None:
     assert line.hosts == (MX1,)
 
 
+def test_a_host_that_sends_no_more_counts_until_the_keys_that_it_signed_with_have_retired() -> None:
+    """It signs on until somebody provisions, and then mail lies in its queue; a new key has nothing to do with it."""
+    draining = replace(RETIRING, drained=None)
+    line, retiring, early = (
+        _line(*keys, hosts=(MX1,), former=(MX2,)) for keys in ((OLD, SIGNS), (draining, SIGNS), (OLD, NEW))
+    )
+
+    still = _next(line, _both(_host(), _host(signs="old")), OLD)
+    away = _next(line, _alone(_host(), old=SERVED, new=SERVED), OLD)
+    kept = _next(retiring, _both(_host(), _host(oldest=LONG_AGO - HOUR)), draining)
+
+    assert (still.act, still.hosts) == (Act.CONVERGE, (MX2,))
+    assert (away.act, away.hosts) == (Act.WAIT, (MX2,))
+    assert _next(line, _both(), OLD).act is Act.DEMOTE
+    assert (kept.act, kept.hosts) == (Act.WAIT, (MX2,))
+    assert confirmed(line, OLD, _both(_host(), _host(lifetime=9 * DAY)), NOW).lifetime == 9 * 86400
+    assert _next(early, _alone(_host(signs="old"), old=SERVED, new=SERVED), NEW).act is Act.PROMOTE
+
+
+def test_hosts_that_a_domain_left_are_known_by_its_keys() -> None:
+    """By what was proven on them, also where that is of the past; one that was set up anew has nothing of it."""
+    domain = Domain.model_validate({"name": "example.com", "dns": "main", "hosts": [MX1]})
+    stack = _stack().model_copy(update={"domains": (domain,)})
+
+    for key in (OLD, replace(OLD, proven_on=(MX1,), former=(MX2, "mx9.example.com"))):
+        assert [(line.hosts, line.former) for line in lines(stack, (key,))] == [((MX1,), (MX2,))]
+        assert lines(stack, (key,), bare={MX2})[0].former == ()
+    assert lines(stack, (replace(OLD, proven_on=(MX1,)),))[0].former == ()
+
+
 def test_a_private_part_that_stands_behind_another_selector_too_is_not_disclosed() -> None:
     """The other one may sign yet, for another domain even, whatever became of this one."""
     twin = replace(OLD, domain="example.org", selector="same")

@@ -149,6 +149,13 @@ class Rotation(RuleBasedStateMachine):
         self.world.declare(replace(self.world.declared, rotate=rotate, others=others, pushed=pushed))
         self._done()
 
+    @rule(name=names)
+    def a_host_leaves_the_domain_or_returns(self, name: str) -> None:
+        """In the inventory: the host itself stays there, and sends on until somebody provisions."""
+        if left := tuple(sorted({*self.world.declared.hosts} ^ {name})):
+            self.world.declare(replace(self.world.declared, hosts=left))
+        self._done()
+
     @rule()
     def somebody_provisions(self) -> None:
         """In the middle of it."""
@@ -186,6 +193,10 @@ def _with_keys(line: Line, change: Callable[[DkimKey], DkimKey]) -> Line:
 
 def _ignoring_hosts_that_are_away(line: Line, seen: Seen, now: datetime) -> tuple[Step, ...]:
     return next_steps(replace(line, hosts=tuple(h for h in line.hosts if h in seen.hosts)), seen, now)
+
+
+def _forgetting_who_sends_no_more(line: Line, seen: Seen, now: datetime) -> tuple[Step, ...]:
+    return next_steps(replace(line, former=()), seen, now)
 
 
 def _demoting_as_soon_as_the_successor_is_chosen(line: Line, seen: Seen, now: datetime) -> tuple[Step, ...]:
@@ -280,6 +291,18 @@ def _with_a_host_set_back(world: World) -> None:
     _quietly(world)
 
 
+def _with_a_host_that_leaves(world: World) -> None:
+    world.declare(replace(world.declared, hosts=NAMES[1:]))
+    _quietly(world)
+
+
+def _with_mail_on_hold_where_a_host_left(world: World) -> None:
+    world.hold(world.hosts[NAMES[0]])
+    world.declare(replace(world.declared, hosts=NAMES[1:]))
+    world.provision()
+    _quietly(world)
+
+
 def _with_a_leak(world: World) -> None:
     world.leak(0)
     _quietly(world)
@@ -287,6 +310,8 @@ def _with_a_leak(world: World) -> None:
 
 TALES = [
     (_ignoring_hosts_that_are_away, _with_a_host_away),
+    (_forgetting_who_sends_no_more, _with_a_host_that_leaves),
+    (_forgetting_who_sends_no_more, _with_mail_on_hold_where_a_host_left),
     (_demoting_as_soon_as_the_successor_is_chosen, _quietly),
     (_trusting_the_primary_alone, _with_a_slow_secondary),
     (_forgetting_what_caches_hold, _quickly),

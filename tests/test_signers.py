@@ -246,6 +246,18 @@ def test_a_host_of_an_unknown_release_signs_with_nobody_knows_what() -> None:
     assert (seen.signs, seen.holds) == (None, frozenset())
 
 
+def test_a_host_that_sends_for_no_domain_signs_with_nothing() -> None:
+    """Its signers are down; one that runs all the same may sign with whatever it loaded."""
+    certificate = Certificate(MX1, "self-signed", "", R1.sealed, NOW, NOW)
+    locked = Domain.model_validate({"name": "example.com", "dns": "main", "sends": False})
+    services = (opendkim(Stack(hosts=(HOST,), domains=(locked,)), HOST, Material(certificate, ())),)
+    observation = _seen(services)
+    up = {unit(DkimAlgorithm.RSA): UnitState("loaded", "active", "enabled", STARTED)}
+
+    assert host_seen(observation, services, (R1,)).signs == frozenset()
+    assert host_seen(replace(observation, units=up), services, (R1,)).signs is None
+
+
 def test_a_host_that_signs_with_a_retiring_key_stops_its_clock() -> None:
     """Set back from a backup it does; once it is converged nobody could see that any more."""
     stack = Stack(hosts=(HOST,), domains=(Domain.model_validate({"name": "example.com", "dns": "main"}),))
@@ -257,3 +269,15 @@ def test_a_host_that_signs_with_a_retiring_key_stops_its_clock() -> None:
     stopped = replace(old, last_signed=None, drained=None)
     assert found == {None: (stopped, R2), _names(R1): (stopped, R2), _names(R2): (old, R2)}
     assert restarted_clocks(stack, (old, R2), {}) == (old, R2)
+
+
+def test_a_host_that_left_the_domain_and_signs_with_its_retiring_key_stops_its_clock() -> None:
+    """Nobody has provisioned it since."""
+    locked = Domain.model_validate({"name": "example.com", "dns": "main", "sends": False})
+    seen = {MX1: replace(_judge(_seen(_services(AFTER))), signs=_names(R1))}
+
+    for proven_on, former in (((MX1,), ()), ((), (MX1,))):
+        places = replace(R1, proven_on=proven_on, former=former)
+        old = replace(places, stage=KeyStage.RETIRING, last_signed=NOW, drained=NOW)
+        (found,) = restarted_clocks(Stack(hosts=(HOST,), domains=(locked,)), (old,), seen)
+        assert (found.last_signed, found.drained) == (None, None)

@@ -52,7 +52,8 @@ class DkimKey:
 
     ``public``: the base64 text of the ``p=`` tag (RFC 6376 section 3.6.1, RFC 8463 section 4); ``pem_sha256``: hex
     digest of the unencrypted PEM as it is installed on hosts; ``served_since``: when every authoritative server was
-    first seen to serve it without a break since; ``proven_on``: hosts whose probe signature verified through live DNS.
+    first seen to serve it without a break since; ``proven_on``: hosts whose probe signature verified through live DNS;
+    ``former``: those of which that was so, in whose queues may lie what they signed.
     ``signing_since``: when it was chosen to sign, or was imported from where it did; ``last_signed``: when every
     host was seen not to sign with it any more, None while its clock stands; ``lifetime``: the longest that a host
     was seen since to keep a message and its bounce, in seconds; ``drained``: when none of our queues held a message
@@ -72,6 +73,7 @@ class DkimKey:
     stage: KeyStage = KeyStage.GENERATED
     served_since: AwareDatetime | None = None
     proven_on: tuple[DomainName, ...] = ()
+    former: tuple[DomainName, ...] = ()
     signing_since: AwareDatetime | None = None
     last_signed: AwareDatetime | None = None
     lifetime: int = 0
