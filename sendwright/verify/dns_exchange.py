@@ -4,6 +4,7 @@ Each call opens sockets of its own: the kernel picks their ports at random, and 
 """
 
 import os
+import select
 import socket
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from sendwright.verify.dns_message import NotAnAnswer, Query, Reply, belongs, re
 # So many that a resolver's and our own receive buffer hold them all.
 _AT_ONCE = 64
 _LARGEST = 65535
+_PAUSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,14 @@ class Silent:
     why: str
 
 
-@dataclass
+@dataclass(slots=True)
 class _Sent:
     query: Query
+    question: bytes
     message: bytes
-    until: float
     left: int
-    why: str
+    until: float = 0.0
+    why: str = ""
 
 
 def exchange(resolver: Resolver, queries: Sequence[Query]) -> Iterator[tuple[Query, Reply | Silent]]:
@@ -77,19 +80,21 @@ def _over_udp(resolver: Resolver, queries: Sequence[Query]) -> Iterator[tuple[Qu
         except OSError as error:
             yield from ((query, Silent(_refused(resolver, error))) for query in todo)
             return
+        channel.setblocking(False)
+        arrivals = select.poll()
+        arrivals.register(channel, select.POLLIN)
         while todo or waiting:
             while todo and len(waiting) < _AT_ONCE:
                 _first(resolver, channel, todo.popleft(), waiting)
             yield from _overdue(resolver, channel, waiting)
-            yield from _received(resolver, channel, waiting)
+            yield from _received(resolver, channel, arrivals, waiting)
 
 
 def _first(resolver: Resolver, channel: socket.socket, query: Query, waiting: dict[int, _Sent]) -> None:
     number = int.from_bytes(os.urandom(2), "big")
     while number in waiting:
         number = int.from_bytes(os.urandom(2), "big")
-    sent = _Sent(query, query.message(number), 0.0, resolver.tries, resolver.silence)
-    waiting[number] = sent
+    waiting[number] = sent = _Sent(query, query.octets, query.message(number), resolver.tries)
     _send(resolver, channel, sent)
 
 
@@ -102,36 +107,38 @@ def _send(resolver: Resolver, channel: socket.socket, sent: _Sent) -> None:
         sent.why = _refused(resolver, error)
 
 
-def _overdue(
-    resolver: Resolver, channel: socket.socket, waiting: dict[int, _Sent]
-) -> Iterator[tuple[Query, Reply | Silent]]:
+def _overdue(resolver: Resolver, channel: socket.socket, waiting: dict[int, _Sent]) -> Iterator[tuple[Query, Silent]]:
+    """Send again what was waited for long enough, and yield what was sent often enough."""
     now = time.monotonic()
-    for number, sent in list(waiting.items()):
-        if sent.until <= now and sent.left:
+    # In the order in which they were sent, and all have the same time.
+    while waiting and next(iter(waiting.values())).until <= now:
+        number = next(iter(waiting))
+        sent = waiting.pop(number)
+        if sent.left:
+            waiting[number] = sent
             _send(resolver, channel, sent)
-        elif sent.until <= now:
-            del waiting[number]
-            yield sent.query, Silent(sent.why)
+        else:
+            yield sent.query, Silent(sent.why or resolver.silence)
 
 
 def _received(
-    resolver: Resolver, channel: socket.socket, waiting: dict[int, _Sent]
+    resolver: Resolver, channel: socket.socket, arrivals: select.poll, waiting: dict[int, _Sent]
 ) -> Iterator[tuple[Query, Reply | Silent]]:
-    if not waiting:
-        return
-    # Zero would make the socket non-blocking: an error instead of a wait that is over.
-    channel.settimeout(max(min(sent.until for sent in waiting.values()) - time.monotonic(), 0.001))
+    """Wait for what comes until something is overdue, and yield it if it is an answer."""
     try:
         message = channel.recv(_LARGEST)
-    except TimeoutError:
+    except BlockingIOError:
+        left = min((sent.until for sent in waiting.values()), default=0.0) - time.monotonic()
+        arrivals.poll(max(left * 1000, 0))
         return
     except OSError as error:
         # The network said that nobody is there. It does not say to which question, and may be wrong once.
+        until = time.monotonic() + min(_PAUSE, resolver.every)
         for sent in waiting.values():
-            sent.why, sent.until = _refused(resolver, error), min(sent.until, time.monotonic() + 0.1)
+            sent.why, sent.until = _refused(resolver, error), min(sent.until, until)
         return
     number = int.from_bytes(message[:2], "big")
-    if number in waiting and belongs(message, number, waiting[number].query.octets):
+    if number in waiting and belongs(message, number, waiting[number].question):
         query = waiting.pop(number).query
         yield query, _read(message, query)
 

@@ -5,6 +5,7 @@ record. Everything that comes in is hostile: it is bounded, and what is no answe
 """
 
 import re
+import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -124,29 +125,59 @@ def _records(message: bytes, query: Query, rcode: int, secure: bool) -> Reply:
     section, asked = _section(query.name, query.type)
     at = _HEADER.size + len(section)
     for _ in range(min(_HEADER.unpack_from(message)[3], _MOST_RECORDS)):
-        name, used = dns.name.from_wire(message, at)
-        rdtype, rdclass, ttl, length = _FIXED.unpack_from(message, at + used)
-        at += used + _FIXED.size
-        if rdclass == _IN and rdtype in {wanted, _CNAME}:
-            rdata = _rdata(rdtype, message, at, length)
-            owner = plain(name)
-            if rdtype == wanted:
-                found.setdefault(owner, []).append((presented(rdata, query.type), lengths(rdata), ttl))
-            else:
-                aliases.setdefault(owner, (presented(rdata, "CNAME"), ttl))
+        owner, at = _owner(message, at, asked)
+        rdtype, rdclass, ttl, length = _FIXED.unpack_from(message, at)
+        at += _FIXED.size
+        if rdclass == _IN and rdtype == wanted:
+            found.setdefault(owner, []).append((*_value(message, at, length, query.type), ttl))
+        elif rdclass == _IN and rdtype == _CNAME:
+            aliases.setdefault(owner, (_value(message, at, length, "CNAME")[0], ttl))
         at += length
     return _followed(asked, rcode, secure, aliases, found)
 
 
-def _rdata(number: int, message: bytes, at: int, length: int) -> dns.rdata.Rdata:
-    rdtype = dns.rdatatype.RdataType.make(number)
+def _owner(message: bytes, at: int, asked: str) -> tuple[str, int]:
+    """Return the name at an offset and the offset behind it."""
+    # Nearly always it points at the question's name (RFC 1035 section 4.1.4), right behind the header.
+    if message[at : at + 2] == b"\xc0\x0c":
+        return asked, at + 2
+    name, used = dns.name.from_wire(message, at)
+    return plain(name), at + used
+
+
+def _value(message: bytes, at: int, length: int, rdtype: str) -> tuple[str, tuple[int, ...]]:
+    """Return record data as it is presented, and the lengths of its strings. What is asked most is read here."""
+    data = message[at : at + length]
+    if len(data) < length:
+        raise ValueError("cut record data")
+    if rdtype == "TXT":
+        return _strings(data)
+    if (rdtype, length) in {("A", 4), ("AAAA", 16)}:
+        return socket.inet_ntop(socket.AF_INET if length == 4 else socket.AF_INET6, data), ()
+    rdata = _rdata(_type(rdtype), message, at, length)
+    return presented(rdata, rdtype), lengths(rdata)
+
+
+def _rdata(rdtype: dns.rdatatype.RdataType, message: bytes, at: int, length: int) -> dns.rdata.Rdata:
     try:
         return dns.rdata.from_wire(_IN, rdtype, message, at, length)
     except dns.exception.DNSException:
-        if rdtype != dns.rdatatype.TLSA or at + length > len(message):
+        if rdtype != dns.rdatatype.TLSA:
             raise
         # A digest of the wrong length makes that record useless, and not those beside it (RFC 7672, 3.1.3; RFC 3597).
         return dns.rdata.GenericRdata(_IN, rdtype, message[at : at + length])
+
+
+def _strings(data: bytes) -> tuple[str, tuple[int, ...]]:
+    """Return the joined strings of TXT data and their lengths (RFC 1035 section 3.3.14); ValueError if it is cut."""
+    strings, at = [], 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        strings.append(data[at + 1 : end])
+        at = end
+    if at != len(data) or not strings:
+        raise ValueError("cut strings")
+    return b"".join(strings).decode("latin-1"), tuple(map(len, strings))
 
 
 def _followed(
@@ -182,7 +213,7 @@ def _errors(message: bytes) -> str:
 
 
 @lru_cache(maxsize=512)
-def _type(rdtype: str) -> int:
+def _type(rdtype: str) -> dns.rdatatype.RdataType:
     try:
         return dns.rdatatype.from_text(rdtype)
     except dns.exception.DNSException as error:

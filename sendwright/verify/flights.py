@@ -22,44 +22,46 @@ class Flights(Generic[Key, Value]):
         self._fetch = fetch
         self._lock = Lock()
         self._known: dict[Key, Value] = {}
-        self._flying: dict[Key, Future[Value]] = {}
+        # Of what is being fetched: when the call that fetches it has ended.
+        self._flying: dict[Key, Future[None]] = {}
 
     def get(self, keys: Sequence[Key]) -> tuple[Value, ...]:
         """Return the values of keys in their order; what ``fetch`` raises is raised to everybody who waits for it."""
+        known = self._known
         try:
-            return tuple(self._known[key] for key in keys)
+            return tuple([known[key] for key in keys])
         except KeyError:
-            pass
-        mine, others = self._claim(keys)
+            mine, others = self._claim(keys)
         if mine:
-            try:
-                self._fetch(mine, self._landed)
-            except BaseException as error:
-                self._crashed(mine, error)
-                raise
-        got = {key: future.result() for key, future in others.items()}
-        return tuple(got[key] if key in got else self._known[key] for key in keys)
+            self._get(mine)
+        for flight in others:
+            flight.result()
+        return tuple([known[key] for key in keys])
 
-    def _claim(self, keys: Sequence[Key]) -> tuple[list[Key], dict[Key, Future[Value]]]:
-        mine: list[Key] = []
-        others: dict[Key, Future[Value]] = {}
+    def _claim(self, keys: Sequence[Key]) -> tuple[list[Key], set[Future[None]]]:
+        mine: dict[Key, None] = {}
+        others: set[Future[None]] = set()
+        flight: Future[None] = Future()
         with self._lock:
-            for key in dict.fromkeys(keys):
-                if key in self._flying:
-                    others[key] = self._flying[key]
-                elif key not in self._known:
-                    self._flying[key] = Future()
-                    mine.append(key)
-        return mine, others
+            for key in keys:
+                if key not in self._known and self._flying.setdefault(key, flight) is flight:
+                    mine[key] = None
+                elif key in self._flying:
+                    others.add(self._flying[key])
+        return list(mine), others
 
-    def _landed(self, key: Key, value: Value) -> None:
-        with self._lock:
-            self._known[key] = value
-            future = self._flying.pop(key)
-        future.set_result(value)
+    def _get(self, keys: Sequence[Key]) -> None:
+        flight = self._flying[keys[0]]
+        try:
+            self._fetch(keys, self._known.__setitem__)
+        except BaseException as error:
+            self._landed(keys)
+            flight.set_exception(error)
+            raise
+        self._landed(keys)
+        flight.set_result(None)
 
-    def _crashed(self, keys: Sequence[Key], error: BaseException) -> None:
+    def _landed(self, keys: Sequence[Key]) -> None:
         with self._lock:
-            flying = [self._flying.pop(key) for key in keys if key in self._flying]
-        for future in flying:
-            future.set_exception(error)
+            for key in keys:
+                del self._flying[key]

@@ -14,7 +14,7 @@ from sendwright.verify.look import Answer, Told
 
 _PORT = 53
 _AT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
-# What a resolver leaves of a chain is asked for again; resolvers themselves follow eight to sixteen.
+# Resolvers themselves follow eight to sixteen.
 _LONGEST_CHAIN = 16
 _NXDOMAIN, _SERVFAIL = 3, 2
 _RCODES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
@@ -67,16 +67,16 @@ def follow(pursuit: Pursuit, reply: Reply | Silent) -> Answer | Pursuit:
     if not pursuit.query.checked:
         # Asked again before it is called bogus: the resolver may only have had a bad moment.
         return replace(pursuit, query=replace(pursuit.query, checked=True), held=True)
-    ttl = reply.ttl if pursuit.ttl is None else min(reply.ttl, pursuit.ttl)
-    pursuit = replace(
-        pursuit, aliases=pursuit.aliases + reply.aliases, secure=pursuit.secure and reply.secure, ttl=ttl, refused=""
-    )
-    if reply.looping or len(set(pursuit.aliases)) < len(pursuit.aliases) or len(pursuit.aliases) > _LONGEST_CHAIN:
-        return replace(pursuit, aliases=pursuit.aliases[:_LONGEST_CHAIN]).answer(Told.FAILED, "a loop of aliases")
+    aliases, ttl = pursuit.aliases + reply.aliases, reply.ttl if pursuit.ttl is None else min(reply.ttl, pursuit.ttl)
+    secure = pursuit.secure and reply.secure
+    if reply.looping or len(set(aliases)) < len(aliases) or len(aliases) > _LONGEST_CHAIN:
+        return replace(pursuit, aliases=aliases[:_LONGEST_CHAIN]).answer(Told.FAILED, "a loop of aliases")
     if reply.aliases and not reply.values and reply.rcode != _NXDOMAIN:
-        return replace(pursuit, query=Query(pursuit.aliases[-1], pursuit.type), held=False)
+        # What a resolver leaves of a chain is asked for again.
+        query = Query(aliases[-1], pursuit.type)
+        return Pursuit(pursuit.name, pursuit.type, query, aliases, secure, ttl)
     told = Told.FOUND if reply.values else Told.NO_NAME if reply.rcode == _NXDOMAIN else Told.NO_DATA
-    return Answer(pursuit.name, pursuit.type, told, reply.values, ttl, pursuit.secure, pursuit.aliases, reply.strings)
+    return Answer(pursuit.name, pursuit.type, told, reply.values, ttl, secure, aliases, reply.strings)
 
 
 def _refused(pursuit: Pursuit, reply: Reply) -> Answer | Pursuit:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from sendwright.verify import first
 from sendwright.verify.asked import Asked
 from sendwright.verify.asking import Asking
 from sendwright.verify.conversation import Conversation
@@ -98,11 +99,12 @@ class _Run:
         """Judge domains, and return those that exist."""
         targets, chosen = self.asked.targets, self._chosen(self.groups.domains)
         self.progress(f"asking about {_counted(len(targets), 'domain')}")
+        first.ask(targets, self.asked.wanted, self.look.dns)
         work: list[Callable[[], Iterable[Finding]]] = []
         for zone in self._chosen(self.groups.zone):
             begun = dict(concurrently(partial(_begun, zone, self.look), targets, _DOMAINS_AT_ONCE))
-            for first, _ in begun.values():
-                self.judged.add(first)
+            for exists, _ in begun.values():
+                self.judged.add(exists)
             targets = tuple(target for target in targets if not _gone(begun[target][0]))
             work += [partial(list, begun[target][1]) for target in targets]
         work += [partial(group.judge, target, self.look) for target in targets for group in chosen]
@@ -147,19 +149,19 @@ class _Run:
 def _begun(zone: Group, look: Look, target: Target) -> tuple[_Judged, Iterator[Finding]]:
     """Judge whether a domain exists, which comes first of all about its zone; and return the rest, not begun."""
     findings: Iterator[Finding] = iter(())
-    first = _Judged()
+    exists = _Judged()
 
     def one() -> list[Finding]:
         nonlocal findings
         findings = iter(zone.judge(target, look))
         return [found] if (found := next(findings, None)) else []
 
-    first.take(one)
-    return first, findings
+    exists.take(one)
+    return exists, findings
 
 
-def _gone(first: _Judged) -> bool:
-    return any(found.check == _EXISTS and found.status is Status.FAIL for found in first.findings)
+def _gone(exists: _Judged) -> bool:
+    return any(found.check == _EXISTS and found.status is Status.FAIL for found in exists.findings)
 
 
 def _taken(judge: Callable[[], Iterable[Finding]]) -> _Judged:
