@@ -16,7 +16,7 @@ FIRST = {
     "mx": (("", "MX"),),
     "spf": (("", "TXT"), ("", "SPF")),
     "dmarc": (("_dmarc.", "TXT"),),
-    "mta-sts": (("_mta-sts.", "TXT"),),
+    "mta-sts": (("_mta-sts.", "TXT"), ("", "MX"), ("mta-sts.", "A"), ("mta-sts.", "AAAA")),
     "tls-rpt": (("_smtp._tls.", "TXT"),),
     "bimi": (("default._bimi.", "TXT"),),
 }

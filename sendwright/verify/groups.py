@@ -4,12 +4,12 @@ import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from sendwright.names import domain_name
 from sendwright.verify.conversation import Conversation
 from sendwright.verify.finding import Check, Finding
+from sendwright.verify.look import Look
 from sendwright.verify.rules import (
     behaviour,
     bimi,
@@ -61,12 +61,18 @@ class Groups:
     speak: Speak
 
 
-def _group(module: str, checks: Iterable[Check], function: str = "check") -> tuple[Group, ...]:
+def _group(module: str, checks: Iterable[Check]) -> Group:
     def judge(*given: object) -> Iterable[Finding]:
-        found: Iterable[Finding] = getattr(import_module(f"sendwright.verify.{module}"), function)(*given)
+        found: Iterable[Finding] = import_module(f"sendwright.verify.{module}").check(*given)
         return found
 
-    return (Group(tuple(checks), judge),) if find_spec(f"sendwright.verify.{module}") else ()
+    return Group(tuple(checks), judge)
+
+
+def _listed(server: Server, talks: Sequence[Conversation], look: Look) -> Iterable[Finding]:
+    del talks
+    found: Iterable[Finding] = import_module("sendwright.verify.blocklist").check_server(server, look)
+    return found
 
 
 def _spoken(server: Server, timeout: float, trust: Path | None, wanted: frozenset[str]) -> Sequence[Conversation]:
@@ -83,26 +89,19 @@ def helo() -> str:
 
 
 ALL = Groups(
-    zone=_group("zone", zone.CHECKS),
+    zone=(_group("zone", zone.CHECKS),),
     domains=(
-        *_group("mx", mx.CHECKS),
-        *_group("spf", spf.CHECKS),
-        *_group("dkim", (check for check in dkim.CHECKS if check.needs != "--hosts")),
-        *_group("dmarc", dmarc.CHECKS),
-        *_group("mta_sts", mta_sts.CHECKS),
-        *_group("tls_rpt", tls_rpt.CHECKS),
-        *_group("bimi", bimi.CHECKS),
-        *_group("blocklist", (blocklist.DOMAIN,)),
+        _group("mx", mx.CHECKS),
+        _group("spf", spf.CHECKS),
+        _group("dkim", (check for check in dkim.CHECKS if check.needs != "--hosts")),
+        _group("dmarc", dmarc.CHECKS),
+        _group("mta_sts", mta_sts.CHECKS),
+        _group("tls_rpt", tls_rpt.CHECKS),
+        _group("bimi", bimi.CHECKS),
+        _group("blocklist", (blocklist.DOMAIN,)),
     ),
-    spoken=(
-        *_group("tls", tls.CHECKS),
-        *_group("dane", dane.CHECKS),
-        *_group("behaviour", behaviour.CHECKS),
-    ),
-    servers=(
-        *_group("ptr", ptr.CHECKS),
-        *_group("blocklist", (blocklist.ADDRESS,), "check_server"),
-    ),
-    inside=_group("inside", (*hosts.CHECKS, *(check for check in dkim.CHECKS if check.needs == "--hosts"))),
+    spoken=(_group("tls", tls.CHECKS), _group("dane", dane.CHECKS), _group("behaviour", behaviour.CHECKS)),
+    servers=(_group("ptr", ptr.CHECKS), Group((blocklist.ADDRESS,), _listed)),
+    inside=(_group("inside", (*hosts.CHECKS, *(check for check in dkim.CHECKS if check.needs == "--hosts"))),),
     speak=_spoken,
 )
