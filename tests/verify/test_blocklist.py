@@ -128,7 +128,7 @@ def test_no_list_is_asked_about_addresses_that_are_not_public_or_do_not_send() -
     names = Names({})
 
     assert not list(check_server(replace(THEIRS, addresses=(ip_address("10.0.0.1"),)), (), look_at(names)))
-    assert not list(check_server(Server("smtp.example.org", (V4,), submits=(587,)), look_at(names)))
+    assert not list(check_server(Server("smtp.example.org", (V4,), submits=(587,)), (), look_at(names)))
     assert not names.asked
 
 
@@ -137,7 +137,7 @@ def test_other_lists_can_be_asked() -> None:
     own = replace(LISTS[0], zone="bl.example.org", title="Ours")
     world = "2.0.0.127.bl.example.org. IN A 127.0.0.2\n10.2.0.192.bl.example.org. IN A 127.0.0.77\n"
 
-    (found,) = check_server(THEIRS, look_at(world), (own,))
+    (found,) = check_server(THEIRS, (), look_at(world), (own,))
 
     assert (found.status, found.seen) == ("fail", "192.0.2.10 is on Ours: code 127.0.0.77.")
 
