@@ -7,15 +7,16 @@ from sendwright.verify import sts_policy, sts_record
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Fetched, Look, Told
 from sendwright.verify.rules.mta_sts import AGE, MODE, MX, POLICY, PRESENT, RECORD, SYNTAX
+from sendwright.verify.sending import sends_nothing
 from sendwright.verify.servers import mail_hosts
 from sendwright.verify.sts_policy import Mode, StsPolicy
 from sendwright.verify.sts_record import StsSyntaxError
 from sendwright.verify.target import Target
+from sendwright.verify.wording import counted, listed, shown
 
 _OK = 200
 _DAY = 86400
 _WEEK = 604800
-_SHOWN = 300
 _NAMES = 5
 _ATTEMPT = re.compile(r"\s*v\s*=\s*stsv1", re.IGNORECASE)
 
@@ -43,14 +44,16 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
 def _untold(target: Target, found: Answer) -> Finding:
     name = f"_mta-sts.{target.domain}"
     if found.told is Told.BOGUS:
-        seen = f"the answer for TXT {name} is bogus: {_bounded(found.why)}"
+        seen = f"the answer for TXT {name} is bogus: {shown(found.why)}"
         return PRESENT.failed(target.subject, seen, "Mend DNSSEC first (dns.dnssec): who validates sees nothing.")
-    return PRESENT.unknown(target.subject, f"TXT {name} could not be asked for: {_bounded(found.why)}")
+    return PRESENT.unknown(target.subject, f"TXT {name} could not be asked for: {shown(found.why)}")
 
 
 def _absent(target: Target, look: Look, exchanges: tuple[str, ...] | None) -> Finding:
     if exchanges == ():
         return PRESENT.passed(target.subject, "the domain takes no mail (null MX), so there is nothing to protect")
+    if exchanges == (target.domain,) and sends_nothing(target, look) and not look.dns.ask(target.domain, "MX").values:
+        return PRESENT.passed(target.subject, "the domain sends nothing and has no MX, so there is nothing to protect")
     stamp = f"{look.now:%Y%m%d%H%M%S}"
     record = f'_mta-sts.{target.domain}. TXT "v=STSv1; id={stamp}"'
     if _serves_policy(target, look):
@@ -82,12 +85,12 @@ def _record(target: Target, look: Look, texts: list[str]) -> Finding:
         seen = f"there are {len(records)} records, and senders then act as if there were none"
         return RECORD.failed(subject, seen, advice)
     if not records:
-        seen = f"senders discard what does not begin with v=STSv1; in this spelling: {_bounded(texts[0])}"
+        seen = f"senders discard what does not begin with v=STSv1; in this spelling: {shown(texts[0])}"
         return RECORD.failed(subject, seen, advice)
     try:
         record = sts_record.parse(records[0])
     except StsSyntaxError as error:
-        return RECORD.failed(subject, f"{_bounded(records[0])}: {_bounded(str(error))}", advice)
+        return RECORD.failed(subject, f"{shown(records[0])}: {shown(str(error))}", advice)
     return RECORD.passed(subject, f"one record, with id {record.id}")
 
 
@@ -95,13 +98,13 @@ def _fetching(target: Target, fetched: Fetched) -> Finding:
     subject, url = target.subject, _url(target)
     where = f"mta-sts.{target.domain}"
     if fetched.unreachable:
-        return POLICY.unknown(subject, f"{url} could not be reached from here: {_bounded(fetched.failure)}")
+        return POLICY.unknown(subject, f"{url} could not be reached from here: {shown(fetched.failure)}")
     if fetched.failure:
         advice = (
             f"There is a record, so senders ask for a policy: let {where} serve it by HTTPS with a valid certificate "
             "for that name, or withdraw the record."
         )
-        return POLICY.failed(subject, f"{url}: {_bounded(fetched.failure)}", advice)
+        return POLICY.failed(subject, f"{url}: {shown(fetched.failure)}", advice)
     if fetched.status != _OK:
         moved = "; senders follow no redirects" if fetched.status // 100 == 3 else ""
         advice = f"Serve the policy itself at that address with status 200, by {where}."
@@ -110,7 +113,7 @@ def _fetching(target: Target, fetched: Fetched) -> Finding:
         seen = f"{url} serves more than {sts_policy.LARGEST} octets, and senders stop reading there"
         return POLICY.failed(subject, seen, "Serve nothing but the policy: it takes a few lines.")
     if fetched.kind != "text/plain":
-        seen = f"{url} is served as {_bounded(fetched.kind) or 'no media type'}, and some senders take text/plain only"
+        seen = f"{url} is served as {shown(fetched.kind) or 'no media type'}, and some senders take text/plain only"
         return POLICY.warned(subject, seen, "Serve it with the header Content-Type: text/plain.")
     return POLICY.passed(subject, f"{url} serves {len(fetched.body)} octets with a valid certificate")
 
@@ -120,12 +123,12 @@ def _policy(target: Target, body: bytes, exchanges: tuple[str, ...] | None) -> I
         policy = sts_policy.parse(body)
     except StsSyntaxError as error:
         advice = f"Mend it: senders ignore it as a whole, or keep the one from before. It is at {_url(target)}."
-        yield SYNTAX.failed(target.subject, _bounded(str(error)), advice)
+        yield SYNTAX.failed(target.subject, shown(str(error)), advice)
         return
     if policy.ignored:
-        yield SYNTAX.warned(target.subject, _bounded("; ".join(policy.ignored)), "Remove the repeated lines.")
+        yield SYNTAX.warned(target.subject, shown("; ".join(policy.ignored)), "Remove the repeated lines.")
     else:
-        yield SYNTAX.passed(target.subject, f"it can be parsed, with {len(policy.mx)} mx patterns")
+        yield SYNTAX.passed(target.subject, f"it can be parsed, with {counted(len(policy.mx), 'mx pattern')}")
     yield _mode(target, policy)
     if policy.mode is not Mode.NONE:
         yield _matching(target, policy, exchanges)
@@ -149,8 +152,8 @@ def _matching(target: Target, policy: StsPolicy, exchanges: tuple[str, ...] | No
         return MX.unknown(target.subject, "the MX records of the domain could not be asked for")
     strays = [name for name in exchanges if not policy.allows(name)]
     if not strays:
-        return MX.passed(target.subject, f"{len(exchanges)} of {len(exchanges)} MX match: {_listed(policy.mx)}")
-    seen = f"no pattern matches {_listed(strays)}; the policy allows {_listed(policy.mx)}"
+        return MX.passed(target.subject, f"{len(exchanges)} of {len(exchanges)} MX match: {listed(policy.mx, _NAMES)}")
+    seen = f"no pattern matches {listed(strays, _NAMES)}; the policy allows {listed(policy.mx, _NAMES)}"
     advice = (
         "Add to the policy " + ", ".join(f"mx: {name}" for name in strays[:_NAMES]) + ", and change the record's id."
     )
@@ -168,12 +171,3 @@ def _age(target: Target, policy: StsPolicy) -> Finding:
 
 def _url(target: Target) -> str:
     return f"https://mta-sts.{target.domain}/.well-known/mta-sts.txt"
-
-
-def _listed(names: tuple[str, ...] | list[str]) -> str:
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return _bounded(", ".join(names[:_NAMES])) + more
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

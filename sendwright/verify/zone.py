@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from sendwright.dns.authority import Server
 from sendwright.dns.providers.base import Key
 from sendwright.dns.transport import NoAnswer, Question, ask_all
-from sendwright.verify import caa, dnssec, zone_servers
+from sendwright.verify import caa, dnssec, zone_desired, zone_servers
 from sendwright.verify.delegation import Delegation, Reply, delegation
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
@@ -37,6 +37,7 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     yield from zone_servers.redundant(target, cut)
     yield from _signed(target, own, cut, heard, look)
     yield from caa.check(target, look)
+    yield from zone_desired.check(target, cut.zone, cut.speaking, look)
 
 
 def _missing(target: Target, own: Answer) -> Finding:

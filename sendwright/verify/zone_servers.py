@@ -17,9 +17,9 @@ from sendwright.verify.delegation import Delegation, Reply
 from sendwright.verify.finding import Finding
 from sendwright.verify.rules.zone import AGREE, ALIAS, ANSWER, DELEGATION, REDUNDANT, TCP
 from sendwright.verify.target import Target
+from sendwright.verify.wording import counted, listed, shown
 
 _SHOWN = 5
-_WIDTH = 300
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,19 @@ def _delegated(target: Target, cut: Delegation, upper: frozenset[str], glue: Map
     subject, lower = target.subject, cut.lower
     within = sorted(n for n in upper if n == cut.zone or n.endswith("." + cut.zone))
     if bare := [name for name in within if not glue.get(name)]:
-        seen = f"{cut.parent} refers to {_listed(bare)} without an address (glue), and nobody can ask for it elsewhere"
-        return DELEGATION.failed(subject, seen, f"Have the registrar of {cut.zone} add glue for {_listed(bare)}.")
+        seen = f"{cut.parent} refers to {listed(bare)} without an address (glue), which only the zone itself knows"
+        return DELEGATION.failed(subject, seen, f"Have the registrar of {cut.zone} add glue for {listed(bare)}.")
     if upper == lower:
-        seen = f"{cut.parent} and {cut.zone} both name {_listed(sorted(upper))}"
+        seen = f"{cut.parent} and {cut.zone} both name {listed(sorted(upper))}"
         return _glue(target, cut, within, glue) or DELEGATION.passed(subject, seen)
     above, below = sorted(upper - lower), sorted(lower - upper)
-    parts = [f"only {cut.parent} names {_listed(above)}"] if above else []
-    parts += [f"only the zone names {_listed(below)}"] if below else []
+    parts = [f"only {cut.parent} names {listed(above)}"] if above else []
+    parts += [f"only the zone names {listed(below)}"] if below else []
     seen, advice = "; ".join(parts), f"Make both say the same: NS at the registrar of {cut.zone}, and NS in the zone."
     speaking = {server.name for server in cut.speaking}
     dumb = [name for name in (*above, *below) if name not in speaking]
     if dumb or not upper & lower:
-        why = f"; {_listed(dumb)} does not speak for it" if dumb else "; they have none in common"
+        why = f"; {listed(dumb)} does not speak for it" if dumb else "; they have none in common"
         return DELEGATION.failed(subject, seen + why, advice)
     return DELEGATION.warned(subject, seen, advice)
 
@@ -69,7 +69,7 @@ def _glue(target: Target, cut: Delegation, within: Iterable[str], glue: Mapping[
     for name in within:
         known = cut.resolved.get(name)
         if known and (stale := sorted(glue[name] - known)):
-            seen = f"{cut.parent} gives {_listed(stale)} as address of {name}, and the zone itself does not"
+            seen = f"{cut.parent} gives {listed(stale)} as address of {name}, and the zone itself does not"
             return DELEGATION.warned(
                 target.subject, seen, f"Have the registrar of {cut.zone} correct the glue of {name}."
             )
@@ -82,7 +82,7 @@ def aliases(target: Target, cut: Delegation) -> Iterator[Finding]:
         advice = f"Give {name} addresses of its own (A, AAAA), or name {short(end)} as NS."
         yield ALIAS.failed(target.subject, f"{name} is an alias (CNAME) of {short(end)}", advice, name)
     if cut.names and not cut.aliases:
-        seen = f"none of {_listed(sorted(cut.names))} is an alias"
+        seen = f"none of {listed(sorted(cut.names))} is an alias"
         yield ALIAS.passed(target.subject, seen)
 
 
@@ -105,12 +105,12 @@ def answer(target: Target, cut: Delegation) -> Iterator[Finding]:
         yield ANSWER.failed(subject, f"{name} has no address", advice, name)
     if silent:
         family = "IPv6" if all(ip_address(s.address).version == 6 for s in silent) else "some addresses"
-        seen = f"this machine has no route to {_listed(list(map(str, silent)))}"
+        seen = f"this machine has no route to {listed(silent)}"
         yield ANSWER.unknown(subject, seen, "Run it where there is one, to have them asked too.", family)
+    names = len({server.name for server in cut.speaking})
     if cut.speaking and len(cut.speaking) + len(silent) == len(cut.servers) and not lost:
-        seen = (
-            f"{len(cut.speaking)} addresses of {len({s.name for s in cut.speaking})} name servers speak for {cut.zone}"
-        )
+        addresses = counted(len(cut.speaking), "address", "addresses")
+        seen = f"{addresses} of {counted(names, 'name server')} speak for {cut.zone}"
         yield ANSWER.passed(subject, seen)
 
 
@@ -135,12 +135,12 @@ def agree(target: Target, cut: Delegation, heard: Sequence[Heard]) -> Iterator[F
         return
     # Servers of several primaries, or providers, count each for itself.
     if len(serials) > 1 and len({primary for primary, _ in serials}) == 1:
-        each = "; ".join(f"{serial} at {_listed(list(map(str, at)))}" for (_, serial), at in sorted(serials.items()))
+        each = "; ".join(f"{serial} at {listed(at)}" for (_, serial), at in sorted(serials.items()))
         advice = (
             "If it lasts, the secondary with the lower serial gets no transfers: look at its log, at NOTIFY and at who "
             "may transfer the zone."
         )
-        yield AGREE.warned(target.subject, _bounded(f"the same about mail, but with different serials: {each}"), advice)
+        yield AGREE.warned(target.subject, shown(f"the same about mail, but with different serials: {each}"), advice)
         return
     serial = f"serial {', '.join(sorted({serial for _, serial in serials}))}"
     what = f"{len(heard)} addresses say the same of {len(heard[0].replies)} record sets"
@@ -164,7 +164,7 @@ def _differing(target: Target, heard: Sequence[Heard]) -> Iterator[Finding]:
                 "Bring the servers that are behind up to date: look at their transfers (NOTIFY, allow-transfer, log); "
                 "if it was changed a moment ago, look again."
             )
-            yield AGREE.failed(target.subject, _bounded(each), advice, f"{rdtype} {name}")
+            yield AGREE.failed(target.subject, shown(each), advice, f"{rdtype} {name}")
 
 
 def _said(reply: Reply, name: str, rdtype: str) -> frozenset[str]:
@@ -216,7 +216,7 @@ def tcp(target: Target, replies: Mapping[Server, Reply]) -> Iterator[Finding]:
         advice = f"Open TCP port 53 of {server.name} in its firewall, and let its daemon listen there."
         yield TCP.failed(target.subject, f"{server} answers over UDP only: over TCP {reply}", advice, str(server))
     if replies and not silent:
-        yield TCP.passed(target.subject, f"{len(replies)} addresses answer over TCP")
+        yield TCP.passed(target.subject, f"{counted(len(replies), 'address answers', 'addresses answer')} over TCP")
 
 
 def redundant(target: Target, cut: Delegation) -> Iterator[Finding]:
@@ -227,17 +227,8 @@ def redundant(target: Target, cut: Delegation) -> Iterator[Finding]:
         return
     if len(names) < 2 or len(addresses) < 2:
         one = "one name server" if len(names) < 2 else f"{len(names)} names of one address"
-        seen = f"{cut.zone} has {one}: {_listed(sorted(map(str, cut.servers)))}"
+        seen = f"{cut.zone} has {one}: {listed(cut.servers)}"
         yield REDUNDANT.warned(target.subject, seen, "Add a second name server, best in another network (RFC 2182).")
     else:
         seen = f"{len(names)} name servers at {len(addresses)} addresses"
         yield REDUNDANT.passed(target.subject, seen)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return _bounded(", ".join(names[:_SHOWN])) + more
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

@@ -84,6 +84,13 @@ def test_a_domain_that_takes_no_mail_needs_none() -> None:
     assert [f.status for f in found.values()] == [Status.PASS]
 
 
+def test_a_domain_that_sends_nothing_and_has_no_mx_needs_none() -> None:
+    """It is a name for other things: nobody has mail for it."""
+    found = _check(Names(zone('example.com. IN TXT "v=spf1 -all"\nexample.com. IN A 192.0.2.80')), None)
+
+    assert [f.status for f in found.values()] == [Status.PASS]
+
+
 def test_a_policy_without_a_record_is_named() -> None:
     """No sender asks for it."""
     found = _check(Names(zone(WORLD.replace(RECORD, ""))))

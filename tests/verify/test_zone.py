@@ -2,9 +2,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sendwright.dns.transport import NoAnswer
+from sendwright.dns.transport import NoAnswer, Question
 from sendwright.verify import zone as zone_checks
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Fetched, Look, Told
@@ -427,3 +433,58 @@ def test_signatures_that_are_made_when_asked_may_be_short() -> None:
     found = World(one=text, two=text, extra=DS, secure={"example.com"}).of("signatures")
 
     assert _statuses(found) == {Status.PASS}
+
+
+STRANGE = [
+    dns.rrset.from_text(name, 3600, rdclass, rdtype, *data)
+    for name, rdclass, rdtype, *data in (
+        ("example.com.", "IN", "NS", "ns1.example.com.", "ns2.example.net."),
+        ("example.com.", "IN", "NS", ".", "\\000\\255.example.com."),
+        ("example.com.", "IN", "NS", *(f"ns{i}.example.net." for i in range(100))),
+        ("example.com.", "CH", "TXT", '"a"'),
+        ("com.", "IN", "NS", "example.com."),
+        (".", "IN", "NS", "a.example."),
+        ("example.com.", "IN", "SOA", ". . 4294967295 0 0 0 0"),
+        ("example.com.", "IN", "MX", "0 .", "10 \\200.example.com."),
+        ("example.com.", "IN", "TXT", *(f'"{i}"' for i in range(300))),
+        ("example.com.", "IN", "CNAME", "example.com."),
+        ("example.com.", "IN", "RRSIG", "SOA 99 0 0 4294967295 0 1 . YQ=="),
+        ("example.com.", "IN", "RRSIG", "DNSKEY 13 2 0 20261201000000 20261101000000 1 . YQ=="),
+        ("example.com.", "IN", "DNSKEY", "0 0 0 YQ==", "257 3 200 YQ=="),
+        ("example.com.", "IN", "NSEC", ". A", "\\000.example.com. A"),
+        ("ns1.example.com.", "IN", "A", "192.0.2.1", *(f"192.0.2.{i}" for i in range(2, 250))),
+        ("ns1.example.com.", "CH", "A", "a. 1"),
+    )
+]
+SECTIONS = st.lists(st.sampled_from(STRANGE), max_size=6)
+
+
+@given(SECTIONS, SECTIONS, SECTIONS, st.booleans(), st.sampled_from([0, 0, 2, 3, 5]), st.sampled_from(list(Told)))
+def test_whatever_servers_say_there_are_findings(
+    answer: list[dns.rrset.RRset],
+    authority: list[dns.rrset.RRset],
+    additional: list[dns.rrset.RRset],
+    knows: bool,
+    rcode: int,
+    told: Told,
+) -> None:
+    """A bounded number of bounded ones, after a bounded number of questions, and no exception."""
+    asked = []
+
+    def ask(question: Question) -> dns.message.Message:
+        asked.append(question)
+        message = dns.message.make_response(dns.message.make_query(question.name + ".", question.type))
+        message.answer, message.authority, message.additional = answer, authority, additional
+        message.flags |= dns.flags.AA if knows else 0
+        message.set_rcode(dns.rcode.Rcode(rcode))
+        return message
+
+    names = Names(zone(PARENT + CHILD + DS), {} if told is Told.FOUND else {("example.com", "SOA"): told})
+    look = Look(names, ask, "192.0.2.99", lambda url, _: Fetched(failure=url), NOW)
+
+    found = list(zone_checks.check(Target("example.com"), look))
+
+    assert found
+    assert len(found) < 100
+    assert len(asked) < 1000
+    assert all(len(f.seen) < 2000 for f in found)
