@@ -70,8 +70,7 @@ def _group(module: str, checks: Iterable[Check]) -> Group:
 
 
 def _listed(server: Server, talks: Sequence[Conversation], look: Look) -> Iterable[Finding]:
-    del talks
-    found: Iterable[Finding] = import_module("sendwright.verify.blocklist").check_server(server, look)
+    found: Iterable[Finding] = import_module("sendwright.verify.blocklist").check_server(server, talks, look)
     return found
 
 
