@@ -75,6 +75,13 @@ def speaks(zone: str, reply: Reply) -> bool:
     return not isinstance(reply, NoAnswer) and authoritative(reply) and record_set(reply, zone, "NS") is not None
 
 
+def zone_of(domain: str, own: Answer, look: Look) -> str:
+    """Return the zone that a domain lies in, as a resolver has it, given the answer to its SOA; empty if not known."""
+    if own.told is Told.FOUND and not own.aliases:
+        return domain
+    return next(_zones_above(domain, look), "") if own.known else ""
+
+
 def delegation(domain: str, own: Answer, look: Look) -> Delegation | None:
     """Return who speaks for the zone that a domain lies in, given the answer to its SOA; None if nobody can tell."""
     apex = own.told is Told.FOUND and not own.aliases

@@ -12,7 +12,7 @@ from sendwright.verify.target import Target
 
 #: By group of checks: the prefix of the domain, and the type.
 FIRST = {
-    "dns": (("", "SOA"), ("", "MX")),
+    "dns": (("", "SOA"), ("", "DS"), ("", "MX")),
     "mx": (("", "MX"),),
     "spf": (("", "TXT"), ("", "SPF")),
     "dmarc": (("_dmarc.", "TXT"),),

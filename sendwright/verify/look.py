@@ -1,12 +1,13 @@
 """The door to the world for checks: what they may ask, each thing once. Passed in everywhere, never patched."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from sendwright.dns.transport import Ask
+from sendwright.verify.finding import Check
 
 
 class Told(StrEnum):
@@ -89,7 +90,7 @@ class Look:
     ``dns``: the recursive resolver; ``ask`` and ``resolver``: questions to single servers (`dns.transport`), with the
     address of the resolver for those that are to recurse; ``fetch``: HTTPS; ``now``: in UTC; ``validates``: whether the
     resolver sets the AD bit for what is surely signed (the root). If not, `Answer.secure` False says nothing: what
-    depends on DNSSEC is unknown, not unsigned.
+    depends on DNSSEC is unknown, not unsigned. ``wanted``: the names of the checks that were chosen, empty for all.
     """
 
     dns: Dns
@@ -98,3 +99,8 @@ class Look:
     fetch: Fetch
     now: datetime
     validates: bool = True
+    wanted: frozenset[str] = frozenset()
+
+    def wants(self, checks: Iterable[Check]) -> bool:
+        """Whether one of some checks was chosen: what nobody wants to know need not be asked."""
+        return not self.wanted or any(check.name in self.wanted for check in checks)

@@ -84,7 +84,8 @@ def look_for(asked: Asked, now: datetime) -> Look:
     """Return the door to the world for a run; SendwrightError if its resolver is silent."""
     dns = Dns(asked.resolver)
     fetch = Https(dns, asked.timeout, asked.trust)
-    return Look(dns, Asking(asked.resolver), str(asked.resolver.address), fetch, now, validates(asked.resolver))
+    at, ask = str(asked.resolver.address), Asking(asked.resolver)
+    return Look(dns, ask, at, fetch, now, validates(asked.resolver), asked.wanted)
 
 
 @dataclass

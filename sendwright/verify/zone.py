@@ -6,15 +6,16 @@ from sendwright.dns.authority import Server
 from sendwright.dns.providers.base import Key
 from sendwright.dns.transport import NoAnswer, Question, ask_all
 from sendwright.verify import caa, dnssec, zone_desired, zone_servers
-from sendwright.verify.delegation import Delegation, Reply, delegation
+from sendwright.verify.delegation import Delegation, Reply, delegation, zone_of
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
-from sendwright.verify.rules.zone import EXISTS
+from sendwright.verify.rules.zone import CAA, CHECKS, DNSSEC, EXISTS
 from sendwright.verify.target import Target
 from sendwright.verify.zone_servers import Heard
 
 _SIGNED = {"SOA", "MX"}
 _MOST_SELECTORS = 10
+_SERVERS_TELL = tuple(check for check in CHECKS if check not in {EXISTS, DNSSEC, CAA})
 _MOST_EXCHANGES = 6
 
 
@@ -23,6 +24,9 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     own = look.dns.ask(target.domain, "SOA")
     if own.told is Told.NO_NAME:
         yield _missing(target, own)
+        return
+    if not look.wants(_SERVERS_TELL) and (zone := zone_of(target.domain, own, look)):
+        yield from _by_resolver(target, own, zone, look)
         return
     cut = delegation(target.domain, own, look)
     yield _exists(target, own, cut)
@@ -40,6 +44,16 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     yield from zone_desired.check(target, cut.zone, cut.speaking, look)
 
 
+def _by_resolver(target: Target, own: Answer, zone: str, look: Look) -> Iterator[Finding]:
+    """Yield what a resolver alone can tell of a zone: its servers have not been asked."""
+    yield EXISTS.passed(target.subject, _where(target.domain, zone))
+    if look.wants([DNSSEC]):
+        mail, chain = look.dns.ask_all(((target.domain, "MX"), (zone, "DS")))
+        yield from dnssec.secure(target, zone, (own, mail), chain, None, look)
+    if look.wants([CAA]):
+        yield from caa.check(target, look)
+
+
 def _missing(target: Target, own: Answer) -> Finding:
     if own.aliases:
         seen = f"{target.domain} is an alias of {own.aliases[-1]}, which does not exist"
@@ -49,15 +63,17 @@ def _missing(target: Target, own: Answer) -> Finding:
 
 
 def _exists(target: Target, own: Answer, cut: Delegation | None) -> Finding:
-    if own.known and cut and cut.zone != target.domain:
-        return EXISTS.passed(target.subject, f"{target.domain} is a name in the zone {cut.zone}")
     if own.known:
-        return EXISTS.passed(target.subject, f"{target.domain} is a zone")
+        return EXISTS.passed(target.subject, _where(target.domain, cut.zone if cut else target.domain))
     if cut:
         return EXISTS.passed(
             target.subject, f"{cut.parent or cut.zone} knows {cut.zone}; the resolver says: {own.why[:200]}"
         )
     return EXISTS.unknown(target.subject, f"the resolver could not tell: {own.why[:200]}")
+
+
+def _where(domain: str, zone: str) -> str:
+    return f"{domain} is a zone" if domain == zone else f"{domain} is a name in the zone {zone}"
 
 
 def _keys(target: Target, cut: Delegation, look: Look) -> tuple[Key, ...]:

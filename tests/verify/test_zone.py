@@ -72,6 +72,7 @@ class World:
     change: Callable[[Nameservers], Nameservers] = lambda servers: servers
     validates: bool = True
     selectors: tuple[str, ...] = ()
+    wanted: frozenset[str] = frozenset()
 
     def found(self, domain: str = "example.com") -> list[Finding]:
         """Return what the checks of the zone find."""
@@ -80,7 +81,7 @@ class World:
         zones = {COM: {"com": self.parent}, NS1: {"example.com": self.one}}
         zones |= {address: {"example.com": self.two} for address in (NS2, NS2_SIX)}
         servers = self.change(Nameservers(zones))
-        look = Look(names, servers, "192.0.2.99", lambda url, _: Fetched(failure=url), NOW, self.validates)
+        look = Look(names, servers, "192.0.2.99", lambda url, _: Fetched(failure=url), NOW, self.validates, self.wanted)
         found = list(zone_checks.check(Target(domain, self.selectors), look))
         assert len({f.identity for f in found}) == len(found)
         assert all(f.seen and bool(f.advice) is (f.status in {"fail", "warn"}) for f in found if f.status != "unknown")
@@ -322,6 +323,24 @@ def test_a_zone_that_the_resolver_validates_is_secure() -> None:
     found = World(one=_signed(), two=_signed(), extra=DS, secure={"example.com"}).of("dnssec")
 
     assert _statuses(found) == {Status.PASS}
+
+
+def test_what_a_resolver_can_tell_alone_is_asked_of_no_server() -> None:
+    """A thousand domains of which only that is wanted take as many questions less."""
+    asked: list[Nameservers] = []
+
+    def keep(servers: Nameservers) -> Nameservers:
+        asked.append(servers)
+        return servers
+
+    wanted = frozenset({"dns.exists", "dns.dnssec", "dns.caa"})
+    world = World(one=_signed(), two=_signed(), extra=DS, secure={"example.com"}, change=keep, wanted=wanted)
+    for domain in ("example.com", "mx1.example.com"):
+        found = {f.check: f.status for f in world.found(domain)}
+
+        assert found.keys() == wanted
+        assert found["dns.dnssec"] is Status.PASS
+    assert not [question for servers in asked for question in servers.asked]
 
 
 def test_a_bogus_zone_fails_and_is_told_why() -> None:
