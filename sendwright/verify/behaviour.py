@@ -54,16 +54,23 @@ def _wanted(server: Server, look: Look) -> Status | None:
 
 
 def _reachable(server: Server, talks: Sequence[Conversation], *, wanted: Status | None) -> Iterator[Finding]:
-    for (silence, why), group in alike(talks, lambda talk: (talk.silence, talk.why if talk.silence else "")).items():
-        target = where(group, talks)
-        seen = f"port 25 of {places(group)}: {why}"
-        if silence is None:
-            yield from (_greeted(server, talk) for talk in group)
-        elif wanted is not None and silence in _UNTOLD:
-            yield REACHABLE.unknown(server.subject, seen, _ELSEWHERE, target)
-        elif wanted is not None:
-            judged = REACHABLE.failed if wanted is Status.FAIL else REACHABLE.warned
-            yield judged(server.subject, seen, "Start the mail server there, or take it out of DNS.", target)
+    for talk in talks:
+        if talk.silence is None:
+            yield _greeted(server, talk)
+    if wanted is None:
+        return
+    untold = [talk for talk in talks if talk.silence in _UNTOLD]
+    if untold:
+        yield REACHABLE.unknown(server.subject, _silences(untold), _ELSEWHERE, where(untold, talks))
+    dead = [talk for talk in talks if talk.silence not in {None, *_UNTOLD}]
+    if dead:
+        judged = REACHABLE.failed if wanted is Status.FAIL else REACHABLE.warned
+        advice = "Start the mail server there, or take it out of DNS."
+        yield judged(server.subject, _silences(dead), advice, where(dead, talks))
+
+
+def _silences(talks: Sequence[Conversation]) -> str:
+    return shown("; ".join(f"{places(group)}: {why}" for why, group in alike(talks, lambda talk: talk.why).items()))
 
 
 def _greeted(server: Server, talk: Conversation) -> Finding:

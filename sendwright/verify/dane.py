@@ -14,6 +14,7 @@ from sendwright.verify.look import Answer, Look, Told
 from sendwright.verify.rules.dane import MATCHES, NEXT, PRESENT, SECURE, USABLE
 from sendwright.verify.target import Server
 from sendwright.verify.tlsa import Tlsa
+from sendwright.verify.unheard import unheard
 
 _SHOWN = 3
 _MOST_RECORDS = 64
@@ -53,7 +54,7 @@ def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator
     """Judge the records for each port: those for 25 are wanted, those for others are judged if there are any."""
     base = base_of(server.name, look)
     if base.problem is not None:
-        yield _unanswered(server, base.problem)
+        yield _unheard(server, base.problem)
         return
     if not base.names:
         return
@@ -107,23 +108,11 @@ def _asked(name: str, port: int, look: Look) -> Published:
     return Published(name, port, answer, answer.secure or not look.validates, records)
 
 
-def _unanswered(server: Server, answer: Answer) -> Finding:
-    seen = f"{answer.name} {answer.type}: {answer.why or answer.told.value}"
-    if answer.told is Told.BOGUS:
-        return SECURE.failed(server.subject, seen, "Mend its DNSSEC: senders that validate find no such server.")
-    return PRESENT.unknown(server.subject, seen)
-
-
 def _absent(
     server: Server, base: Base, found: Published, talks: Sequence[Conversation], look: Look
 ) -> Iterator[Finding]:
-    seen = f"{found.answer.why or found.answer.told.value}"
-    if found.answer.told is Told.BOGUS:
-        advice = "Sign the zone anew, or mend its DS: senders that verify DANE keep the mail until it validates."
-        yield SECURE.failed(server.subject, seen, advice, found.name)
-    elif found.answer.told is Told.FAILED:
-        # A name server that does not know TLSA stops mail of those who verify it (RFC 7672, 2.1.1).
-        yield PRESENT.unknown(server.subject, seen, "", found.name)
+    if not found.answer.known:
+        yield _unheard(server, found.answer, found.name)
     elif found.port != 25:
         return
     elif not look.validates:
@@ -139,6 +128,11 @@ def _absent(
             _to_publish(found.name, _leaf(talks, found.port)),
             found.name,
         )
+
+
+def _unheard(server: Server, answer: Answer, target: str = "") -> Finding:
+    # Senders that verify keep the mail until it validates (RFC 7672, 2.1.1).
+    return unheard(SECURE if answer.told is Told.BOGUS else PRESENT, server.subject, answer, target)
 
 
 def _to_publish(name: str, leaf: Read | None) -> str:
@@ -183,7 +177,8 @@ def _compared(server: Server, found: Published, talks: Sequence[Conversation], l
         parts = [f"none of them is about what {places([talk for talk, _ in bad])} serves"] if bad else []
         parts += [f"{places(bare)} speaks no TLS"] if bare else []
         advice = "Mend TLS there first: senders that verify do not deliver."
-        advice = _to_publish(found.name, bad[0][1]) if bad else advice
+        if bad:
+            advice = f"{_to_publish(found.name, bad[0][1])}, or have the server show the key that they are about."
         yield judged(server.subject, " and ".join(parts), advice, found.name)
     elif good:
         yield MATCHES.passed(server.subject, f"{_some(found.usable)} vouches for what is served", found.name)

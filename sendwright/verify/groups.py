@@ -80,11 +80,14 @@ def _spoken(server: Server, timeout: float, trust: Path | None, wanted: frozense
 
 
 def helo() -> str:
-    """Return what this machine calls itself to mail servers: its name if it has a whole one (RFC 5321, 4.1.3)."""
+    """Return what this machine calls itself to mail servers, or nothing if it has no whole name.
+
+    Then it introduces itself by the address that it speaks from (RFC 5321, 4.1.4): another one would be a lie.
+    """
     try:
         return domain_name(socket.gethostname())
     except ValueError:
-        return "[127.0.0.1]"
+        return ""
 
 
 ALL = Groups(

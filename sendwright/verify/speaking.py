@@ -5,6 +5,8 @@ recipients only where a server is the MX of many domains.
 """
 
 import time
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from sendwright.stack import HostState
@@ -18,6 +20,7 @@ _RECIPIENTS = frozenset({"mx.postmaster", "mx.abuse"})
 _GROUPS = ("smtp.", "tls.", "dane.")
 _MOST_ADDRESSES = 16
 _SUBMISSION = (587, 465)
+_HURRIED = 4.0
 
 
 def speak(
@@ -40,22 +43,23 @@ def speak(
     ports = _ports(server, wanted)
     if not ports:
         return ()
-    probe = Probe(timeout, handshake.context(trust), helo, opened, clock, "tls.protocols" in wanted)
+    probe = Probe(timeout, timeout, handshake.context(trust), helo, opened, clock, "tls.protocols" in wanted)
     addresses = recipients.wanted_of(server.takes, wanted)
     senders = ("", f"postmaster@{(*server.takes, server.name)[0]}") if "smtp.relay" in wanted else ()
     talks: list[Conversation] = []
-    for port in ports:
-        whole = True
-        for place, address in enumerate(server.addresses):
-            endpoint = Endpoint(server.name, address, port)
-            if place >= _MOST_ADDRESSES:
-                why = f"not asked: it has {len(server.addresses)} addresses"
-                talks.append(Conversation(endpoint, Silence.NO_ROUTE, why))
-                continue
-            asked = addresses if port == 25 else ()
-            talk = probe.endpoint(endpoint, asked if whole else asked[: recipients.MOST], senders)
-            whole = whole and not talk.recipients
-            talks.append(talk)
+    for port, (place, address) in product(ports, enumerate(server.addresses)):
+        endpoint = Endpoint(server.name, address, port)
+        if place >= _MOST_ADDRESSES:
+            why = f"not asked: it has {len(server.addresses)} addresses"
+            talks.append(Conversation(endpoint, Silence.NO_ROUTE, why))
+            continue
+        asked = addresses if port == 25 else ()
+        # One address is asked for all recipients, the others for as many as one connection takes.
+        told = any(talk.recipients for talk in talks)
+        talks.append(probe.endpoint(endpoint, asked[: recipients.MOST] if told else asked, senders))
+        if talks[-1].silence is Silence.FILTERED:
+            # Where one is filtered, others mostly are: they are waited for as long as two lost packets take.
+            probe = replace(probe, connecting=min(timeout, _HURRIED))
     return tuple(talks)
 
 

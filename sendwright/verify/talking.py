@@ -44,8 +44,12 @@ class _Heard:
 
 @dataclass(frozen=True)
 class Probe:
-    """How a server is spoken to; see `speaking.speak`. ``old``: whether old TLS is offered to it as well."""
+    """How a server is spoken to; see `speaking.speak`.
 
+    ``connecting`` and ``timeout``: seconds for a connection and for a reply; ``old``: whether old TLS is offered too.
+    """
+
+    connecting: float
     timeout: float
     tls: SSL.Context
     helo: str
@@ -100,7 +104,7 @@ class Probe:
 
     @contextmanager
     def _dialogue(self, endpoint: Endpoint) -> Iterator[Dialogue]:
-        wire = Wire(reach(endpoint, self.timeout, self.opened), self.clock, self.timeout)
+        wire = Wire(reach(endpoint, self.connecting, self.opened), self.clock, self.timeout)
         try:
             yield Dialogue(wire)
         finally:

@@ -51,7 +51,7 @@ def reach(endpoint: Endpoint, timeout: float, opened: Connect) -> socket.socket:
     try:
         return opened(endpoint, timeout)
     except TimeoutError:
-        raise Unreached(Silence.FILTERED, f"nothing came back within {timeout:g} s") from None
+        raise Unreached(Silence.FILTERED, "nothing came back") from None
     except ConnectionRefusedError:
         raise Unreached(Silence.REFUSED, "the connection was refused") from None
     except ConnectionError as error:

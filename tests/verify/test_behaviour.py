@@ -43,7 +43,7 @@ def test_a_good_server_passes_everything() -> None:
 @pytest.mark.parametrize("silence", [Silence.FILTERED, Silence.NO_ROUTE])
 def test_a_port_25_that_is_filtered_is_unknown_once(silence: Silence) -> None:
     """Many clouds block it: nothing is wrong with the server, and everything else about it is silent."""
-    (found,) = judged(silent(silence), silent(silence, address=V6))
+    (found,) = judged(silent(silence), silent(Silence.NO_ROUTE, address=V6, why="no route"))
 
     assert (found.check, found.status) == ("smtp.reachable", Status.UNKNOWN)
     assert ADDRESS in found.seen

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 
 from sendwright.errors import UsageError
@@ -294,6 +295,32 @@ def test_what_cannot_be_connected_to_is_silent_each_in_its_way() -> None:
 
         talks = speak(MX, timeout=1, trust=None, wanted=frozenset(CHECKS), helo="a.example", opened=fail)
         assert [(t.silence, bool(t.why)) for t in talks] == [(silence, True)]
+
+
+def test_where_one_address_is_filtered_the_others_are_waited_for_in_a_hurry() -> None:
+    """A network without port 25 must not cost minutes, and no server is given up for another address of it."""
+    waited: list[float] = []
+
+    def fail(_: Endpoint, timeout: float) -> socket.socket:
+        waited.append(timeout)
+        raise TimeoutError
+
+    many = Target(MX1, tuple(ip_address(f"192.0.2.{n}") for n in range(1, 9)), ("example.com",), (587,))
+
+    talks = speak(many, timeout=10, trust=None, wanted=frozenset(CHECKS), helo="a.example", opened=fail)
+
+    assert {talk.silence for talk in talks} == {Silence.FILTERED}
+    assert waited == [10, *[4] * 15]
+
+
+def test_weak_keys_are_agreed_to_so_that_they_are_seen() -> None:
+    """A client that refuses them would see that TLS fails, and not why."""
+    weak = made(MX1, key=rsa.generate_private_key(65537, 1024))  # noqa: S505 - it is what must be found
+
+    (talk,) = spoken({25: Server(tls=context(weak))})
+
+    assert talk.tls is not None
+    assert talk.tls.chain == weak.chain
 
 
 def test_a_server_of_a_thousand_addresses_is_asked_at_few() -> None:
