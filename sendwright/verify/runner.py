@@ -103,11 +103,12 @@ class _Run:
         first.ask(targets, self.asked.wanted, self.look.dns)
         work: list[Callable[[], Iterable[Finding]]] = []
         for zone in self._chosen(self.groups.zone):
-            begun = dict(concurrently(partial(_begun, zone, self.look), targets, _DOMAINS_AT_ONCE))
-            for exists, _ in begun.values():
+            begun = list(concurrently(partial(_begun, zone, self.look), targets, _DOMAINS_AT_ONCE))
+            for _, (exists, _) in begun:
                 self.judged.add(exists)
-            targets = tuple(target for target in targets if not _gone(begun[target][0]))
-            work += [partial(list, begun[target][1]) for target in targets]
+            there = {target.domain: rest for target, (exists, rest) in begun if not _gone(exists)}
+            targets = tuple(target for target in targets if target.domain in there)
+            work += [partial(list, rest) for rest in there.values()]
         work += [partial(group.judge, target, self.look) for target in targets for group in chosen]
         for _, found in concurrently(_taken, work, _DOMAINS_AT_ONCE):
             self.judged.add(found)
