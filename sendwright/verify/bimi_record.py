@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _BEGINS = re.compile(r"\s*v\s*=\s*BIMI1\s*(;|$)", re.IGNORECASE)
-_TAG = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\s*=\s*([\x21-\x3a\x3c-\x7e\s]*)")
+# Possessive: blanks fit two places, and to try each division of them would take for ever.
+_TAG = re.compile(r"([A-Za-z][A-Za-z0-9_]*+)\s*+=\s*+([\x21-\x3a\x3c-\x7e\s]*+)")
 _AVATARS = frozenset({"brand", "personal"})
 
 

@@ -13,6 +13,7 @@ _LEAST, _GOOD, _MOST = 1024, 2048, 4096
 # Verifiers whose library keeps the exponent in 31 bits (Go's, among others) refuse a larger one.
 _LARGEST_EXPONENT = 2**31 - 1
 _TYPES = ("rsa", "ed25519")
+_SHORT = 120
 _AGAIN = "Publish the record again, exactly as the signer's tool printed it: v=DKIM1; k=rsa; p=…"
 
 
@@ -50,10 +51,10 @@ def only_ed25519(subject: Subject, records: Sequence[KeyRecord]) -> Iterator[Fin
 
 
 def _unreadable(subject: Subject, name: str, text: str, error: BadRecord) -> Finding:
-    seen = f"{error.why} ({error.section}): {shown(text)}"
     if _reads(text.replace('"', "").replace("\\", "")):
         advice = "Publish it without the quotes and backslashes: they belong to zone files, not into the record."
-        return STRINGS.failed(subject, seen, advice, name)
+        return STRINGS.failed(subject, f"Quotes or backslashes are part of it: {shown(text, _SHORT)}", advice, name)
+    seen = f"{error.why} ({error.section}): {shown(text, _SHORT)}"
     return SYNTAX.failed(subject, seen, _AGAIN, name)
 
 
@@ -67,7 +68,7 @@ def _reads(text: str) -> bool:
 
 def _syntax(subject: Subject, name: str, text: str, record: KeyRecord) -> Finding:
     if record.oddities:
-        seen = f"{'; '.join(record.oddities)}: {shown(text)}"
+        seen = f"{'; '.join(record.oddities)}: {shown(text, _SHORT)}"
         return SYNTAX.warned(subject, seen, f"Strict verifiers refuse it. {_AGAIN}", name)
     return SYNTAX.passed(subject, shown(text, 80), name)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sendwright.verify.der import BadKey, rsa_public
 
 # Section 3.2: printable ASCII without the semicolon; white space may be folded anywhere between.
-_TAG = re.compile(r"[ \t\r\n]*([A-Za-z][A-Za-z0-9_]*)[ \t\r\n]*=[ \t\r\n]*([\x21-\x3a\x3c-\x7e \t\r\n]*)")
+# Possessive throughout: white space fits two places, and to try each division of it would take for ever.
+_TAG = re.compile(r"[ \t\r\n]*+([A-Za-z][A-Za-z0-9_]*+)[ \t\r\n]*+=[ \t\r\n]*+([\x21-\x3a\x3c-\x7e \t\r\n]*+)")
 _SPACE = " \t\r\n"
 _KEY = re.compile(r"(?:^|;)\s*(?:[vV]\s*=\s*DKIM1|p\s*=)", re.IGNORECASE)
 _OTHER = re.compile(r"\s*v\s*=\s*(?!DKIM)[a-z]+\d", re.IGNORECASE)

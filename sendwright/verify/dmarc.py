@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sendwright.verify.dmarc_alignment import alignment
-from sendwright.verify.dmarc_record import Policy, PolicyRecord, is_meant, parse
+from sendwright.verify.dmarc_record import Policy, PolicyRecord, is_meant, is_policy, parse
 from sendwright.verify.dmarc_reports import addresses, consent, reports
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Look, Told
@@ -26,7 +26,7 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
         return
     step = found.applies
     if step is None or step.record is None:
-        yield unheard(PRESENT, subject, found.unheard[0]) if found.unheard else _absent(subject, silent=silent)
+        yield unheard(PRESENT, subject, found.unheard[0]) if found.unheard else _absent(subject, look, silent=silent)
         return
     record, name = parse(step.record), f"_dmarc.{step.domain}"
     yield _present(subject, found, step)
@@ -60,11 +60,14 @@ def _unusable(subject: Subject, own: Step) -> Finding | None:
     return None
 
 
-def _absent(subject: Subject, *, silent: bool) -> Finding:
+def _absent(subject: Subject, look: Look, *, silent: bool) -> Finding:
     text = "v=DMARC1; p=reject" if silent else f"v=DMARC1; p=none; rua=mailto:dmarc@{subject.name}"
     then = "" if silent else ", read the reports, and go on to quarantine and reject"
     advice = f'Publish _dmarc.{subject.name}. TXT "{text}"{then}.'
-    return PRESENT.failed(subject, "No policy record at the domain or above it", advice, f"_dmarc.{subject.name}")
+    # Asked already, for SPF.
+    astray = any(map(is_policy, look.dns.ask(subject.name, "TXT").values))
+    seen = "The record is at the domain itself, where nobody looks" if astray else "No record at the domain or above it"
+    return PRESENT.failed(subject, seen, advice, f"_dmarc.{subject.name}")
 
 
 def _present(subject: Subject, found: Walk, step: Step) -> Finding:
@@ -89,7 +92,8 @@ def _syntax(subject: Subject, record: PolicyRecord, text: str, name: str) -> Fin
     if any("twice" in fault for fault in record.faults):
         return SYNTAX.failed(subject, listed(wrong), "Leave one of them: which one counts is undefined.", name)
     if wrong:
-        return SYNTAX.warned(subject, f"{listed(wrong)}: receivers ignore it", "Correct or remove it.", name)
+        advice = "Correct it: what a receiver cannot read it ignores, and has its default instead."
+        return SYNTAX.warned(subject, listed(wrong), advice, name)
     return SYNTAX.passed(subject, "Every tag can be read", name)
 
 

@@ -41,9 +41,16 @@ def addresses(subject: Subject, record: PolicyRecord, name: str, dns: Dns) -> It
 
 
 def consent(subject: Subject, record: PolicyRecord, policy_domain: str, dns: Dns) -> Iterator[Finding]:
-    """Judge whether each other organisation that gets reports about the domain of a policy agrees to it."""
+    """Judge whether each other organisation that gets reports about the domain of a policy agrees to it.
+
+    One that takes no mail gets none anyway, as is said of its address.
+    """
     domains = dict.fromkeys(uri.domain for uri in (*record.rua, *record.ruf) if uri.valid and uri.domain)
-    others = _others(policy_domain, list(domains)[:_MOST], dns)
+    others = [
+        other
+        for other in _others(policy_domain, list(domains)[:_MOST], dns)
+        if takes_mail(other, dns).mail is not False
+    ]
     answers = dns.ask_all([(f"{policy_domain}._report._dmarc.{other}", "TXT") for other in others])
     agreed = []
     for other, answer in zip(others, answers, strict=True):

@@ -45,6 +45,7 @@ def test_a_good_record_passes_every_check() -> None:
         (f"v=DMARC1; p=reject; p=none; {RUA}", "syntax", "fail"),
         (f"v=DMARC1; p=reject; aspf=strict; {RUA}", "syntax", "warn"),
         (f"v=DMARC1; p=reject; oops; {RUA}", "syntax", "warn"),
+        (f"v=DMARC1; {RUA}; p=reject", "syntax", "warn"),
         (f"v=DMARC1; p=none; {RUA}", "policy", "warn"),
         (f"v=DMARC1; {RUA}", "policy", "warn"),
         (f"v=DMARC1; p=quarantine; {RUA}", "policy", "pass"),
@@ -80,6 +81,7 @@ def test_no_record_fails_once_and_says_what_to_publish() -> None:
     assert (set(found), found["present"].status) == ({"present"}, "fail")
     assert "p=none; rua=mailto:" in found["present"].advice
     assert "p=reject" in silent["present"].advice
+    assert "domain itself" in _check(txt("example.com", GOOD))["present"].seen
 
 
 def test_a_locked_domain_as_the_inventory_publishes_it_is_right() -> None:
