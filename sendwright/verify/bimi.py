@@ -31,13 +31,14 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
         return
     if len(records) > 1:
         seen = f"{len(records)} records: {listed(records, 3)}"
-        yield RECORD.failed(target.subject, seen, "Leave one: receivers ignore several.", name)
+        yield RECORD.warned(target.subject, seen, "Leave one: receivers ignore several.", name)
         return
     try:
         assertion = parse(records[0])
     except BadAssertion as error:
         advice = "Publish v=BIMI1; l=https://…/logo.svg; a=https://…/certificate.pem"
-        yield RECORD.failed(target.subject, f"{error}: {shown(records[0])}", advice, name)
+        yield RECORD.warned(target.subject, f"{error}: {shown(records[0])}", advice, name)
+        yield from _policy(target, look)
         return
     if assertion.declined:
         yield RECORD.passed(target.subject, "The domain declines to show a logo", name)
@@ -60,7 +61,7 @@ def _logo(target: Target, look: Look, url: str) -> Iterator[Finding]:
     if got is None:
         return
     if faults := logo_faults(got.body):
-        yield RECORD.failed(target.subject, f"The logo is not shown: {listed(faults)}", advice, shown(url, 150))
+        yield RECORD.warned(target.subject, f"The logo is not shown: {listed(faults)}", advice, shown(url, 150))
     elif len(got.body) > LARGEST_LOGO:
         yield RECORD.warned(target.subject, f"The logo has {len(got.body):,} octets", advice, shown(url, 150))
     elif got.kind not in {"image/svg+xml", ""}:
@@ -72,7 +73,7 @@ def _evidence(target: Target, look: Look, url: str) -> Iterator[Finding]:
     advice = f"Serve the mark certificate (VMC or CMC) of {target.domain} there, and its chain."
     got = yield from _got(target, look, url, _LARGEST_EVIDENCE, "evidence", advice)
     if got and (faults := tuple(evidence_faults(got.body, target.domain, look.now))):
-        yield RECORD.failed(target.subject, f"The evidence proves nothing: {listed(faults)}", advice, shown(url, 150))
+        yield RECORD.warned(target.subject, f"The evidence proves nothing: {listed(faults)}", advice, shown(url, 150))
 
 
 def _got(
@@ -86,10 +87,10 @@ def _got(
         seen = f"The {what} could not be fetched: {shown(got.failure)}"
         where = shown(url, 150)
         unreachable = RECORD.unknown(target.subject, seen, target=where)
-        yield unreachable if got.unreachable else RECORD.failed(target.subject, seen, advice, where)
+        yield unreachable if got.unreachable else RECORD.warned(target.subject, seen, advice, where)
     elif got.status != _OK or got.cut:
         seen = f"has more than {most:,} octets" if got.cut else f"has an address that answers {got.status}"
-        yield RECORD.failed(target.subject, f"The {what} {seen}", advice, shown(url, 150))
+        yield RECORD.warned(target.subject, f"The {what} {seen}", advice, shown(url, 150))
     else:
         return got
     return None
@@ -109,7 +110,7 @@ def _policy(target: Target, look: Look) -> Iterator[Finding]:
     )
     if weak:
         advice = "Publish p=quarantine or p=reject, without sp=none and t=y, when your mail passes DMARC."
-        yield POLICY.failed(target.subject, f"Receivers apply {weak}", advice, f"_dmarc.{step.domain}")
+        yield POLICY.warned(target.subject, f"Receivers apply {weak}", advice, f"_dmarc.{step.domain}")
     else:
         yield POLICY.passed(target.subject, str(records[0].for_domain), f"_dmarc.{step.domain}")
 

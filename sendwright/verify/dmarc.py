@@ -103,10 +103,10 @@ def organisation(subject: Subject, found: Walk) -> Finding:
     if found.steps[0].psd == "y":
         seen = f"psd=y says that strangers register names below {found.domain}, each an organisation of its own"
         advice = "Remove psd=y: only registries set it. Mail of subdomains does not align with the domain."
-        return ORGANISATION.failed(subject, seen, advice)
+        return ORGANISATION.warned(subject, seen, advice)
     if doubled:
         seen = f"{doubled.domain} has {len(doubled.records)} policy records, which are discarded"
-        return ORGANISATION.failed(subject, seen, f"Leave one at _dmarc.{doubled.domain}.")
+        return ORGANISATION.warned(subject, seen, f"Leave one at _dmarc.{doubled.domain}.")
     if "." not in found.organisation and found.organisation != found.domain:
         seen = f"It is {found.organisation}, a whole top-level domain: everything in it aligns with everything else"
         return ORGANISATION.failed(subject, seen, f"Publish psd=n in the record at _dmarc.{found.domain}.")

@@ -61,7 +61,7 @@ def consent(subject: Subject, record: PolicyRecord, policy_domain: str, dns: Dns
         else:
             seen = f"{other} does not agree to take reports about {policy_domain}: receivers send it none"
             advice = f'Have its owner publish {answer.name}. TXT "v=DMARC1", or name an address of your own domain.'
-            yield CONSENT.failed(subject, seen, advice, answer.name)
+            yield CONSENT.warned(subject, seen, advice, answer.name)
     if domains and len(agreed) == len(others):
         said = f"{listed(agreed, 3)} agree{'s' * (len(agreed) == 1)}" if agreed else "No other organisation gets them"
         yield CONSENT.passed(subject, said)
@@ -79,7 +79,7 @@ def _others(policy_domain: str, domains: Sequence[str], dns: Dns) -> list[str]:
 def _address(subject: Subject, uri: ReportUri, name: str, dns: Dns) -> Finding | None:
     target = f"{name} {shown(uri.text, 100)}"
     if not uri.valid:
-        return ADDRESSES.failed(subject, f"{shown(uri.text)}: {uri.fault}", "Write mailto: and an address.", target)
+        return ADDRESSES.warned(subject, f"{shown(uri.text)}: {uri.fault}", "Write mailto: and an address.", target)
     if uri.scheme != "mailto":
         seen = f"{shown(uri.text)}: receivers need to support mailto: alone"
         return ADDRESSES.warned(subject, seen, "Name an address to send mail to as well.", target)
@@ -88,5 +88,5 @@ def _address(subject: Subject, uri: ReportUri, name: str, dns: Dns) -> Finding |
         return ADDRESSES.unknown(subject, takes.why, target=target)
     if not takes.mail:
         advice = f"Name an address that receives mail, as in mailto:dmarc@{subject.name}."
-        return ADDRESSES.failed(subject, f"{shown(uri.text)}: {takes.why}", advice, target)
+        return ADDRESSES.warned(subject, f"{shown(uri.text)}: {takes.why}", advice, target)
     return None

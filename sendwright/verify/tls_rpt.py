@@ -92,13 +92,13 @@ def _uri(subject: Subject, name: str, uri: ReportUri, dns: Dns) -> Finding | Non
     target = f"{name} {shown(uri.text, 100)}"
     advice = f"Name an address that receives mail, as in mailto:tls-reports@{subject.name}, or an https: address."
     if not uri.valid or uri.limit:
-        return RECORD.failed(subject, f"{shown(uri.text)}: {uri.fault or 'a ! has to be encoded'}", advice, target)
+        return RECORD.warned(subject, f"{shown(uri.text)}: {uri.fault or 'a ! has to be encoded'}", advice, target)
     if uri.scheme == "https" and uri.domain:
         return None
     if uri.scheme != "mailto":
         seen = f"{shown(uri.text)}: reports go by mailto: or https: alone"
-        return RECORD.failed(subject, seen, advice, target)
+        return RECORD.warned(subject, seen, advice, target)
     takes = takes_mail(uri.domain, dns)
     if takes.mail is None:
         return RECORD.unknown(subject, takes.why, target=target)
-    return None if takes.mail else RECORD.failed(subject, f"{shown(uri.text)}: {takes.why}", advice, target)
+    return None if takes.mail else RECORD.warned(subject, f"{shown(uri.text)}: {takes.why}", advice, target)
