@@ -1,37 +1,25 @@
 """Judge TLS of mail servers: what is shown, for whom, for how long, and how strong it is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sendwright.stack import CertificateFile
-from sendwright.verify import dane
-from sendwright.verify.certificate import Read, covers
-from sendwright.verify.conversation import EXPIRED, SELF_SIGNED, Conversation, Handshake
+from sendwright.verify import dane, tls_trust
+from sendwright.verify.certificate import Read
+from sendwright.verify.conversation import Conversation, Handshake
 from sendwright.verify.endpoints import alike, places, spoken, where
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Look
-from sendwright.verify.rules.tls import CHAIN, DAYS, DESIRED, KEY, NAME, OFFERED, PROTOCOLS, SAME, SIGNATURE
+from sendwright.verify.rules.tls import DAYS, DESIRED, KEY, OFFERED, PROTOCOLS, SAME, SIGNATURE
 from sendwright.verify.target import Server
-from sendwright.verify.wording import listed
 from sendwright.verify.wording import shown as cut
 
 _MOST_NAMES = 5
 _OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 _HOURS = timedelta(days=3)
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A chain, and who shows it where: ``mail_programs`` on a port of submission; ``vouched`` by DANE."""
-
-    chain: tuple[Read, ...]
-    trusted: str
-    mail_programs: bool
-    vouched: bool
 
 
 def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator[Finding]:
@@ -42,9 +30,8 @@ def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator
     shown = [talk for talk in awake if dane.read_chain(talk)]
     for chain, group in alike(shown, lambda talk: dane.read_chain(talk) or ()).items():
         yield from _itself(server, chain, look.now, where(group, shown))
-    for seen, group in alike(shown, lambda talk: _seen(server, talk, look)).items():
-        yield _chain(server, seen, where(group, shown))
-        yield _name(server, seen, where(group, shown))
+    for seen, group in alike(shown, lambda talk: tls_trust.shown(server, talk, look)).items():
+        yield from tls_trust.judged(server, seen, look, where(group, shown))
     secured = [talk for talk in awake if talk.tls is not None]
     for (tls, mail_programs), group in alike(secured, _versions).items():
         yield _protocols(server, tls, where(group, secured), mail_programs=mail_programs)
@@ -114,46 +101,6 @@ def _renewal(server: Server) -> str:
     if server.host is not None:
         return "Renew the declared file, then run `sendwright provision INVENTORY`."
     return "Renew it, and see that whatever renews it also reloads the mail server."
-
-
-def _seen(server: Server, talk: Conversation, look: Look) -> _Shown:
-    trusted = talk.tls.trusted if talk.tls is not None else ""
-    vouched = dane.vouched(server, talk, look)
-    return _Shown(dane.read_chain(talk) or (), trusted, talk.endpoint.port != 25, vouched)
-
-
-def _chain(server: Server, seen: _Shown, target: str) -> Finding:
-    leaf = seen.chain[0]
-    if not seen.trusted:
-        return CHAIN.passed(server.subject, f"issued by {leaf.issuer}", target)
-    if seen.trusted == EXPIRED:
-        return CHAIN.passed(server.subject, f"issued by {leaf.issuer}; only its dates are wrong", target)
-    if seen.vouched:
-        return CHAIN.passed(server.subject, f"{seen.trusted}, and DANE vouches for it", target)
-    if seen.mail_programs and not _own_authority(server):
-        return CHAIN.failed(server.subject, seen.trusted, f"{_mend(seen)} Mail programs refuse to send.", target)
-    return CHAIN.warned(server.subject, seen.trusted, _mend(seen), target)
-
-
-def _own_authority(server: Server) -> bool:
-    return server.host is not None and not isinstance(server.host.tls, CertificateFile)
-
-
-def _mend(seen: _Shown) -> str:
-    if len(seen.chain) == 1 and seen.trusted != SELF_SIGNED:
-        return "Serve the whole chain: the certificates between it and the authority are missing (fullchain.pem)."
-    return "Serve a certificate of a public authority, or vouch for this one by DANE."
-
-
-def _name(server: Server, seen: _Shown, target: str) -> Finding:
-    leaf = seen.chain[0]
-    if covers(leaf.names, server.name):
-        return NAME.passed(server.subject, f"it is for {server.name}", target)
-    if seen.vouched:
-        return NAME.passed(server.subject, "DANE vouches for the key: nobody looks at its names", target)
-    words = f"it is for {listed(leaf.names, _MOST_NAMES)}" if leaf.names else "it has no DNS name in its SAN"
-    advice = f"Have one issued for {server.name}, as a DNS name in its SAN."
-    return NAME.failed(server.subject, words, advice, target)
 
 
 def _versions(talk: Conversation) -> tuple[tuple[str, str, str], bool]:

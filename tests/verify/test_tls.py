@@ -14,6 +14,7 @@ from sendwright.verify import tls
 from sendwright.verify.certificate import covers, read
 from sendwright.verify.conversation import EXPIRED, SELF_SIGNED, Conversation, Silence
 from sendwright.verify.finding import Finding, Status
+from sendwright.verify.look import Fetched
 from sendwright.verify.target import Server
 from sendwright.verify.tlsa import wanted
 from tests.verify.certificates import NOW, Made, made, root
@@ -89,9 +90,32 @@ def test_dane_vouches_for_a_certificate_of_its_own() -> None:
     said = with_tls(talk(shown=other), trusted=SELF_SIGNED)
 
     assert worst(judged(said))["chain"] == "warn"
-    assert worst(judged(said))["name"] == "fail"
+    assert worst(judged(said))["name"] == "warn"
     vouched = worst(judged(said, world=vouching(other)))
     assert (vouched["chain"], vouched["name"]) == ("pass", "pass")
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [
+        ("version: STSv1\nmode: enforce\nmx: *.example.com\nmax_age: 86400", "fail"),
+        ("version: STSv1\nmode: testing\nmx: *.example.com\nmax_age: 86400", "pass"),
+        ("version: STSv1\nmode: enforce\nmx: mx.example.org\nmax_age: 86400", "pass"),
+        ("nothing", "pass"),
+    ],
+)
+def test_enforced_mta_sts_loses_mail_even_if_dane_vouches(policy: str, status: str) -> None:
+    """RFC 8461 section 4.2: the largest senders verify this way only."""
+    other = made("other.example")
+    said = with_tls(talk(shown=other), trusted=SELF_SIGNED)
+    names = vouching(other)
+    record = zone('_mta-sts.example.com. IN TXT "v=STSv1; id=1"')
+    look = look_now(replace(names, records={**names.records, **record}))
+    served = Fetched(200, "text/plain", policy.encode())
+
+    found = worst(tls.check(server(), (said,), replace(look, fetch=lambda _url, _limit: served)))
+
+    assert (found["chain"], found["name"]) == (status, status)
 
 
 def test_a_chain_of_which_only_the_dates_are_wrong_is_told_of_once() -> None:
@@ -120,7 +144,8 @@ def test_the_name_is_one_of_the_san_and_a_wildcard_one_label(names: tuple[str, .
     """RFC 9525 section 6: the common name counts no more."""
     shown = made(*names, common=MX1)
 
-    assert worst(judged(talk(shown=shown)))["name"] == ("pass" if good else "fail")
+    assert worst(judged(talk(shown=shown)))["name"] == ("pass" if good else "warn")
+    assert worst(judged(talk(587, shown), of=server(587)))["name"] == ("pass" if good else "fail")
 
 
 @pytest.mark.parametrize(
