@@ -35,8 +35,10 @@ def shown(server: Server, talk: Conversation, look: Look) -> Shown:
 
 
 def judged(server: Server, seen: Shown, look: Look, target: str) -> Iterator[Finding]:
-    """Judge issuer and name."""
+    """Judge issuer and name; of a certificate that cannot be read `tls.key` has told."""
     leaf = seen.chain[0]
+    if leaf.problem:
+        return
     if not seen.trusted:
         yield CHAIN.passed(server.subject, f"issued by {leaf.issuer}", target)
     elif seen.trusted == EXPIRED:

@@ -1,12 +1,15 @@
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from OpenSSL import SSL
 
 from sendwright.errors import UsageError
@@ -372,3 +375,30 @@ def test_421_may_come_at_any_time() -> None:
     assert talk.silence is None
     assert list(talk.recipients) == ["postmaster@example.com"]
     assert talk.unasked
+
+
+_PARTS = st.one_of(
+    st.binary(max_size=200),
+    st.sampled_from(
+        [b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"250 mx\r\n", b"421 no\r\n", b"220-\r\n", b"\x16\x03\x03"]
+    ),
+)
+
+
+@given(st.lists(_PARTS, max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_whatever_a_server_sends_comes_to_an_end(parts: list[bytes]) -> None:
+    """Any octets at any stage: a conversation comes of it, and nothing is raised."""
+
+    def serve(sock: socket.socket) -> None:
+        for part in parts:
+            sock.sendall(part)
+            sock.settimeout(0.01)
+            with suppress(TimeoutError):
+                sock.recv(4096)
+
+    for port in (25, 465):
+        target = MX if port == 25 else Target(MX1, HERE, submits=(465,))
+        (talk,) = spoken({port: serve}, target, timeout=1)
+        assert talk.endpoint.port == port
+        assert talk.silence or talk.greeting or talk.tls_failure
