@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
 from sendwright.dns.spf_macros import Escape, Macro, MacroFault, MacroString, macro_string
@@ -65,7 +65,8 @@ class SpfRecord:
     text: str
     terms: tuple[Term, ...]
 
-    @property
+    # Asked for again and again while a record is evaluated and counted.
+    @cached_property
     def directives(self) -> tuple[Directive, ...]:
         """The mechanisms in the order in which they are tried."""
         return tuple(term for term in self.terms if isinstance(term, Directive))

@@ -26,11 +26,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class Heard:
-    """What one list said: of its own test entries, and of what was asked about. ``broken``: why it can tell nothing."""
+    """What one list said of what was asked about; nothing if it is not to be believed."""
 
     blocklist: Blocklist
-    broken: str
     readings: tuple[tuple[Entry, Reading], ...]
+
+    @property
+    def listings(self) -> tuple[tuple[Entry, Reading], ...]:
+        """What is listed."""
+        return tuple((entry, reading) for entry, reading in self.readings if reading.listed)
+
+    @property
+    def refused(self) -> str:
+        """Why it cannot tell of something."""
+        return next((reading.refused for _, reading in self.readings if reading.refused), "")
 
 
 def check(target: Target, look: Look, lists: Sequence[Blocklist] = LISTS) -> Iterator[Finding]:
@@ -70,9 +79,12 @@ def _heard(asked: Sequence[tuple[Blocklist, Sequence[Entry]]], look: Look) -> It
     ]
     answers = iter(look.dns.ask_all([(name, "A") for name in names]))
     for blocklist, entries in asked:
-        tests = [next(answers) for _ in blocklist.tests]
-        broken = _broken(blocklist, tests, next(answers))
-        yield Heard(blocklist, broken, tuple((entry, _reading(blocklist, next(answers))) for entry in entries))
+        tests = [_reading(blocklist, next(answers)) for _ in blocklist.tests]
+        never = _reading(blocklist, next(answers))
+        readings = [_reading(blocklist, next(answers)) for _ in entries]
+        if why := _broken(blocklist, tests, never):
+            readings = [Reading(refused=why) for _ in entries]
+        yield Heard(blocklist, tuple(zip(entries, readings, strict=True)))
 
 
 def _reading(blocklist: Blocklist, answer: Answer) -> Reading:
@@ -81,29 +93,24 @@ def _reading(blocklist: Blocklist, answer: Answer) -> Reading:
     return read(blocklist, answer.values)
 
 
-def _broken(blocklist: Blocklist, tests: Sequence[Answer], clean: Answer) -> str:
-    """Return why a list can tell nothing: its test entries are not as they must be (RFC 5782, 5)."""
-    readings = [_reading(blocklist, answer) for answer in tests]
-    never = _reading(blocklist, clean)
+def _broken(blocklist: Blocklist, tests: Sequence[Reading], never: Reading) -> str:
+    """Return why a list is not to be believed: its own test entries are not as they must be (RFC 5782, 5 and 7)."""
     if never.listed:
         return f"it lists everything, even {blocklist.clean}"
-    if any(reading.listed for reading in readings):
+    if any(reading.listed for reading in tests):
         return never.refused
-    refused = [reading.refused for reading in readings if reading.refused]
+    refused = [reading.refused for reading in tests if reading.refused]
     return refused[0] if refused else f"it does not list its own test entry {blocklist.tests[0]}"
 
 
 def judge(check: Check, subject: Subject, heard: Sequence[Heard], *, lenient: bool) -> Iterator[Finding]:
-    """Judge what lists said: what is listed, each list that can tell nothing once, and what is on none. Pure."""
-    clean: list[Heard] = []
+    """Judge what lists said: what is listed, each list that cannot tell of the rest once, what is on none. Pure."""
     for each in heard:
-        refused = [reading.refused for _, reading in each.readings if reading.refused]
-        if why := each.broken or (refused[0] if refused else ""):
-            yield check.unknown(subject, f"{each.blocklist.title} cannot tell: {why}.", _RESOLVER, each.blocklist.zone)
-        if not each.broken:
-            found = [(entry, reading) for entry, reading in each.readings if reading.listed]
-            yield from (_listed(check, subject, each.blocklist, *pair, lenient) for pair in found)
-            clean += [] if found or refused else [each]
+        yield from (_listed(check, subject, each.blocklist, *pair, lenient) for pair in each.listings)
+        if each.refused:
+            seen = f"{each.blocklist.title} cannot tell: {each.refused}."
+            yield check.unknown(subject, seen, _RESOLVER, each.blocklist.zone)
+    clean = [each for each in heard if not each.listings and not each.refused]
     if clean:
         things = dict.fromkeys(entry.what for each in clean for entry, _ in each.readings)
         titles = ", ".join(each.blocklist.title for each in clean)

@@ -17,8 +17,8 @@ _REFUSALS = {
     "127.255.255.255": "too many questions came from this resolver",
 }
 _REFUSING = IPv4Network("127.255.255.0/24")
-# Never a listing: RFC 5782, 5 has 127.0.0.1 not listed, and URIBL and SURBL answer it to whom they refuse.
-_BLOCKED = "127.0.0.1"
+# No listings either: URIBL and SURBL refuse by the first, Spamhaus DBL by the second.
+_BLOCKED = {"127.0.0.1", "127.0.1.255"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def read(blocklist: Blocklist, values: Sequence[str]) -> Reading:
     for address in found:
         if address in _REFUSING:
             return Reading(refused=_REFUSALS.get(str(address), f"it answers {address}"))
-        if str(address) == _BLOCKED or str(address) == "127.0.1.255":
+        if str(address) in _BLOCKED:
             return Reading(refused=f"it answers {address}: it refuses this resolver or this question")
     return Reading(tuple(meaning for address in found for meaning in _meanings(blocklist, address)))
 

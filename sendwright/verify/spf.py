@@ -67,7 +67,7 @@ def _reach(target: Target, look: Look, answer: Answer, record: SpfRecord) -> Ite
     if target.declared is not None:
         hosts = target.declared.stack.hosts_of(target.declared.domain)
         yield from spf_hosts.egress(target, hosts, lookup)
-        yield from spf_hosts.helo(hosts, lookup)
+        yield from spf_hosts.helo(target, hosts, lookup)
 
 
 def _old_type(target: Target, answer: Answer, old: Answer) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sendwright.dns.spf_check import Result, Verdict, check_host
 from sendwright.dns.spf_lookup import Lookup
 from sendwright.stack import Host
-from sendwright.verify.finding import Finding, Kind, Subject
+from sendwright.verify.finding import Finding
 from sendwright.verify.remedy import publish
 from sendwright.verify.rules import spf as rules
 from sendwright.verify.target import Target
@@ -28,16 +28,13 @@ def egress(target: Target, hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[
                 yield rules.EGRESS.failed(target.subject, seen, advice, where)
 
 
-def helo(hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[Finding]:
-    """Evaluate the record at each host's own name (RFC 7208, 2.3).
-
-    It is about the host: whichever domain is looked at, the finding is the same.
-    """
+def helo(target: Target, hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[Finding]:
+    """Evaluate the record at the name that each host greets with, for its bounces (RFC 7208, 2.3)."""
+    subject = target.subject
     for host in hosts:
-        subject = Subject(Kind.SERVER, host.name)
         for address in host.addresses:
             verdict = check_host(address, host.name, f"postmaster@{host.name}", host.name, lookup)
-            seen, where = _said(verdict, f"the HELO name {host.name}"), str(address)
+            seen, where = _said(verdict, f"the HELO name {host.name}"), f"{host.name} {address}"
             networks = " ".join(f"ip{a.version}:{a}" for a in host.addresses)
             advice = (
                 f'Publish at {host.name} TXT "v=spf1 {networks} -all": `sendwright provision` does so in its zones.'

@@ -1,6 +1,6 @@
 """What an SPF record lets through with all that it leads to: what is there, what it costs, and for whom it passes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from sendwright.dns.spf import Directive
@@ -169,13 +169,16 @@ def networks(subject: Subject, tree: Tree) -> Iterator[Finding]:
         yield rules.NETWORKS.passed(subject, "No network in it is wider than a sender's.")
 
 
-def _everybody(directives: Iterable[Directive], version: int) -> bool:
-    networks = [d.network for d in directives if d.network is not None]
+def _everybody(directives: Sequence[Directive], version: int) -> bool:
+    named = [d.prefix4 if version == 4 else d.prefix6 for d in directives if d.mechanism in {"a", "mx"}]
+    networks = [d.network for d in directives if d.network is not None and d.network.version == version]
+    # Collapsing is slow, and hardly any record has networks enough for it.
+    if 0 in named or sum(2.0**-network.prefixlen for network in networks) < 1:
+        return 0 in named
     four = [network for network in networks if isinstance(network, IPv4Network)]
     six = [network for network in networks if isinstance(network, IPv6Network)]
-    whole = collapse_addresses(four) if version == 4 else collapse_addresses(six)
-    named = [d.prefix4 if version == 4 else d.prefix6 for d in directives if d.mechanism in {"a", "mx"}]
-    return any(network.prefixlen == 0 for network in whole) or 0 in named
+    whole = collapse_addresses(four) if four else collapse_addresses(six)
+    return any(network.prefixlen == 0 for network in whole)
 
 
 def _wide(directive: Directive) -> bool:

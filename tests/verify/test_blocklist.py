@@ -98,6 +98,13 @@ def test_a_list_whose_test_entry_is_gone_cannot_tell() -> None:
     assert found == [("unknown", ZEN), ("unknown", COP), ("unknown", PSBL)]
 
 
+def test_a_listing_counts_for_nothing_where_the_test_entry_is_gone() -> None:
+    """Such a list is not to be used (RFC 5782, 7)."""
+    found = check_server(THEIRS, (), look_at(f"10.2.0.192.{ZEN}. IN A 127.0.0.2\n"))
+
+    assert {f.status for f in found} == {"unknown"}
+
+
 def test_a_list_that_does_not_answer_cannot_tell() -> None:
     """SERVFAIL and time-outs, of the test entry or of the question itself."""
     dead = Names(zone(ALIVE), {(f"2.0.0.127.{ZEN}", "A"): Told.FAILED})

@@ -44,6 +44,7 @@ DOMAINS = (
     _bad("spf.strings", "grown"),
     _bad("spf.ptr", "ptr", WARN),
     _bad("spf.all", "plus-all"),
+    _bad("spf.networks", "wide"),
     _bad("spf.after-all", "after", WARN),
     _bad("spf.type", "old-type", WARN),
     _bad("dkim.present", "no-dkim"),

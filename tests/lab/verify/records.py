@@ -52,6 +52,7 @@ big             IN TXT {_BIG}
 grown           IN TXT "v=spf1 ip4:198.51.100.10" "-all"
 ptr             IN TXT "v=spf1 ptr -all"
 plus-all        IN TXT "v=spf1 +all"
+wide            IN TXT "v=spf1 ip4:0.0.0.0/1 ip4:128.0.0.0/1 -all"
 after           IN TXT "v=spf1 -all ip4:198.51.100.10"
 old-type        IN TXT "v=spf1 mx -all"
 old-type        IN SPF "v=spf1 a -all"

@@ -88,7 +88,12 @@ def build() -> Iterator[Broken]:
     stack = _stack()
     packages = (p for s in planning.services(stack, stack.hosts[0], Release.BOOKWORM, State()) for p in s.packages)
     host = HostSpec(f"mx.{OURS}", (_ADDRESS,), snapshot=installed.ensure(12, packages, print))
-    contents = (*records.zones(certs), *blocklists(), ZoneSpec(OURS), ZoneSpec(ASTRAY, records.rrsets(ASTRAY, records.ASTRAY)))
+    contents = (
+        *records.zones(certs),
+        *blocklists(),
+        ZoneSpec(OURS),
+        ZoneSpec(ASTRAY, records.rrsets(ASTRAY, records.ASTRAY)),
+    )
     lab = Lab.up(LabSpec(f"verify-{os.getpid()}", (host,), contents), print)
     try:
         servers.start(lab, certs)
