@@ -120,6 +120,8 @@ def is_spf(octets: bytes) -> bool:
     return _VERSION.match(octets) is not None
 
 
+# What a thousand domains include is one record.
+@lru_cache(maxsize=256)
 def parse(text: str | bytes) -> SpfRecord:
     """Parse the joined text of an SPF record; raises SpfSyntaxError with every fault of it."""
     # Every octet that is no US-ASCII is a fault, whatever it decodes to.

@@ -17,6 +17,10 @@ from sendwright.verify.resolving import resolver_at
 from sendwright.verify.target import Declared, Target
 
 _LONGEST = 600
+_GROUPS = {
+    group: frozenset(check.name for check in CHECKS.values() if check.group == group)
+    for group in dict.fromkeys(check.group for check in CHECKS.values())
+}
 # RFC 6376 section 3.1: names under the domain, of one label or several.
 _SELECTOR = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
@@ -110,11 +114,12 @@ def _wanted(only: Iterable[str], skip: Iterable[str], mistakes: list[str]) -> fr
 
 
 def _named(names: Iterable[str], mistakes: list[str]) -> frozenset[str]:
-    groups = {check.group for check in CHECKS.values()}
-    found = set()
+    found: set[str] = set()
     for name in names:
-        matching = {check.name for check in CHECKS.values() if name in {check.name, check.group}}
-        if not matching:
-            mistakes.append(f"there is no check {plain(name)[:100]} ({nearest(name, {*CHECKS, *groups})})")
-        found |= matching
+        if name in CHECKS:
+            found.add(name)
+        elif name in _GROUPS:
+            found |= _GROUPS[name]
+        else:
+            mistakes.append(f"there is no check {plain(name)[:100]} ({nearest(name, {*CHECKS, *_GROUPS})})")
     return frozenset(found)

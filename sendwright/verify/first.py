@@ -6,29 +6,41 @@ It changes nothing but time: each question is asked once anyway, and whoever nee
 from collections.abc import Collection, Iterator, Sequence
 
 from sendwright.verify.catalogue import CHECKS
-from sendwright.verify.look import Dns
+from sendwright.verify.resolving import Dns, validates
 from sendwright.verify.servers import MOST_SERVERS, mail_hosts
 from sendwright.verify.target import Target
+from sendwright.verify.tree_walk import path
+
+# A dead resolver is found out by as many as are asked at the same time.
+_TOGETHER = 60
 
 #: By group of checks: the prefix of the domain, and the type.
 FIRST = {
     "dns": (("", "SOA"), ("", "DS"), ("", "MX")),
     "mx": (("", "MX"),),
     "spf": (("", "TXT"), ("", "SPF")),
-    "dmarc": (("_dmarc.", "TXT"),),
     "mta-sts": (("_mta-sts.", "TXT"), ("", "MX"), ("mta-sts.", "A"), ("mta-sts.", "AAAA")),
     "tls-rpt": (("_smtp._tls.", "TXT"),),
     "bimi": (("default._bimi.", "TXT"),),
 }
 
 
-def ask(targets: Sequence[Target], wanted: Collection[str], dns: Dns) -> None:
-    """Ask what the checks that were chosen ask first, then for the addresses of the servers that this names."""
+def ask(targets: Sequence[Target], wanted: Collection[str], dns: Dns) -> bool:
+    """Ask what the checks that were chosen ask first, then for the addresses of the servers that this names.
+
+    Return whether the resolver validates; SendwrightError if it says nothing.
+    """
     chosen = {CHECKS[name].group for name in wanted}
     prefixes = dict.fromkeys(each for group, asked in FIRST.items() if group in chosen for each in asked)
-    dns.ask_all([(f"{prefix}{target.domain}", rdtype) for target in targets for prefix, rdtype in prefixes])
+    questions = [(f"{prefix}{target.domain}", rdtype) for target in targets for prefix, rdtype in prefixes]
+    if "dmarc" in chosen:
+        walked = dict.fromkeys(name for target in targets for name in path(target.domain))
+        questions += [(f"_dmarc.{name}", "TXT") for name in walked]
+    secure = validates(dns, questions[:_TOGETHER])
+    dns.ask_all(questions)
     if ("", "MX") in prefixes:
         dns.ask_all([(name, family) for name in _named(targets, dns) for family in ("A", "AAAA")])
+    return secure
 
 
 def _named(targets: Sequence[Target], dns: Dns) -> Iterator[str]:

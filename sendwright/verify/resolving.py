@@ -132,9 +132,12 @@ def _folded(name: str) -> str:
     return "." if name in {"", "."} else name.lower().removesuffix(".")
 
 
-def validates(resolver: Resolver) -> bool:
-    """Whether a resolver sets AD for what is surely signed, the root; SendwrightError if it does not answer."""
-    _, reply = next(exchange(resolver, [Query(".", "SOA")]))
-    if isinstance(reply, Silent):
-        raise SendwrightError(f"{reply.why}.", "Name another one: --resolver ADDRESS[:PORT].")
-    return reply.secure
+def validates(dns: Dns, questions: Sequence[_Question] = ()) -> bool:
+    """Whether a resolver sets AD for what is surely signed, the root; SendwrightError if it does not answer.
+
+    ``questions``: few others, to be asked at the same time.
+    """
+    root, *_ = dns.ask_all([(".", "SOA"), *questions])
+    if root.told is Told.FAILED and root.why.startswith(f"the resolver {dns.resolver} "):
+        raise SendwrightError(f"{root.why}.", "Name another one: --resolver ADDRESS[:PORT].")
+    return root.secure

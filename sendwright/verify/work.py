@@ -38,6 +38,9 @@ def concurrently(
             done.put((item, future))
 
     for _ in range(min(at_once, len(items))):
+        # Work that waits for nothing is done by the first of them before the others are there.
+        if todo.empty():
+            break
         Thread(target=worker, daemon=True).start()
     try:
         for _ in items:

@@ -267,14 +267,14 @@ def test_a_resolver_that_validates_is_told_from_one_that_does_not() -> None:
     root = zone(". IN SOA a. b. 1 2 3 4 5")
 
     with serving(from_records(root, secure={"."})) as one, serving(from_records(root)) as other:
-        assert validates(one.resolver())
-        assert not validates(other.resolver())
+        assert validates(Dns(one.resolver()))
+        assert not validates(Dns(other.resolver()))
 
 
 def test_a_resolver_that_says_nothing_ends_the_run() -> None:
     """A thousand unknowns would say the same."""
     with serving(_silence) as server, pytest.raises(SendwrightError, match="did not answer"):
-        validates(server.resolver(every=0.05))
+        validates(Dns(server.resolver(every=0.05)))
 
 
 @pytest.mark.parametrize(
