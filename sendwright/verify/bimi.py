@@ -57,40 +57,41 @@ def _fetched(target: Target, look: Look, assertion: Assertion, name: str) -> Ite
 
 def _logo(target: Target, look: Look, url: str) -> Iterator[Finding]:
     advice = "Serve an SVG of the profile Tiny Portable/Secure there, of at most 32 KiB."
-    got = yield from _got(target, look, url, LARGEST_LOGO * 2, "logo", advice)
+    place = f"l={shown(url, 150)}"
+    got = yield from _got(target, look, url, LARGEST_LOGO * 2, place, advice)
     if got is None:
         return
     if faults := logo_faults(got.body):
-        yield RECORD.warned(target.subject, f"The logo is not shown: {listed(faults)}", advice, shown(url, 150))
+        yield RECORD.warned(target.subject, f"The logo is not shown: {listed(faults)}", advice, place)
     elif len(got.body) > LARGEST_LOGO:
-        yield RECORD.warned(target.subject, f"The logo has {len(got.body):,} octets", advice, shown(url, 150))
+        yield RECORD.warned(target.subject, f"The logo has {len(got.body):,} octets", advice, place)
     elif got.kind not in {"image/svg+xml", ""}:
         seen = f"The logo is served as {shown(got.kind, 60)}, and not as image/svg+xml"
-        yield RECORD.warned(target.subject, seen, "Correct the type in the web server.", shown(url, 150))
+        yield RECORD.warned(target.subject, seen, "Correct the type in the web server.", place)
 
 
 def _evidence(target: Target, look: Look, url: str) -> Iterator[Finding]:
     advice = f"Serve the mark certificate (VMC or CMC) of {target.domain} there, and its chain."
-    got = yield from _got(target, look, url, _LARGEST_EVIDENCE, "evidence", advice)
+    place = f"a={shown(url, 150)}"
+    got = yield from _got(target, look, url, _LARGEST_EVIDENCE, place, advice)
     if got and (faults := tuple(evidence_faults(got.body, target.domain, look.now))):
-        yield RECORD.warned(target.subject, f"The evidence proves nothing: {listed(faults)}", advice, shown(url, 150))
+        yield RECORD.warned(target.subject, f"The evidence proves nothing: {listed(faults)}", advice, place)
 
 
 def _got(
-    target: Target, look: Look, url: str, most: int, what: str, advice: str
+    target: Target, look: Look, url: str, most: int, place: str, advice: str
 ) -> Generator[Finding, None, Fetched | None]:
     """Yield why an address leads to nothing that can be judged; return what it led to."""
     got = look.fetch(url, most) if url else None
     if got is None:
         return None
     if got.failure:
-        seen = f"The {what} could not be fetched: {shown(got.failure)}"
-        where = shown(url, 150)
-        unreachable = RECORD.unknown(target.subject, seen, target=where)
-        yield unreachable if got.unreachable else RECORD.warned(target.subject, seen, advice, where)
+        seen = f"It could not be fetched: {shown(got.failure)}"
+        unreachable = RECORD.unknown(target.subject, seen, target=place)
+        yield unreachable if got.unreachable else RECORD.warned(target.subject, seen, advice, place)
     elif got.status != _OK or got.cut:
-        seen = f"has more than {most:,} octets" if got.cut else f"has an address that answers {got.status}"
-        yield RECORD.warned(target.subject, f"The {what} {seen}", advice, shown(url, 150))
+        seen = f"It has more than {most:,} octets" if got.cut else f"Its address answers {got.status}"
+        yield RECORD.warned(target.subject, seen, advice, place)
     else:
         return got
     return None

@@ -12,7 +12,7 @@ from sendwright.verify.rules.dkim import PRESENT, REVOKED
 from sendwright.verify.sending import sends_nothing
 from sendwright.verify.target import Target
 from sendwright.verify.unheard import unheard
-from sendwright.verify.wording import counted, listed
+from sendwright.verify.wording import counted, listed, shown
 
 _SIGN = "Sign with an RSA key of 2,048 bits, and publish it at SELECTOR._domainkey."
 
@@ -29,8 +29,9 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
         for judged in found.values():
             yield from judged.findings
         yield from only_ed25519(target.subject, [j.record for j in found.values() if j.record and not j.record.revoked])
-    yield from dkim_desired.as_desired(target, look)
-    yield from dkim_stale.stale(target, look)
+    if len(selectors.unheard) < len(selectors.all):
+        yield from dkim_desired.as_desired(target, look)
+        yield from dkim_stale.stale(target, look)
 
 
 def _judged(target: Target, selector: Selector) -> Judged:
@@ -69,8 +70,9 @@ def _absent(target: Target, selector: Selector) -> Iterator[Finding]:
         yield unheard(PRESENT, target.subject, selector.answer, name)
     elif selector.broken_alias:
         yield PRESENT.failed(target.subject, _leads_nowhere(selector), _mend_alias(selector), name)
-    elif not selector.texts:
-        yield PRESENT.failed(target.subject, "No TXT record", f"{_SIGN} Or name the selector that signs (s=).", name)
+    elif not selector.meant:
+        seen = f"No key, but {shown(selector.texts[0], 80)}" if selector.texts else "No TXT record"
+        yield PRESENT.failed(target.subject, seen, f"{_SIGN} Or name the selector that signs (s=).", name)
 
 
 def _not_guessed(subject: Subject, selectors: Selectors) -> Finding:

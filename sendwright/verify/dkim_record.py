@@ -84,7 +84,12 @@ def parse(text: str) -> KeyRecord:
 
 def looks_like_key(text: str) -> bool:
     """Whether a TXT record is meant as a key, however broken, and is not one of SPF or of a proof of ownership."""
-    return bool(_KEY.search(text)) and not _OTHER.match(text)
+    return bool(_KEY.search(text)) and not is_of_other_kind(text)
+
+
+def is_of_other_kind(text: str) -> bool:
+    """Whether a TXT record says by its version that it is something else, as ``v=spf1`` does."""
+    return _OTHER.match(text) is not None
 
 
 def _tags(text: str) -> dict[str, str]:

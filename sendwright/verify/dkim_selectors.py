@@ -10,7 +10,7 @@ from sendwright.dns.key_tags import same_key
 from sendwright.dns.rdata import txt
 from sendwright.stack import DkimAlgorithm
 from sendwright.state.model import DkimKey, KeyStage
-from sendwright.verify.dkim_record import looks_like_key
+from sendwright.verify.dkim_record import is_of_other_kind, looks_like_key
 from sendwright.verify.look import Answer, Look, Told
 from sendwright.verify.target import Target
 
@@ -82,6 +82,11 @@ class Selector:
         return self.answer.values if self.answer.told is Told.FOUND else ()
 
     @property
+    def meant(self) -> bool:
+        """Whether something there may be meant as a key, and not all of it for another purpose."""
+        return not all(map(is_of_other_kind, self.texts))
+
+    @property
     def broken_alias(self) -> bool:
         """Whether its name is an alias that leads to nothing."""
         return bool(self.answer.aliases) and self.answer.told in {Told.NO_DATA, Told.NO_NAME}
@@ -103,7 +108,7 @@ class Selectors:
     @property
     def published(self) -> tuple[Selector, ...]:
         """Those with a record. Where they were guessed, what a wildcard or another purpose put there does not count."""
-        return tuple(s for s in self.all if s.texts and (s.origin is not Origin.GUESSED or self._is_key(s)))
+        return tuple(s for s in self.all if s.meant and (s.origin is not Origin.GUESSED or self._is_key(s)))
 
     @property
     def unheard(self) -> tuple[Answer, ...]:
@@ -120,10 +125,8 @@ def record_name(selector: str, domain: str) -> str:
 
 
 def stories(target: Target) -> tuple[DkimKey, ...]:
-    """Return every story of a declared domain's keys, those that ended too."""
-    if target.declared is None:
-        return ()
-    return tuple(key for key in target.declared.state.keys if key.domain == target.domain)
+    """Return every story of a declared domain's keys, those that ended too; none of any other."""
+    return target.declared.keys if target.declared else ()
 
 
 def look_up(target: Target, look: Look) -> Selectors:

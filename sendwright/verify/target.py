@@ -1,10 +1,11 @@
 """What is verified: a domain of anybody, one that an inventory declares, a server that takes mail, a host."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sendwright.domain import Domain
 from sendwright.stack import Address, Host, Stack
-from sendwright.state.model import State
+from sendwright.state.model import DkimKey, State
 from sendwright.verify.finding import Kind, Subject
 
 
@@ -15,6 +16,11 @@ class Declared:
     stack: Stack
     state: State
     domain: Domain
+
+    @cached_property
+    def keys(self) -> tuple[DkimKey, ...]:
+        """Every story of the domain's keys, those that ended too; the state holds those of thousands."""
+        return tuple(key for key in self.state.keys if key.domain == self.domain.name)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def _record(subject: Subject, name: str, text: str, dns: Dns) -> Iterator[Findin
         advice = f'Publish {name}. TXT "v=TLSRPTv1; rua=mailto:tls-reports@{subject.name}"'
         yield RECORD.failed(subject, f"{error}: {shown(text)}", advice, name)
         return
-    found = [finding for uri in record.rua[:_MOST] if (finding := _uri(subject, name, uri, dns))]
+    found = [finding for uri in tuple(dict.fromkeys(record.rua))[:_MOST] if (finding := _uri(subject, name, uri, dns))]
     yield from found
     if not found:
         yield RECORD.passed(subject, f"To {listed([uri.text for uri in record.rua], 3)}", name)

@@ -103,6 +103,24 @@ def test_a_named_selector_without_a_record_fails_by_its_name() -> None:
     assert set(found) == {"present"}
 
 
+def test_a_record_for_another_purpose_is_no_key_of_a_named_selector() -> None:
+    """As a wildcard of the whole domain has it."""
+    found = _one("v=spf1 -all")
+
+    assert (set(found), found["present"].status) == ({"present"}, "fail")
+
+
+def test_a_declared_domain_without_any_answer_is_unknown_once() -> None:
+    """Every check of its stories needs the same answers."""
+    found = list(dkim.check(declared(key(), key("r2")), look("", told=_silence("r1", "r2"))))
+
+    assert [(f.check, f.status) for f in found] == [("dkim.present", "unknown")]
+
+
+def _silence(*selectors: str) -> dict[tuple[str, str], Told]:
+    return {(f"{selector}._domainkey.example.com", "TXT"): Told.FAILED for selector in selectors}
+
+
 def test_a_selector_may_be_named_with_its_whole_name() -> None:
     """As it is copied from a zone."""
     assert _check(Target("example.com", (NAME.upper(),)), txt(NAME, GOOD))["present"].status == "pass"
