@@ -97,7 +97,7 @@ def _planned(
             # No resolver is asked about a name before it is known to be published.
             public = [k for k in stories if k.record_name in kept and kept[k.record_name].held is Held.KEY]
             served, _ = records.served(public)
-    keys, doubtful = recovery.staged(found.keys, kept, served, now)
+    keys, doubtful = recovery.staged(found.keys, state.keys, kept, served, now)
     notes = (*found.notes, *recovery.lost(declared.stack, state, keys))
     lineage = generation.joined(folder.lineage(), (each.generation for each in held.values()))
     return Recovery(keys, None if lineage == folder.lineage() else lineage, (*found.alone, *doubtful), notes)

@@ -61,12 +61,16 @@ def found(stack: Stack, remains: Mapping[str, Remains], known: Iterable[DkimKey]
 
 
 def staged(
-    keys: Iterable[Found], held: Mapping[str, Record], served: Mapping[str, Record], now: datetime
+    keys: Iterable[Found],
+    known: Iterable[DkimKey],
+    held: Mapping[str, Record],
+    served: Mapping[str, Record],
+    now: datetime,
 ) -> tuple[tuple[Found, ...], tuple[str, ...]]:
     """Return keys at the stage that DNS and the hosts show them at, and a sentence about each that is left alone.
 
-    Arguments: ``held``: what providers hold, by record name; ``served``: what every authoritative server answered about
-    those that they hold.
+    Arguments: ``known``: keys of the folder; ``held``: what providers hold, by record name; ``served``: what every
+    authoritative server answered about those that they hold.
     """
     told, said = [], []
     for each in keys:
@@ -75,7 +79,7 @@ def staged(
             said.append(doubt)
         else:
             told.append(replace(each, key=_at_stage(each, held[name].held, now)))
-    return _retired(told), tuple(said)
+    return _retired(told, known), tuple(said)
 
 
 def lost(stack: Stack, state: State, keys: Iterable[Found]) -> tuple[str, ...]:
@@ -156,13 +160,13 @@ def _at_stage(each: Found, held: Held, now: datetime) -> DkimKey:
     return replace(each.key, stage=KeyStage.PUBLISHED, served_since=now)
 
 
-def _retired(keys: Iterable[Found]) -> tuple[Found, ...]:
+def _retired(keys: Iterable[Found], known: Iterable[DkimKey]) -> tuple[Found, ...]:
     """Return the keys with those that have a newer one as what they may be: on their way out, with mail to be verified.
 
     A candidate that gave way would be revoked at once: nobody knows any more that it never signed.
     """
     keys = tuple(keys)
-    of = by_domain(each.key for each in keys)
+    of = by_domain((*known, *(each.key for each in keys)))
 
     def story(key: DkimKey) -> DkimKey:
         line = (k for k in of[key.domain] if k.algorithm is key.algorithm and k.stage in _PUBLIC)

@@ -60,8 +60,18 @@ def recovered(
     found = recovery.found(STACK, hosts, known, NOW)
     kept = {name: Record(each) for name, each in held.items()}
     served = {name: Record(each, behind) for name, each in held.items() if each is Held.KEY}
-    keys, said = recovery.staged(found.keys, kept, served, NOW)
+    keys, said = recovery.staged(found.keys, known, kept, served, NOW)
     return {each.key.selector: each.key for each in keys}, (*found.alone, *said)
+
+
+def test_a_key_that_has_a_newer_one_in_the_folder_may_have_signed() -> None:
+    """What comes back is not judged by itself alone: it would be revoked at once, with mail on its way."""
+    key = OLD[0]
+    signing = replace(NEW[0], stage=KeyStage.SIGNING)
+
+    keys, said = recovered({MX1: host(OLD)}, {key.record_name: Held.KEY}, known=(signing,))
+
+    assert (keys[key.selector].stage, said) == (KeyStage.RETIRING, ())
 
 
 @pytest.mark.parametrize(
