@@ -89,7 +89,7 @@ def import_key(
         keys = folder.load().keys
         known = _known(keys, key)
         if known is None:
-            _refuse_given_away(keys, key)
+            _refuse_given_away((*keys, *folder.past()), key)
             folder.save_key(key, pem)
         signing = (
             k.selector for k in keys if (k.domain, k.algorithm, k.stage) == (of.name, key.algorithm, KeyStage.SIGNING)

@@ -308,6 +308,25 @@ def test_a_key_that_others_have_is_not_taken_over_under_another_selector(
     assert len(store.load().keys) == 1
 
 
+def test_a_key_whose_selector_another_one_has_by_now_is_not_taken_over_again(folder: Path) -> None:
+    """Its story is history, and anybody has its private part all the same."""
+    (folder / "key").write_bytes(FORMS["pkcs8, as openssl writes it"])
+    assert run(folder, "import", "example.com", "mail2019", str(folder / "key")).returncode == 0
+    store = StateFolder.of(inventory.load(folder))
+    (old,) = store.load().keys
+    story = store.path / "keys/example.com/mail2019.json"
+    store.save_key(replace(old, stage=KeyStage.REMOVED, disclosed="AAAA"))
+    past = store.path / "past/example.com/mail2019.20260101T000000Z.json"
+    past.parent.mkdir(parents=True)
+    story.rename(past)
+    story.with_suffix(".pem").unlink()
+
+    again = run(folder, "import", "example.org", "mail2020", str(folder / "key"))
+
+    assert again.returncode == 2
+    assert "its private part was published; nothing was imported" in again.stderr
+
+
 def test_a_key_that_is_taken_over_beside_one_that_signs_is_its_successor(
     folder: Path, made: tuple[DkimKey, ...]
 ) -> None:

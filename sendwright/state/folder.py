@@ -88,6 +88,11 @@ class StateFolder:
             authority=self._authority_chain(),
         )
 
+    def past(self) -> tuple[DkimKey, ...]:
+        """Read the stories of removed keys whose selector another one has by now; they are in no ``load``."""
+        found = (self._read(stories.KEY, path) for path in files.below(self.path / "past", ".json"))
+        return tuple(key for key in found if key is not None)
+
     def open(self, sealed: Sealed) -> bytes:
         """Return a private key's unencrypted PEM, exactly as it is installed; StateError or PassphraseError."""
         return self._vault.get(sealed)
