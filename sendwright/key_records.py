@@ -106,8 +106,11 @@ class KeyRecords:
 
     def _took(self, zone: str, name: str) -> bool:
         # What is in the way of one record set is not in that of others.
-        in_the_way = {conflict.name for conflict in self.zones.found[zone].changes.conflicts}
-        return isinstance(self.zones.errors.get(zone), ForeignRecord | None) and name not in in_the_way
+        changes = self.zones.found[zone].changes
+        in_the_way = {conflict.name for conflict in changes.conflicts}
+        # What is to go and stays for a while did not go. The value that another one took the place of is no matter.
+        kept = {held.claim.name for held in changes.held} - {record.name for record in changes.expected}
+        return isinstance(self.zones.errors.get(zone), ForeignRecord | None) and name not in in_the_way | kept
 
     def _expected(self) -> Mapping[tuple[str, str], str]:
         zones = self.zones.found.values()

@@ -99,6 +99,15 @@ def test_dns_follows_the_story_of_a_key(server: Server53, records: Records) -> N
     assert seen == [live, live, live, empty, ()]
 
 
+def test_a_record_that_is_kept_for_mail_on_its_way_is_not_told_as_gone(server: Server53, records: Records) -> None:
+    """Of a key that was never seen to be published, and was: it stays for as long as what it signed may be judged."""
+    published(records, OLD)
+    gone = replace(OLD, stage=KeyStage.REMOVED)
+
+    assert published(records, gone) == frozenset()
+    assert text(server, OLD) == (txt(live_text(OLD)),)
+
+
 def test_a_story_that_moved_since_the_look_is_followed_without_another(server: Server53, records: Records) -> None:
     """What is to be written is derived anew from what was read."""
     published(records, OLD)
