@@ -49,7 +49,13 @@ def absent(line: Line, key: DkimKey, seen: Seen, now: datetime) -> Step | None:
     """Wait for each host that counts and was not seen, or whose clock is not ours."""
     away = tuple(h for h in line.used_by(key) if h not in seen.hosts)
     if away:
-        return wait(line, key, f"{', '.join(away)} cannot be reached, or was given up", away)
+        lost = tuple(h for h in away if h not in seen.given_up)
+        left = tuple(h for h in away if h in seen.given_up)
+        said = (
+            f"{', '.join(lost)} cannot be reached" if lost else "",
+            f"{', '.join(left)} was given up" if left else "",
+        )
+        return wait(line, key, ", and ".join(filter(None, said)), away)
     return untimely(line, key, seen, now)
 
 

@@ -91,10 +91,14 @@ class HostSeen:
 
 @dataclass(frozen=True)
 class Seen:
-    """One look at the world: hosts that answered, by name, and records that were looked at, by record name."""
+    """One look at the world: hosts that answered, by name, and records that were looked at, by record name.
+
+    ``given_up``: hosts that were reached, and are left alone for an error of theirs.
+    """
 
     hosts: Mapping[str, HostSeen] = field(default_factory=dict)
     records: Mapping[str, Record] = field(default_factory=dict)
+    given_up: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

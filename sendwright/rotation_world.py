@@ -8,7 +8,7 @@ from sendwright import awaiting, claiming, converging, planning, preflight, prov
 from sendwright.connections import Fleet
 from sendwright.dkim import record_text
 from sendwright.dns.providers.base import open_provider
-from sendwright.errors import PreflightFailed
+from sendwright.errors import PreflightFailed, Unreachable
 from sendwright.inventory import Inventory
 from sendwright.judges import Lookup
 from sendwright.key_records import KeyRecords, wanted
@@ -82,7 +82,9 @@ class World:
         """Return what was seen, with the clocks of hosts as they would be now: a pass over many takes its time."""
         hosts = self.seen.hosts.items()
         moved = {name: replace(host, clock=host.clock + (now - self._looked[name])) for name, host in hosts}
-        return replace(self.seen, hosts=moved)
+        errors = self.fleet.errors.items()
+        left = frozenset(name for name, error in errors if not isinstance(error, Unreachable))
+        return replace(self.seen, hosts=moved, given_up=left)
 
     def save(self, keys: Iterable[DkimKey]) -> None:
         """Write stories, and take in what the state folder holds by now."""

@@ -653,6 +653,18 @@ def test_a_host_that_was_never_provisioned_holds_nothing_up() -> None:
     assert line.hosts == (MX1,)
 
 
+def test_why_a_host_does_not_count_is_told() -> None:
+    """One that is away comes back by itself; one that was given up has an error, which somebody has to mend."""
+    line, seen = _line(OLD, SIGNS), _alone(_host(), old=SERVED, new=SERVED)
+
+    away = _next(line, seen, OLD)
+    left = _next(line, replace(seen, given_up=frozenset({MX2})), OLD)
+    both = _next(line, replace(seen, hosts={}, given_up=frozenset({MX2})), OLD)
+
+    assert (away.why, left.why) == (f"{MX2} cannot be reached", f"{MX2} was given up")
+    assert both.why == f"{MX1} cannot be reached, and {MX2} was given up"
+
+
 def test_a_host_that_sends_no_more_counts_until_the_keys_that_it_signed_with_have_retired() -> None:
     """It signs on until somebody provisions, and then mail lies in its queue; a new key has nothing to do with it."""
     draining = replace(RETIRING, drained=None)
