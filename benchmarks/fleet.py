@@ -60,7 +60,7 @@ class Machine:
         if script == swap_command():
             self.commands["claim"] += 1
             return Result(b"sendwright generation 1\n\ntaken\n", b"", 0)
-        raise NotImplementedError(script)
+        raise ValueError(f"no rotation sends this to a host: {script}")
 
     def observed(self, wanted: tuple[Service, ...]) -> Observation:
         """Return what a look finds of what is wanted."""
