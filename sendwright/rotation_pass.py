@@ -51,7 +51,7 @@ class Pass:
         self._declared = declared
         self._folder = folder
         self._progress = progress
-        self._unproven: tuple[HostError, ...] = ()
+        self._unproven: dict[str, HostError] = {}
         self._failed: list[SendwrightError] = []
         self._tried: set[tuple[str, ...]] = set()
         self._refused: set[tuple[str, ...]] = set()
@@ -65,7 +65,7 @@ class Pass:
             *self._failed,
             *self.world.fleet.errors.values(),
             *self.world.records.zones.errors.values(),
-            *self._unproven,
+            *self._unproven.values(),
         )
 
     def look(self) -> None:
@@ -183,7 +183,8 @@ class Pass:
             for host in step.hosts:
                 asked[host] = (*asked.get(host, ()), *([step.key] if step.key else []))
         proofs = probing.probe(self.world.fleet, asked, self._means.lookup)
-        self._unproven += proofs.errors
+        # Tried once more in a pass, it says the same.
+        self._unproven |= {str(error): error for error in proofs.errors}
         self.world.save(planning.proven(self.world.state.keys, proofs.hosts, _now()))
         return _on(steps, lambda step: proofs.hosts.get(step.key.record_name, frozenset()) if step.key else frozenset())
 

@@ -1,19 +1,22 @@
 """What a rotation says that it has done was done: what a provider or a host refused is told as that."""
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.fleet import Machines
+from benchmarks.fleet import Machine, Machines
 from benchmarks.rotation import Counting, Domains, domains
 from sendwright.connections import Fleet
 from sendwright.converging import Jobs
+from sendwright.deploys.probe import send_probes_command
 from sendwright.dns.providers.base import Edit
 from sendwright.errors import DnsError, PreflightFailed
 from sendwright.lines import Act
 from sendwright.report.progress import Progress
 from sendwright.report.rotation import rotation_lines
 from sendwright.rotating import Asked, Rotation, rotate
+from sendwright.ssh import Result
 from sendwright.state.folder import StateFolder
 
 
@@ -65,6 +68,28 @@ def test_a_record_of_somebody_else_keeps_a_leaked_key_from_being_told_as_revoked
     assert not published & leaked
     assert all(why.endswith("it was refused: see above") for why in waits)
     assert "to be revoked: DNS still holds it" in rotation_lines(found)
+
+
+@dataclass
+class Mute(Machine):
+    """A host none of whose probes is delivered."""
+
+    def run(self, script: str, stdin: bytes = b"", timeout: float = 120.0) -> Result:
+        """Answer a command as such a host does."""
+        if script != send_probes_command():
+            return super().run(script, stdin, timeout)
+        return Result(json.dumps(dict.fromkeys(json.loads(stdin)["probes"])).encode(), b"", 0)
+
+
+def test_what_a_host_cannot_prove_is_told_once() -> None:
+    """It is asked again in the same pass, after the others have proven theirs, and says the same."""
+    with domains(1) as due:
+        well, mute = due.machines[0], Mute(**vars(due.machines[1]))
+        machines = Machines((well, mute))
+
+        found = rotated(due, Asked(), fleet=lambda *_, **__: machines, converge=machines.converge)
+
+    assert [str(error).partition(":")[0] for error in found.errors] == [mute.host.name]
 
 
 def test_a_host_that_fails_is_not_told_as_converged() -> None:
