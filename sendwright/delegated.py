@@ -5,7 +5,7 @@ A domain whose zone is not ours to write publishes three aliases for each algori
 3.6.2.1 lets the alias be). Three, because one signs, one is on its way out, and one is on its way in.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -37,16 +37,19 @@ class Alias:
     target: str
 
 
-def slots(domain: Domain, algorithm: DkimAlgorithm, keys: Iterable[DkimKey]) -> tuple[Slot, ...]:
+def slots(
+    domain: Domain, algorithm: DkimAlgorithm, keys: Iterable[DkimKey], standing: Container[str] = ()
+) -> tuple[Slot, ...]:
     """Return a domain's slots for an algorithm, none if its selectors are not delegated; ``keys``: all stories of it.
 
-    A slot whose key was removed is free again when no cache can hold what stood there.
+    A slot whose key was removed is free again when no cache can hold what stood there: not while its record is among
+    those ``standing``, which nobody was seen to take away.
     """
     if domain.dkim.delegate_to is None:
         return ()
     used = {key.selector: key for key in keys}
     return tuple(
-        Slot(name, _target(domain, name), _free_at(used.get(name)) if name in used else _ALWAYS)
+        Slot(name, _target(domain, name), _free_at(used[name], standing) if name in used else _ALWAYS)
         for name in SLOTS[algorithm]
     )
 
@@ -91,6 +94,6 @@ def _target(domain: Domain, selector: str) -> str:
     return f"{selector}.{domain.name}._domainkey.{domain.dkim.delegate_to}"
 
 
-def _free_at(key: DkimKey | None) -> datetime | None:
-    gone = key.removed if key and key.stage is KeyStage.REMOVED else None
+def _free_at(key: DkimKey, standing: Container[str]) -> datetime | None:
+    gone = key.removed if key.stage is KeyStage.REMOVED and key.txt_name not in standing else None
     return gone + RESTS if gone else None

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,15 +29,17 @@ class Place:
     target: str | None = None
 
 
-def place(domain: Domain, algorithm: DkimAlgorithm, now: datetime, keys: Iterable[DkimKey]) -> Place | None:
+def place(
+    domain: Domain, algorithm: DkimAlgorithm, now: datetime, keys: Iterable[DkimKey], standing: Container[str] = ()
+) -> Place | None:
     """Return where a domain's next key is published; None: its selectors are fixed, and each is in use yet.
 
-    Arguments: ``keys``: all stories of the domain.
+    Arguments: ``keys``: all stories of the domain; ``standing``: names of records of ours that may stand.
     """
     keys = tuple(keys)
     if domain.dkim.delegate_to is None:
         return Place(selector(algorithm, now, {key.selector for key in keys}))
-    slot = free(slots(domain, algorithm, keys), now)
+    slot = free(slots(domain, algorithm, keys, standing), now)
     return Place(slot.selector, slot.target) if slot else None
 
 

@@ -180,7 +180,10 @@ class _Run:
         self._save(planning.published(self._state.keys, self._dns.there()))
         waiting = self._prove(ready, stay=stay)
         waiting += self._dns.switch(self._state.keys, ready, stay=stay)
-        return waiting + self._dns.withdraw(self._state.keys, clocks=False, addresses=hosts)
+        waiting += self._dns.withdraw(self._state.keys, clocks=False, addresses=hosts)
+        after = self._folder.load()
+        self._save(planning.gone(after.keys, self._state.standing - after.standing, datetime.now(UTC)))
+        return waiting
 
     def outcome(
         self, result: Result, plan: Plan, waiting: tuple[str, ...] = (), late: tuple[SendwrightError, ...] = ()

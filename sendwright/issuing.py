@@ -10,7 +10,7 @@ from pathlib import Path
 from sendwright import certfile, certs, dkim, planning, signing
 from sendwright.stack import CertificateFile, DkimAlgorithm, Domain, Host, InternalCa, Stack
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import DkimKey
+from sendwright.state.model import DkimKey, State
 
 # While some keys are flushed to the disk, others are computed.
 _AT_ONCE = (os.cpu_count() or 1) + 2
@@ -36,7 +36,7 @@ def generate(
     Each is persisted as soon as it is made: a run that is stopped has lost none. ``report`` gets a line for every
     hundred keys. Raises StateError, PassphraseError.
     """
-    orders = tuple(_orders(wanted, folder.load().keys, now))
+    orders = tuple(_orders(wanted, folder.load(), now))
 
     def make(order: _Order) -> DkimKey:
         domain = order.domain
@@ -64,12 +64,12 @@ class _Order:
     place: dkim.Place
 
 
-def _orders(wanted: Iterable[tuple[Domain, DkimAlgorithm]], keys: Iterable[DkimKey], now: datetime) -> Iterator[_Order]:
+def _orders(wanted: Iterable[tuple[Domain, DkimAlgorithm]], state: State, now: datetime) -> Iterator[_Order]:
     """Decide where each key goes before the first is made: several may be of the same domain."""
-    of = {**signing.by_domain(keys)}
+    of, standing = {**signing.by_domain(state.keys)}, state.standing
     for domain, algorithm in wanted:
         taken = of.get(domain.name, ())
-        if place := dkim.place(domain, algorithm, now, taken):
+        if place := dkim.place(domain, algorithm, now, taken, standing):
             coming = DkimKey(domain.name, place.selector, algorithm, "", "", now, target=place.target)
             of[domain.name] = (*taken, coming)
             yield _Order(domain, algorithm, place)

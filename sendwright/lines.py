@@ -4,7 +4,7 @@ A **line** is what rotates by itself: RSA and Ed25519 keys of a domain do so ind
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -191,10 +191,12 @@ def lines(
     *,
     bare: Collection[str] = (),
     margin: timedelta = timedelta(),
+    standing: Container[str] = (),
 ) -> tuple[Line, ...]:
     """Return the lines of all domains that send and have keys, in the order of the inventory.
 
-    Arguments: ``bare``: hosts that were never provisioned, and so sign nothing; ``margin``: of the DNS provider.
+    Arguments: ``bare``: hosts that were never provisioned, and so sign nothing; ``margin``: of the DNS provider;
+    ``standing``: names of TXT records of ours that may stand.
     """
     of = signing.by_domain(keys)
     shared = _shared(k for found in of.values() for k in found)
@@ -206,7 +208,7 @@ def lines(
             tuple(h.name for h in stack.hosts_of(domain) if h.name not in bare),
             _policy(stack, domain, margin, shared=any(k.public in shared for k in of[domain.name])),
             declared=algorithm in domain.dkim.algorithms,
-            slots=slots(domain, algorithm, of[domain.name]),
+            slots=slots(domain, algorithm, of[domain.name], standing),
             former=_former(stack, domain, of[domain.name], bare),
         )
         for domain in stack.domains

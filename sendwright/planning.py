@@ -135,6 +135,15 @@ def published(keys: Iterable[DkimKey], names: Container[str]) -> tuple[DkimKey, 
     return tuple(replace(key, stage=KeyStage.PUBLISHED) for key in new)
 
 
+def gone(keys: Iterable[DkimKey], standing: Container[str], now: datetime) -> tuple[DkimKey, ...]:
+    """Return the removed keys whose records went just now, with their selectors resting from ``now`` on.
+
+    Arguments: ``standing``: names at which a record of ours stood until then.
+    """
+    went = (k for k in keys if k.stage is KeyStage.REMOVED and k.txt_name in standing)
+    return tuple(replace(key, removed=now) for key in went)
+
+
 def services(stack: Stack, host: Host, release: Release, state: State) -> tuple[Service, ...]:
     """Return what a host should run, given what is remembered; a certificate that does not exist yet has no content."""
     certificate = state.certificate_of(host.name) or _planned_certificate(host)
@@ -159,17 +168,16 @@ def planned(stack: Stack, state: State, now: datetime) -> State:
     keys = list(state.keys)
     of = signing.by_domain(keys)
     for domain, algorithm in missing_keys(stack, keys):
-        if place := dkim.place(domain, algorithm, now, of[domain.name]):
+        if place := dkim.place(domain, algorithm, now, of[domain.name], state.standing):
             keys.append(DkimKey(domain.name, place.selector, algorithm, "", _UNKNOWN, now, target=place.target))
     return replace(state, keys=tuple(keys))
 
 
-def _unplaced(stack: Stack, keys: Iterable[DkimKey]) -> Iterator[str]:
+def _unplaced(stack: Stack, state: State) -> Iterator[str]:
     """Yield a sentence for each key that is still missing: its domain's fixed selectors are all in use."""
-    keys = tuple(keys)
-    of = signing.by_domain(keys)
-    for domain, algorithm in missing_keys(stack, keys):
-        found = delegated.slots(domain, algorithm, of[domain.name])
+    of = signing.by_domain(state.keys)
+    for domain, algorithm in missing_keys(stack, state.keys):
+        found = delegated.slots(domain, algorithm, of[domain.name], state.standing)
         names, at = ", ".join(slot.selector for slot in found), delegated.free_at(found)
         until = f" until {at:%Y-%m-%d %H:%M} UTC" if at else ""
         yield f"{domain.name}: no {algorithm} key is made yet: each of {names} is in use{until}"
@@ -204,7 +212,7 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     ]
     for name, observation in sorted(seen.hosts.items()):
         changes += _host(stack, stack.host(name), observation, later)
-    notes = (*seen.notes, *_unplaced(stack, later.keys))
+    notes = (*seen.notes, *_unplaced(stack, later))
     return Plan(tuple(sorted(changes, key=lambda c: c.stage)), seen.needed, notes)
 
 

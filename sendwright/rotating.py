@@ -152,7 +152,11 @@ def _remembered(folder: StateFolder) -> State:
 
 
 def _lines(stack: Stack, state: State, asked: Asked, now: datetime) -> tuple[Line, ...]:
-    chosen = (line for line in lines(stack, state.keys) if not asked.domains or line.domain in asked.domains)
+    chosen = (
+        line
+        for line in lines(stack, state.keys, standing=state.standing)
+        if not asked.domains or line.domain in asked.domains
+    )
     return tuple(replace(line, start=asked.start and (bool(asked.domains) or _is_due(line, now))) for line in chosen)
 
 

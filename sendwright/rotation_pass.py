@@ -173,6 +173,7 @@ class Pass:
         keys = [key for key in keys if key.txt_name in written]
         first = {key.record_name for key in keys if key.stage is KeyStage.GENERATED}
         self.world.save(replace(key, stage=KeyStage.PUBLISHED) for key in keys if key.record_name in first)
+        self.world.save(planning.gone(keys, written, _now()))
         names = {key.record_name for key in keys}
         self.world.published([key for key in self.world.keys if key.record_name in names])
         return tuple(step for step in steps if step.key and step.key.record_name in names)

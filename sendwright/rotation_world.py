@@ -108,7 +108,7 @@ class World:
         mine = {(line.domain, line.algorithm) for line in self.lines}
         bare = {name for name, seen in self.observations.items() if not seen.managed}
         margin = awaiting.margin(self.records.zones)
-        found = lines(self._stack, self.state.keys, bare=bare, margin=margin)
+        found = lines(self._stack, self.state.keys, bare=bare, margin=margin, standing=self.state.standing)
         self.lines = tuple(
             replace(line, start=(line.domain, line.algorithm) in self.started)
             for line in found

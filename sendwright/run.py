@@ -218,7 +218,11 @@ class Run:
         well = not self.errors and not self._moving and len(self.fleet.well) == len(self.stack.hosts)
         moved = {*self.fleet.well} - self._moving
         addresses = {host.name for host in self.stack.hosts if host.name not in moved}
-        return self.dns.withdraw(self._state.keys, clocks=well, addresses=addresses)
+        before = self._state.standing
+        waiting = self.dns.withdraw(self._state.keys, clocks=well, addresses=addresses)
+        self._reload()
+        self._save_keys(planning.gone(self._state.keys, before - self._state.standing, _now()))
+        return waiting
 
     def _speaks_for(self, host: str) -> frozenset[str]:
         """The names of ours that receivers judge a host's mail by: its own, and those of its domains."""

@@ -82,6 +82,24 @@ def test_a_slot_is_taken_only_when_its_key_is_removed_and_caches_forgot_it(
     assert place is None or place.selector in rested
 
 
+def test_a_slot_is_not_free_while_its_record_may_stand() -> None:
+    """A provider that was away, or a run that died, left it there: its rest begins when it goes."""
+    old = _removed("s1", NOW - RESTS)
+    others = [_key("s2"), _key("s3")]
+    claim = Claim(OURS, old.txt_name, "TXT", '"v=DKIM1; p="', NOW, "main")
+    state, went = (
+        State((old, *others), claims=(claim,)),
+        State((old, *others), claims=(replace(claim, withdrawn=True),)),
+    )
+
+    assert free(slots(DOMAIN, RSA, state.keys, state.standing), NOW) is None
+    assert free_at(slots(DOMAIN, RSA, state.keys, state.standing)) is None
+    assert dkim.place(DOMAIN, RSA, NOW, state.keys, state.standing) is None
+    assert dkim.place(DOMAIN, RSA, NOW, went.keys, went.standing) == dkim.place(DOMAIN, RSA, NOW, state.keys)
+    (dated,) = planning.gone(state.keys, state.standing - went.standing, NOW)
+    assert dated == replace(old, removed=NOW)
+
+
 def test_slots_take_turns() -> None:
     """The one that rests for longest comes first: what nobody can remember is better than what hardly anybody can."""
     keys = [_removed("s1", NOW - timedelta(2)), _removed("s2", NOW - timedelta(3)), _key("s3")]

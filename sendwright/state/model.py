@@ -58,8 +58,8 @@ class DkimKey:
     host was seen not to sign with it any more, None while its clock stands; ``lifetime``: the longest that a host
     was seen since to keep a message and its bounce, in seconds; ``drained``: when none of our queues held a message
     any more that it may have signed; ``revoked``: when every server was seen to say so; ``removed``: when its
-    record was to go; ``leaked``: somebody else may have it; ``disclosed``: its private part, as it is published:
-    PKCS #8 in base64url; ``target``: the name that its own is an alias of (a delegated selector).
+    record went, or was to go and may stand yet; ``leaked``: somebody else may have it; ``disclosed``: its private part,
+    as it is published: PKCS #8 in base64url; ``target``: the name that its own is an alias of (a delegated selector).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -155,6 +155,11 @@ class State:
     users: tuple[User, ...] = ()
     claims: tuple[Claim, ...] = ()
     authority: str | None = None
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """The names at which a TXT record of ours may stand, whatever the stories of keys say by now."""
+        return frozenset(c.name for c in self.claims if c.type == "TXT" and not c.withdrawn)
 
     def certificate_of(self, host: str) -> Certificate | None:
         """Return a host's certificate, or None."""
