@@ -1,7 +1,6 @@
 """DKIM key records compared by meaning: whether two tell verifiers the same key (RFC 6376 section 3.6.1). Pure."""
 
 import base64
-import binascii
 
 from sendwright.dns.rdata import joined
 
@@ -26,7 +25,8 @@ def _key(text: str) -> tuple[str, bytes] | None:
         return None
     try:
         octets = base64.b64decode(tags.get("p", ""), validate=True)
-    except binascii.Error:
+    except ValueError:
+        # binascii.Error is one, and octets that are no ASCII are told by its parent.
         return None
     return (tags.get("k", "rsa"), octets) if octets else None
 
