@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 # A namespace with nothing but loopback: no test can reach anybody, whatever it asks this machine's resolver.
 ALONE  := unshare --net $(if $(filter 0,$(shell id -u)),,--map-root-user) sh -c 'ip link set lo up && exec "$$@"' alone
 
-.PHONY: help setup check test-unit test demo bench constraints clean
+.PHONY: help setup check test-unit test demo lab-tools browser-tools bench constraints clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -28,7 +28,7 @@ check: $(STAMP) ## format, lint, types: seconds
 test-unit: $(STAMP) ## tests without root and without a lab: under a minute
 	$(ALONE) $(VENV)/bin/pytest -q -n 2 -m 'not lab'
 
-test: check lab-tools test-unit ## everything, the lab included
+test: check lab-tools browser-tools test-unit ## everything, the lab included
 	$(VENV)/bin/pytest -q -m lab
 
 demo: $(STAMP) lab-tools ## the main job: rehearse inventories/example on this machine
@@ -37,6 +37,10 @@ demo: $(STAMP) lab-tools ## the main job: rehearse inventories/example on this m
 lab-tools: $(STAMP)
 	@command -v systemd-nspawn >/dev/null && command -v mmdebstrap >/dev/null && command -v ip >/dev/null || { \
 	  apt-get update -q && apt-get install -qy --no-install-recommends systemd-container mmdebstrap iproute2; }
+
+browser-tools:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
 
 bench: $(STAMP) lab-tools ## ratios, measured side by side in one run
 	$(PYTHON) -m benchmarks

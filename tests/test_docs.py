@@ -15,7 +15,12 @@ from sendwright.inventory import _SSH as SSH
 from sendwright.lines import Act
 from sendwright.plan import Action, Kind, Stage
 from sendwright.provision import Result
+from sendwright.report import check_table
+from sendwright.report.findings import FORMS
+from sendwright.report.findings_json import schema
 from sendwright.state.model import KeyStage
+from sendwright.verify.finding import Status
+from sendwright.verify.known import Turn
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
@@ -119,7 +124,8 @@ def test_commands_in_documents_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "document"), [("plan", "provisioning"), ("provision", "provisioning"), ("rotate", "rotation")]
+    ("verb", "document"),
+    [("plan", "provisioning"), ("provision", "provisioning"), ("rotate", "rotation"), ("verify", "verify")],
 )
 def test_every_option_of_the_main_verbs_is_told(verb: str, document: str) -> None:
     """What `--help` lists, the document explains."""
@@ -146,6 +152,8 @@ def test_no_document_knows_the_machine_that_it_was_written_on(document: Path) ->
         ("outcome", list(Result)),
         ("done[].act", [act.name.lower() for act in Act]),
         ("lines[].keys[].stage", list(KeyStage)),
+        ("findings[].status", list(Status)),
+        ("changes[].turn", list(Turn)),
     ],
 )
 def test_the_words_of_the_json_are_all_told(field: str, values: list[str]) -> None:
@@ -160,3 +168,21 @@ def test_the_words_of_the_json_are_all_told(field: str, values: list[str]) -> No
 def test_every_stage_of_a_plan_is_told_under_its_title(stage: Stage) -> None:
     """What a plan prints can be looked up."""
     assert f"| {int(stage)}. {stage.title} |" in (ROOT / "docs" / "provisioning.md").read_text()
+
+
+def test_the_table_of_checks_is_what_the_catalogue_says() -> None:
+    """`python -m sendwright.report.check_table docs/verify.md` writes it."""
+    document = (ROOT / "docs" / "verify.md").read_text()
+
+    assert check_table.written(document) == document
+
+
+def test_every_form_and_every_field_of_a_verification_is_told() -> None:
+    """Who reads the documents misses nothing of what programs get."""
+    forms = (ROOT / "docs" / "verify.md").read_text()
+    told = (ROOT / "docs" / "json.md").read_text().partition("## `verify` (")[2]
+
+    assert all(f"**{form}**" in forms for form in FORMS)
+    rules = json.loads(schema())
+    fields = {*rules["properties"], *rules["$defs"]["finding"]["properties"], *rules["$defs"]["counts"]["properties"]}
+    assert {f for f in fields - {"version", "kind"} if not re.search(rf"[`.\]]{f}[`\[.]", told)} == set()
