@@ -27,7 +27,7 @@ T = TypeVar("T")
 class Asked:
     """What a run is asked for. ``inventory`` or ``domains``, never both.
 
-    ``checks``: the names of those that are to be made; ``form``: what goes to standard output; ``files``: by path, the
+    ``checks``: the names of those that are made; ``form``: what goes to standard output; ``files``: by path, the
     form that goes there; ``baseline`` and ``before``: findings of older reports, None where none was named.
     """
 
@@ -74,7 +74,7 @@ def asked(
     found = Asked(
         domains=domains,
         inventory=inventory,
-        checks=checks,
+        checks=frozenset(name for name in checks if _made(name, inventory=inventory is not None, hosts=hosts)),
         only=wanted,
         skip=unwanted,
         selectors=tuple(s for s in _split(selectors) if reading.tried(_selector, s) is not None),
@@ -148,12 +148,12 @@ class _Reading:
     def choice(self, checks: Collection[str], *, inventory: bool, hosts: bool) -> None:
         if hosts and not inventory:
             self.wrong.append("--hosts: only an inventory says how hosts are logged in to")
-        needs = {CHECKS[name].needs for name in checks}
+        made = any(_made(name, inventory=inventory, hosts=hosts) for name in checks)
         if not checks:
             self.wrong.append("--only and --skip leave no check")
-        elif not inventory and needs <= {"an inventory", "--hosts"}:
+        elif not made and not inventory:
             self.wrong.append("--only: these checks compare with an inventory, and none is named")
-        elif not hosts and needs == {"--hosts"}:
+        elif not made:
             self.wrong.append("--only: these checks look at hosts from the inside: add --hosts")
 
     def formats(self, values: Sequence[str], *, changes: bool) -> tuple[str, tuple[tuple[Path, str], ...]]:
@@ -182,6 +182,10 @@ class _Reading:
 
 
 U = TypeVar("U")
+
+
+def _made(name: str, *, inventory: bool, hosts: bool) -> bool:
+    return {"an inventory": inventory, "--hosts": hosts}.get(CHECKS[name].needs, True)
 
 
 def _split(values: Iterable[str]) -> Iterator[str]:

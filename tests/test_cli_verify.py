@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from dns.rdata import Rdata
 
 from sendwright.report.findings import FORMS
 from tests.verify.loopback import Server, from_records, serving
@@ -23,9 +24,15 @@ warn.example IN TXT "v=spf1 ip4:192.0.2.10 ?all"
 
 
 @pytest.fixture
-def resolver() -> Iterator[Server]:
+def world() -> dict[tuple[str, str], list[Rdata]]:
+    """What the resolver knows."""
+    return dict(WORLD)
+
+
+@pytest.fixture
+def resolver(world: dict[tuple[str, str], list[Rdata]]) -> Iterator[Server]:
     """A resolver that knows three domains."""
-    with serving(from_records(WORLD)) as server:
+    with serving(from_records(world)) as server:
         yield server
 
 
@@ -112,18 +119,31 @@ def test_a_baseline_accepts_what_is_known_and_fails_for_what_is_new(spf: Run, tm
     assert "accepted" in told.splitlines()[-1]
 
 
-def test_what_changed_since_an_older_report_is_shown(spf: Run, tmp_path: Path) -> None:
+def test_what_changed_since_an_older_report_is_shown(
+    spf: Run, world: dict[tuple[str, str], list[Rdata]], tmp_path: Path
+) -> None:
     """As text and as JSON; the exit code still says whether something fails."""
     old = tmp_path / "old.json"
     spf("bad.example", "--format", f"json={old}")
 
     assert spf("bad.example", "--diff", old)[1] == "nothing changed\n"
-    code, told, _ = spf("good.example", "--diff", old)
-    document = json.loads(spf("good.example", "--diff", old, "--format", "json")[1])
+    world["bad.example", "TXT"] = world["good.example", "TXT"]
+    code, told, _ = spf("bad.example", "--diff", old)
+    document = json.loads(spf("bad.example", "--diff", old, "--format", "json")[1])
 
     assert code == 0
-    assert told.startswith("Gone")
-    assert document["counts"]["gone"] > 0
+    assert told.startswith("Better\n")
+    assert document["counts"]["better"] > 0
+
+
+def test_what_is_not_compared_is_said(spf: Run, tmp_path: Path) -> None:
+    """A run of other domains does not look like one in which nothing changed."""
+    old = tmp_path / "old.json"
+    spf("bad.example", "--format", f"json={old}")
+
+    told = spf("good.example", "--diff", old)[1]
+
+    assert told.splitlines()[0] == "not looked at this time: 1 domain of the older report (bad.example)"
 
 
 def test_a_resolver_that_does_not_answer_is_an_error_and_no_verdict(run: Run) -> None:

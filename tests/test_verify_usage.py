@@ -23,7 +23,7 @@ def test_domains_are_verified_with_every_check_as_text() -> None:
 
     assert found.domains == ("example.com", "example.org")
     assert found.inventory is None
-    assert found.checks == set(CHECKS)
+    assert found.checks == {name for name, check in CHECKS.items() if check.needs not in {"an inventory", "--hosts"}}
     assert (found.form, found.files, found.timeout) == ("text", (), 10.0)
 
 
@@ -119,7 +119,16 @@ def test_checks_are_chosen_by_name_and_by_group() -> None:
     found = verify_usage.asked(("example.com",), only=("spf, dkim.present", "mx"), skip=("spf.ptr",))
 
     groups = {"spf", "mx"}
-    assert found.checks == {n for n, c in CHECKS.items() if c.group in groups or n == "dkim.present"} - {"spf.ptr"}
+    chosen = {n for n, c in CHECKS.items() if (c.group in groups or n == "dkim.present") and c.needs != "an inventory"}
+    assert found.checks == chosen - {"spf.ptr"}
+
+
+def test_checks_of_an_inventory_are_made_for_one_only(tmp_path: Path) -> None:
+    """And those of hosts when asked for."""
+    outside, inside = verify_usage.asked((str(tmp_path),)), verify_usage.asked((str(tmp_path),), hosts=True)
+
+    assert {CHECKS[name].needs for name in inside.checks - outside.checks} == {"--hosts"}
+    assert inside.checks == set(CHECKS)
 
 
 def test_reports_go_to_files_and_text_to_the_terminal(tmp_path: Path) -> None:

@@ -171,4 +171,7 @@ def _shown(report: "Report", asked: "Asked", view: "View") -> str:
     if asked.before is None:
         return render(report, asked.form, view)
     changes = known.changes(asked.before, report.findings, asked.checks)
-    return diff_document(changes, report, view) if asked.form == "json" else diff_lines(changes, view)
+    left_out = known.left_out(asked.before, report.findings)
+    if asked.form == "json":
+        return diff_document(changes, report, view, left_out)
+    return diff_lines(changes, view, left_out)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sendwright.report.findings_json import finding_fields
-from sendwright.report.findings_view import View, one_line
+from sendwright.report.findings_view import View, number, one_line
 from sendwright.report.json import document
 from sendwright.verify.finding import Finding, Report, Status
 from sendwright.verify.known import Change, Turn
@@ -24,19 +24,23 @@ _COLOUR = {Turn.NEW: "red", Turn.WORSE: "red", Turn.LOST: "cyan", Turn.BETTER: "
 _NAMES = 6
 
 
-def diff_lines(changes: Sequence[Change], view: View) -> str:
-    """Return changes for people, what became worse first; the same change of many is told once."""
-    if not changes:
-        return "nothing changed"
+def diff_lines(changes: Sequence[Change], view: View, left_out: Sequence[str] = ()) -> str:
+    """Return changes for people, what became worse first; the same change of many is told once.
+
+    ``left_out``: domains of the older report that were not looked at now.
+    """
     lines: list[str] = []
     for turn in Turn:
         if same := [change for change in changes if change.turn is turn]:
             lines += [click.style(_TITLES[turn], fg=_COLOUR[turn], bold=True), *_told(same, view), ""]
     counts = ((turn, sum(change.turn is turn for change in changes)) for turn in Turn)
-    return "\n".join([*lines, ", ".join(f"{count:,} {turn.value}" for turn, count in counts if count)])
+    if left_out:
+        names = ", ".join(map(one_line, left_out[:_NAMES])) + ", …" * (len(left_out) > _NAMES)
+        lines.append(f"not looked at this time: {number(len(left_out), 'domain')} of the older report ({names})")
+    return "\n".join([*lines, ", ".join(f"{n:,} {turn.value}" for turn, n in counts if n) or "nothing changed"])
 
 
-def diff_document(changes: Sequence[Change], report: Report, view: View) -> str:
+def diff_document(changes: Sequence[Change], report: Report, view: View, left_out: Sequence[str] = ()) -> str:
     """Return changes as a JSON document (``docs/json.md``)."""
     counts = {turn.value: sum(change.turn is turn for change in changes) for turn in Turn}
     return document(
@@ -44,6 +48,7 @@ def diff_document(changes: Sequence[Change], report: Report, view: View) -> str:
         result="failed" if view.failed(report) else "passed",
         began=report.began.isoformat(),
         counts=counts,
+        left_out=list(left_out),
         changes=[_fields(change) for change in changes],
     )
 

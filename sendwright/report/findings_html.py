@@ -30,7 +30,7 @@ def page(report: Report, view: View) -> str:
     """Return a report as an HTML document."""
     wrong, right = view.open(report.findings), (f for f in report.findings if f.status is Status.PASS)
     known = view.known(report.findings)
-    counts = counted(f for f in report.findings if f not in view.accepted)
+    counts = counted(f for f in report.findings if not view.accepts(f))
     found = parts(report, view)
     template, css = _template()
     rendered: str = template.render(

@@ -26,7 +26,7 @@ def document(report: Report, view: View) -> str:
         resolver=report.resolver,
         counts=_counts(report.findings, view),
         subjects=[_subject(s, described.get(s, ""), of[s], view) for s in subjects],
-        findings=[{**finding_fields(f), "accepted": f in view.accepted} for s in subjects for f in of[s]],
+        findings=[{**finding_fields(f), "accepted": view.accepts(f)} for s in subjects for f in of[s]],
     )
 
 
@@ -61,10 +61,10 @@ def _subject(subject: Subject, described: str, findings: tuple[Finding, ...], vi
 
 
 def _counts(findings: tuple[Finding, ...], view: View) -> Mapping[str, int]:
-    counts = counted(f for f in findings if f not in view.accepted)
+    counts = counted(f for f in findings if not view.accepts(f))
     return {
         **{status.value: counts[status] for status in Status},
-        "accepted": sum(f in view.accepted for f in findings),
+        "accepted": sum(view.accepts(f) for f in findings),
     }
 
 

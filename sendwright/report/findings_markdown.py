@@ -50,7 +50,7 @@ def code(text: str) -> str:
 
 def _head(report: Report, view: View) -> Iterator[str]:
     mark = _MARK[Status.FAIL if view.failed(report) else Status.PASS]
-    counts = counted(f for f in report.findings if f not in view.accepted)
+    counts = counted(f for f in report.findings if not view.accepts(f))
     yield f"## {mark} sendwright verify: {verdict(report, view).lower()}"
     yield ""
     yield f"{tally(counts, len(view.known(report.findings)))} · {kinds(report.subjects)}"

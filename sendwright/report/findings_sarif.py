@@ -69,7 +69,7 @@ def _result(finding: Finding, view: View) -> dict[str, Any]:
     uri, line = view.places.get(finding.subject.name, (finding.subject.name, 1))
     told = f"{finding.subject.name}{_of(finding)}: {one_line(finding.seen)}"
     advice = f" → {one_line(finding.advice)}" if finding.advice else ""
-    accepted = finding in view.accepted
+    accepted = view.accepts(finding)
     return {
         "ruleId": finding.check,
         "ruleIndex": _INDEX[finding.check],

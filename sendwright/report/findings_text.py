@@ -180,7 +180,7 @@ def _verdict(report: Report, view: View) -> str:
         told = "none of the chosen checks applies; leave --only and --skip out to see which do"
         return f"{click.style(word, fg=colour, bold=True)}  {told}"
     known = view.known(report.findings)
-    counts = counted(f for f in report.findings if f not in view.accepted)
+    counts = counted(f for f in report.findings if not view.accepts(f))
     word += " (--strict)" if failed and not counts[Status.FAIL] else ""
     seconds = f"{report.took.total_seconds():.1f} s"
     told = f"{tally(counts, len(known))} · {kinds(report.subjects)} · {seconds}, resolver {report.resolver}"

@@ -10,7 +10,7 @@ from sendwright.verify.finding import Check, Finding, Kind, Report, Status, Subj
 
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS)
 _RANK = {status: rank for rank, status in enumerate(WORST_FIRST)}
-_PLACE = {name: place for place, name in enumerate(CHECKS)}
+_POSITION = {name: place for place, name in enumerate(CHECKS)}
 # With more domains than a person reads one by one, findings are told by check instead of by domain.
 _FEW = 10
 # A sentence of a check is bounded by itself; this is for the one that forgot.
@@ -35,7 +35,11 @@ class View:
     def fails(self, finding: Finding) -> bool:
         """Return whether the run fails because of a finding."""
         bad = finding.status is Status.FAIL or (self.strict and finding.status is not Status.PASS)
-        return bad and finding not in self.accepted
+        return bad and not self.accepts(finding)
+
+    def accepts(self, finding: Finding) -> bool:
+        """Return whether a baseline knows a finding."""
+        return bool(self.accepted) and finding in self.accepted  # nearly always there is none: nothing is hashed then
 
     def failed(self, report: Report) -> bool:
         """Return whether the run fails: a check does, or none could be applied. Nothing looked at is nothing proven."""
@@ -43,11 +47,11 @@ class View:
 
     def open(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return what is not right and not accepted, worst first."""
-        return ordered(f for f in findings if f.status is not Status.PASS and f not in self.accepted)
+        return ordered(f for f in findings if f.status is not Status.PASS and not self.accepts(f))
 
     def known(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return what is accepted, worst first."""
-        return ordered(f for f in findings if f in self.accepted)
+        return ordered(filter(self.accepts, findings))
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,19 @@ class Alike:
 
 @dataclass(frozen=True)
 class Part:
-    """What was found about one subject: ``wrong`` and ``right`` in groups, ``known`` what is accepted."""
+    """What was found about one subject: ``wrong`` in groups, ``passes`` what is right, ``known`` what is accepted."""
 
     subject: Subject
     described: str
     wrong: tuple[Alike, ...]
-    right: tuple[Alike, ...]
+    passes: tuple[Finding, ...]
     known: tuple[Finding, ...]
     counts: Mapping[Status, int]
+
+    @property
+    def right(self) -> tuple[Alike, ...]:
+        """What is right, in groups."""
+        return alike(ordered(self.passes))
 
     @property
     def name(self) -> str:
@@ -107,7 +116,12 @@ class Part:
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings worst first, then in the order of the catalogue, of subjects and of targets."""
-    return tuple(sorted(findings, key=lambda f: (_RANK[f.status], _PLACE[f.check], f.subject, f.target, f.seen)))
+    return tuple(sorted(findings, key=_place))
+
+
+def _place(finding: Finding) -> tuple[object, ...]:
+    subject = finding.subject
+    return _RANK[finding.status], _POSITION[finding.check], subject.kind, subject.name, finding.target, finding.seen
 
 
 def alike(findings: Iterable[Finding]) -> tuple[Alike, ...]:
@@ -142,10 +156,10 @@ def of_subjects(report: Report) -> dict[Subject, list[Finding]]:
 
 
 def _part(subject: Subject, described: str, findings: Sequence[Finding], view: View) -> Part:
-    right = ordered(f for f in findings if f.status is Status.PASS and f not in view.accepted)
+    passes = tuple(f for f in findings if f.status is Status.PASS)
     wrong = view.open(findings)
-    counts = counted((*wrong, *right))
-    return Part(subject, one_line(described), alike(wrong), alike(right), view.known(findings), counts)
+    counts = counted((*wrong, *passes))
+    return Part(subject, one_line(described), alike(wrong), passes, view.known(findings), counts)
 
 
 def counted(findings: Iterable[Finding]) -> dict[Status, int]:
@@ -202,6 +216,9 @@ def one_line(text: str) -> str:
 
 def _nameless(text: str, finding: Finding) -> str:
     """Return a sentence without the names that are this finding's own."""
-    for own in sorted({finding.subject.name, finding.target} - {""}, key=len, reverse=True):
+    # A target may be made of names: ns1.example.com (192.0.2.1).
+    words = (word.strip("()") for word in finding.target.split())
+    names = {finding.subject.name, finding.target, *(word for word in words if "." in word or ":" in word)}
+    for own in sorted(names - {""}, key=len, reverse=True):
         text = text.replace(own, "\0")
     return text

@@ -36,7 +36,7 @@ def _plain(text: str, *, first: bool) -> Iterator[tuple[str, bool]]:
     lead = " " if text[:1].isspace() and not first else ""
     for word in words:
         value = not _harmless(word) or (run_is_value and word in _TERMS and run[0] == "v=spf1")
-        if run and (value != run_is_value or (run_is_value and run[-1].endswith(","))):
+        if run and (value != run_is_value or (value and _apart(run[-1], word))):
             yield from _ended(run, run_is_value, lead)
             run, lead = [], " "
         run, run_is_value = [*run, word], value
@@ -46,18 +46,34 @@ def _plain(text: str, *, first: bool) -> Iterator[tuple[str, bool]]:
         yield " ", False
 
 
+def _apart(word: str, following: str) -> bool:
+    """Return whether two values beside each other are two, not one with a space in it."""
+    return word.endswith((",", ":", ")")) or following.startswith("(")
+
+
 def _ended(run: list[str], value: bool, lead: str) -> Iterator[tuple[str, bool]]:
     text = " ".join(run)
     if not value:
         yield lead + text, False
         return
-    if lead:
-        yield lead, False
-    # What ends a sentence or a part of it is no part of the value.
-    bare = text.rstrip(".,:")
-    yield (bare, True) if bare else (text, True)
-    if bare and bare != text:
-        yield text[len(bare) :], False
+    before, bare, after = _bare(text)
+    if lead + before:
+        yield lead + before, False
+    yield bare, True
+    if after:
+        yield after, False
+
+
+def _bare(text: str) -> tuple[str, str, str]:
+    """Split off what is not the value's: the end of a sentence or of a part of it, and brackets around it."""
+    bare = text.rstrip(".,:") or text
+    opens, closes = bare.startswith("("), bare.endswith(")")
+    more = bare.count("(") - bare.count(")")
+    start = 1 if opens and (closes or more > 0) else 0
+    end = len(bare) - (1 if closes and (start or more < 0) else 0)
+    if start >= end:
+        return "", text, ""
+    return text[:start], text[start:end], text[end:]
 
 
 def _harmless(word: str) -> bool:

@@ -78,15 +78,24 @@ def accepted(old: Iterable[Finding], new: Iterable[Finding]) -> frozenset[Findin
     return frozenset(finding for finding in found if finding.status is not Status.PASS)
 
 
-def changes(old: Iterable[Finding], new: Iterable[Finding], checks: Collection[str]) -> tuple[Change, ...]:
+def changes(old: Collection[Finding], new: Collection[Finding], checks: Collection[str]) -> tuple[Change, ...]:
     """Return what is wrong now and was not, was wrong and is not, or is wrong in another degree.
 
-    ``checks``: those that the newer run was to make; about others it says nothing.
+    ``checks``: those that the newer run made; about others it says nothing, nor about domains that it did not look at.
     """
-    was = (finding for finding in old if finding.check in checks)
+    looked_at = {finding.subject for finding in new}
+    # Of fewer domains than before: a server that is not among theirs has not gone.
+    fewer = bool(left_out(old, new))
+    was = (f for f in old if f.check in checks and (f.subject in looked_at or not fewer))
     found = (Change(turn, *pair) for pair in _pairs(was, new) if (turn := _turn(*pair)))
     order = list(Turn)
     return tuple(sorted(found, key=lambda c: (order.index(c.turn), -_BADNESS[c.finding.status], c.finding.identity)))
+
+
+def left_out(old: Iterable[Finding], new: Iterable[Finding]) -> tuple[str, ...]:
+    """Return the domains of the older report that the newer run did not look at."""
+    before, after = ({f.subject.name for f in found if f.subject.kind is Kind.DOMAIN} for found in (old, new))
+    return tuple(sorted(before - after))
 
 
 def _pairs(old: Iterable[Finding], new: Iterable[Finding]) -> Iterator[tuple[Finding | None, Finding | None]]:

@@ -160,6 +160,8 @@ def test_backticks_do_not_end_a_code_span(text: str, shown: str) -> None:
         ("12 of 10 lookups: include:a.example (7), mx (1)", ["include:a.example"]),
         ("Run `sendwright provision mail`, then wait.", ["sendwright provision mail"]),
         ("It ran out on 2026-11-19 (3 days ago); renew it!", []),
+        ("The key is revoked (p= is empty); end it in ~all (or -all).", ["p=", "~all", "-all"]),
+        ("https://a.example/x: b.example (192.0.2.1:25)", ["https://a.example/x", "b.example", "192.0.2.1:25"]),
         ("a.example, b.example and c.example", ["a.example", "b.example", "c.example"]),
     ],
 )

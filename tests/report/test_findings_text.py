@@ -51,6 +51,17 @@ def test_the_same_of_two_addresses_is_told_once() -> None:
     assert sum("ran out 3 days ago" in line for line in lines) == 1
 
 
+def test_the_same_of_two_name_servers_is_told_once() -> None:
+    """Though each sentence names its own."""
+    check, ends = CHECKS["dns.servers-answer"], (("ns1.example.com", "192.0.2.1"), ("ns2.example.com", "192.0.2.2"))
+    findings = (check.failed(DOMAIN, f"{n} ({a}) is silent", f"Mend {n}.", f"{n} ({a})") for n, a in ends)
+
+    lines = shown(report(findings))
+
+    assert lines[1] == "  FAIL     dns.servers-answer  ns1.example.com (192.0.2.1), ns2.example.com (192.0.2.2)"
+    assert sum("is silent" in line for line in lines) == 1
+
+
 def test_what_cannot_be_told_says_why_and_fails_nothing() -> None:
     """A filtered port is not a fault of the server."""
     lines = shown(report([WRONG[-1]]))

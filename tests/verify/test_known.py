@@ -9,7 +9,7 @@ from sendwright.report.findings import render
 from sendwright.report.findings_diff import diff_document, diff_lines
 from sendwright.report.findings_view import View
 from sendwright.verify.catalogue import CHECKS
-from sendwright.verify.finding import Finding, Status
+from sendwright.verify.finding import Finding, Kind, Status
 from sendwright.verify.known import Turn, accepted, changes, read
 from tests.report.findings_worlds import BAD, DOMAIN, GOOD, WRONG, many
 
@@ -118,14 +118,24 @@ def test_a_finding_is_known_again_when_its_figures_change() -> None:
 )
 def test_changes_are_named_by_their_direction(before: list[Status], after: list[Status], turn: Turn | None) -> None:
     """A failure that can no longer be looked at has not become better."""
-    found = changes([finding(s) for s in before], [finding(s) for s in after], {PTR.name})
+    there = SIZE.passed(DOMAIN, "fits")
+    found = changes([finding(s) for s in before], [there, *(finding(s) for s in after)], {PTR.name})
 
     assert [change.turn for change in found] == ([turn] if turn else [])
 
 
 def test_what_this_run_did_not_look_at_has_not_gone() -> None:
     """--only and --skip leave checks out."""
-    assert changes([finding(FAIL)], [], {SIZE.name}) == ()
+    assert changes([finding(FAIL)], [SIZE.passed(DOMAIN, "fits")], {SIZE.name}) == ()
+
+
+def test_domains_that_this_run_did_not_look_at_have_not_gone() -> None:
+    """Nor their servers; a server that left a domain that was looked at has."""
+    others = [f for f in many(3).findings if f.subject.kind is Kind.DOMAIN]
+    here = [f for f in BAD.findings if f.subject == DOMAIN]
+
+    assert changes([*BAD.findings, *others], here, set(CHECKS)) == ()
+    assert {c.turn for c in changes(BAD.findings, here, set(CHECKS))} == {Turn.GONE}
 
 
 def test_changes_are_told_worst_first_and_what_is_the_same_once() -> None:
