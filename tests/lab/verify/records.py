@@ -96,6 +96,12 @@ two-rpt         IN MX 10 mx.{GOOD}.
 default._bimi.bimi  IN TXT "v=BIMI1; l=http://logo.example/logo.svg"
 _dmarc.bimi     IN TXT "v=DMARC1; p=none; rua=mailto:dmarc@{GOOD}"
 bimi            IN MX 10 mx.{GOOD}.
+default._bimi.logo  IN TXT "v=BIMI1; l=https://mta-sts.{GOOD}/logo.svg"
+_dmarc.logo     IN TXT "v=DMARC1; p=reject; rua=mailto:dmarc@{GOOD}"
+logo            IN MX 10 mx.{GOOD}.
+default._bimi.lax-logo IN TXT "v=BIMI1; l=https://mta-sts.{GOOD}/logo.svg"
+_dmarc.lax-logo IN TXT "v=DMARC1; p=none; rua=mailto:dmarc@{GOOD}"
+lax-logo        IN MX 10 mx.{GOOD}.
 
 refused         IN MX 10 mx.refused
 mx.refused      IN A  {REFUSED}
@@ -120,6 +126,8 @@ circle2         IN CNAME circle
 # Breakages of the zone itself: the name of a zone each.
 PLAIN = ("lame.example", "stale.example", "alias-ns.example", "single.example", "bogus.example")
 BARE = "bare.example"
+# Between the root and all others, as in the world: where delegations are looked at.
+TLD = "example"
 # What its inventory says is nothing of this.
 ASTRAY = f"""
 @    IN MX  10 mx.{GOOD}.
@@ -150,6 +158,7 @@ def zones(certs: Certificates) -> tuple[ZoneSpec, ...]:
     good = [*_GOOD.splitlines(), *_servers(GOOD), *_tlsa(certs, GOOD), *_policies(GOOD), *of_good(), *_consents()]
     bad = [*_BAD.splitlines(), *_servers(BAD), *_tlsa(certs, BAD), *_policies(BAD), *of_bad()]
     return (
+        ZoneSpec(TLD),
         ZoneSpec(GOOD, rrsets(GOOD, "\n".join(good))),
         ZoneSpec(BAD, rrsets(BAD, "\n".join(bad))),
         ZoneSpec(BARE, rrsets(BARE, '@ IN TXT "v=spf1 ip4:198.51.100.10 -all"')),
@@ -161,6 +170,7 @@ def pointers() -> tuple[RRset, ...]:
     """Return the PTR records of the servers' addresses, as their provider has them."""
     special = {
         "198.51.100.35": (),
+        "198.51.100.70": (f"mx.{GOOD}.",),
         "198.51.100.36": (f"mx.{GOOD}.",),
         "198.51.100.37": (f"mx.unusable-tlsa.{BAD}.", f"other.{BAD}."),
         "198.51.100.38": ("198-51-100-38.dyn.isp.example.",),
@@ -185,10 +195,10 @@ def _servers(zone: str) -> Iterator[str]:
 
 
 def _tlsa(certs: Certificates, zone: str) -> Iterator[str]:
-    served = {"expired", "ending", "self-signed", "one-tlsa"}
+    served, without = {"expired", "ending", "one-tlsa"}, {"no-tlsa", "self-signed", "wrong-name", "sha1", "short-key"}
     for service in SERVICES:
         name = service.name.removesuffix(f".{BAD}").removeprefix("mx.")
-        if service.ports != (25,) or not service.name.endswith(f".{zone}") or name == "no-tlsa":
+        if service.ports != (25,) or not service.name.endswith(f".{zone}") or name in without:
             continue
         digest = _digest(certs.of(service).certificate.public_key())
         other = hashlib.sha256(b"the next key").hexdigest()
@@ -209,7 +219,7 @@ def _policies(zone: str) -> Iterator[str]:
 
 
 def _consents() -> Iterator[str]:
-    for name in ("lax", "lax-below", "dmarc-test", "removed", "unknown", "organised", "bimi"):
+    for name in ("lax", "lax-below", "dmarc-test", "removed", "unknown", "organised", "bimi", "logo", "lax-logo"):
         yield f'{name}.{BAD}._report._dmarc IN TXT "v=DMARC1"'
 
 

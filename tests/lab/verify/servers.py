@@ -24,6 +24,8 @@ virtual_mailbox_maps = static:nobody/
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_tls_security_level = may
 smtpd_tls_loglevel = 1
+smtpd_tls_protocols = >=TLSv1.2
+smtpd_tls_mandatory_protocols = >=TLSv1.2
 smtpd_peername_lookup = no
 # The tests ask all of them at the same time, from one address.
 smtpd_client_connection_count_limit = 0
@@ -90,7 +92,7 @@ SERVICES = (
     _mx("sha1", 24, certificate="sha1"),
     _mx("old-tls", 25, "smtpd_tls_protocols=>=TLSv1", "smtpd_tls_ciphers=low", "tls_low_cipherlist=ALL:@SECLEVEL=0"),
     _mx("no-tls", 26, "smtpd_tls_security_level=none"),
-    _mx("relay", 27, "smtpd_relay_restrictions=permit"),
+    _mx("relay", 27, "mynetworks=0.0.0.0/0", "smtpd_relay_restrictions=permit_mynetworks,reject_unauth_destination"),
     _mx("auth", 28, *_AUTH, "smtpd_tls_auth_only=yes"),
     _mx("banner", 29, "smtpd_banner=welcome ESMTP"),
     _mx("refusing", 30, "smtpd_recipient_restrictions=check_recipient_access regexp:/etc/postfix/refused"),
@@ -163,6 +165,10 @@ def _bad_policy(name: str, **changed: object) -> Policy:
     return Policy(domain, body)
 
 
+_LOGO = (
+    '<svg xmlns="http://www.w3.org/2000/svg" version="1.2" baseProfile="tiny-ps" viewBox="0 0 9 9">'
+    '<title>Good</title><rect width="9" height="9"/></svg>'
+)
 POLICIES_OF = (
     Policy(GOOD, _policy(GOOD)),
     _bad_policy("sts-testing", mode="testing"),
@@ -203,6 +209,7 @@ def _nginx(certs: Certificates) -> dict[str, File]:
         f"server {{ listen {POLICIES}:443 ssl; server_name mta-sts.{p.domain};"
         f" ssl_certificate /etc/nginx/{'named' if p.named else 'other'}.pem;"
         f" ssl_certificate_key /etc/nginx/{'named' if p.named else 'other'}.pem;"
+        f" location /logo.svg {{ types {{ }} default_type image/svg+xml; return 200 '{_LOGO}'; }}"
         f' default_type {p.kind}; location / {{ return {p.status} "{p.body}"; }} }}\n'
         for p in POLICIES_OF
     )

@@ -25,7 +25,7 @@ def judge(findings: list[dict[str, Any]], case: Case) -> None:
     assert all(f["seen"] for f in broken)
     assert all(f["advice"] for f in broken if f["status"] in {"fail", "warn"})
     assert good
-    assert {f["status"] for f in good} == {"pass"}, good
+    assert {f["status"] for f in good if f["target"] not in {DEAD, REFUSES}} == {"pass"}, good
 
 
 @pytest.mark.parametrize("case", [*DOMAINS, *SERVERS], ids=lambda case: f"{case.check}-{case.breaks}")

@@ -13,8 +13,9 @@ from tests.lab.verify.servers import BAD, GOOD
 from tests.lab.verify.world import Broken
 
 pytestmark = pytest.mark.lab
-# What would act on a terminal or in a browser: control characters, and markup.
-_ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]|<script|<img", re.IGNORECASE)
+# What would act on a terminal, and in a browser.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_MARKUP = re.compile(r"<script|<img", re.IGNORECASE)
 
 
 def test_hostile_answers_cost_bounded_time_and_memory(broken: Broken) -> None:
@@ -52,7 +53,9 @@ def test_nothing_from_outside_is_unescaped_in_any_form(broken: Broken, tmp_path:
     written = {form: file.read_text() for form, file in files.items()}
     assert "script" in written["html"]
     for form in ("text", "markdown", "html", "junit"):
-        assert not _ACTS.search(written[form].replace("\t", "")), form
+        assert not _CONTROLS.search(written[form]), form
+    for form in ("markdown", "html", "junit"):
+        assert not _MARKUP.search(written[form]), form
     ET.fromstring(written["junit"])  # noqa: S314 - whether it can be read is the question
     json.loads(written["json"])
     json.loads(written["sarif"])
@@ -61,7 +64,7 @@ def test_nothing_from_outside_is_unescaped_in_any_form(broken: Broken, tmp_path:
 def test_a_filtered_port_25_is_unknown_and_not_a_failure(broken: Broken) -> None:
     """Many clouds and CI runners block it: that says nothing of the server."""
     name = f"filtered.{BAD}"
-    only = ("--only", "smtp,tls,dane", name)
+    only = ("--only", "smtp,tls", name)
 
     relaxed, strict = broken.sendwright(*only), broken.sendwright("--strict", *only)
     found = json.loads(broken.sendwright("--format", "json", *only).stdout)["findings"]

@@ -7,17 +7,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sendwright import inventory, issuing, planning
-from sendwright.lab import HostSpec, Lab, LabSpec, ZoneSpec, installed
+from sendwright import dkim, inventory, issuing, planning
+from sendwright.dns.rdata import txt
+from sendwright.lab import HostSpec, Lab, LabSpec, RRset, ZoneSpec, installed
 from sendwright.overlay import inventory_files
 from sendwright.rehearse import World, world_in
 from sendwright.service import Release
-from sendwright.stack import Egress, Stack
+from sendwright.stack import DkimAlgorithm, Egress, Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import KeyStage, State
 from tests.lab.verify import certificates, hostile, keys, records, servers, zones
@@ -135,4 +136,9 @@ def _astray(ours: World) -> Path:
         for key in state.load().keys:
             signing = replace(key, stage=KeyStage.SIGNING, served_since=now, proven_on=(host.name,), signing_since=now)
             state.save_key(signing)
+        old, pem = dkim.generate(ASTRAY, DkimAlgorithm.RSA, now - timedelta(days=90))
+        state.save_key(replace(old, stage=KeyStage.REMOVED, revoked=now, removed=now), pem)
+    # Removed, says its story, and yet it is published.
+    left = RRset(old.record_name, "TXT", 60, (txt(dkim.record_text(old)),))
+    ours.lab.primary.replace(ASTRAY, [left])
     return folder

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sendwright.lab import Lab, RRset
 from sendwright.lab.spec import HOME
-from tests.lab.verify.records import pointers, rrsets
+from tests.lab.verify.records import TLD, pointers, rrsets
 from tests.lab.verify.servers import BAD
 
 NS1, NS2 = f"ns1.{HOME}.", f"ns2.{HOME}."
@@ -39,12 +39,13 @@ def break_zones(lab: Lab) -> None:
         "parted.example": (f"ns-knot.{BAD}.", f"ns-lame.{BAD}."),
     }
     root = [RRset(zone, "NS", _TTL, servers) for zone, servers in both.items()]
-    for zone in ("lame.example", "alias-ns.example", "single.example"):
+    bent = ("lame.example", "alias-ns.example", "single.example")
+    for zone in bent:
         lab.primary.replace(zone, [RRset(zone, "NS", _TTL, both[zone])])
     wrong = f"12345 13 2 {'00' * 32}"
-    lab.primary.replace(".", [*root, RRset("bogus.example", "DS", _TTL, (wrong,)), _signed(lab)])
+    lab.primary.replace(TLD, [*root, RRset("bogus.example", "DS", _TTL, (wrong,)), _signed(lab)])
     lab.primary.replace("in-addr.arpa", pointers())
-    _settle(lab, (".", "in-addr.arpa", BAD, "lame.example"))
+    _settle(lab, (TLD, "in-addr.arpa", BAD, *bent))
     lab.secondary.fetch_from("stale.example", "198.18.255.254")
     lab.primary.replace("stale.example", rrsets("stale.example", '@ IN TXT "v=spf1 a mx -all"'))
     lab.forget()
@@ -95,7 +96,7 @@ def _text(zone: str, servers: tuple[str, ...]) -> str:
     lines = [f"{zone}. 60 IN SOA ns-knot.{BAD}. hostmaster.{BAD}. 1 60 5 604800 2"]
     lines += [f"{zone}. 60 IN NS ns-{server}.{BAD}." for server in servers]
     lines += [f'{zone}. 60 IN TXT "v=spf1 mx -all"', f"{zone}. 60 IN MX 10 mx.{zone}."]
-    lines += [f"mx.{zone}. 60 IN A 198.51.100.39"]
+    lines += [f"mx.{zone}. 60 IN A 198.51.100.39", f"_25._tcp.mx.{zone}. 60 IN TLSA 3 1 1 {'00' * 32}"]
     return "\n".join(lines) + "\n"
 
 
