@@ -14,6 +14,7 @@ from sendwright.verify.target import Target
 from sendwright.verify.unheard import unheard
 from sendwright.verify.wording import counted, listed, shown
 
+_PROVISION = "Run `sendwright provision` on the inventory: it publishes the keys that sign."
 _SIGN = "Sign with an RSA key of 2,048 bits, and publish it at SELECTOR._domainkey."
 
 
@@ -59,7 +60,7 @@ def _present(target: Target, selectors: Selectors) -> Iterator[Finding]:
         names = listed([s.name for s in selectors.published])
         yield PRESENT.passed(target.subject, f"Published at the selector{'s' * (len(selectors.published) > 1)} {names}")
     elif selectors.guessed:
-        yield _not_guessed(target.subject, selectors)
+        yield _not_guessed(target, selectors)
     elif all(s.origin is Origin.DECLARED for s in selectors.all):
         yield _none_declared(target.subject, selectors)
 
@@ -75,7 +76,8 @@ def _absent(target: Target, selector: Selector) -> Iterator[Finding]:
         yield PRESENT.failed(target.subject, seen, f"{_SIGN} Or name the selector that signs (s=).", name)
 
 
-def _not_guessed(subject: Subject, selectors: Selectors) -> Finding:
+def _not_guessed(target: Target, selectors: Selectors) -> Finding:
+    subject = target.subject
     broken = [s for s in selectors.all if s.broken_alias]
     if broken:
         return PRESENT.failed(subject, "; ".join(map(_leads_nowhere, broken[:3])), _mend_alias(broken[0]))
@@ -84,7 +86,7 @@ def _not_guessed(subject: Subject, selectors: Selectors) -> Finding:
         return unheard(PRESENT, subject, unread[0])
     if not selectors.below:
         seen = "Nothing exists below _domainkey: no selector can have a key"
-        return PRESENT.failed(subject, seen, f"{_SIGN}{subject.name}.")
+        return PRESENT.failed(subject, seen, _PROVISION if target.declared else f"{_SIGN}{subject.name}.")
     why = f"None of {len(selectors.all)} well-known selectors has a key, and DNS does not list others"
     return PRESENT.unknown(subject, why, "It is written in each signature (s=): name it with --selector.")
 
@@ -93,7 +95,7 @@ def _none_declared(subject: Subject, selectors: Selectors) -> Finding:
     if unread := selectors.unheard:
         return unheard(PRESENT, subject, unread[0])
     seen = f"No key at any selector of the inventory: {listed([s.name for s in selectors.all])}"
-    return PRESENT.failed(subject, seen, "Run `sendwright provision` on the inventory: it publishes them.")
+    return PRESENT.failed(subject, seen, _PROVISION)
 
 
 def _leads_nowhere(selector: Selector) -> str:
@@ -121,5 +123,5 @@ def _revoked(target: Target, selectors: Selectors, found: dict[str, Judged]) -> 
 
 def _revoked_advice(selector: Selector) -> str:
     if selector.origin is Origin.DECLARED:
-        return "Run `sendwright provision` on the inventory: it publishes the key that signs."
+        return _PROVISION
     return "Sign with a key that is not revoked, and name its selector with --selector."

@@ -7,6 +7,7 @@ from sendwright.verify.dmarc_record import Policy, PolicyRecord, is_meant, is_po
 from sendwright.verify.dmarc_reports import addresses, consent, reports
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Look, Told
+from sendwright.verify.remedy import publish_policy
 from sendwright.verify.rules.dmarc import ORGANISATION, POLICY, PRESENT, REMOVED, SINGLE, SUBDOMAINS, SYNTAX, TESTING
 from sendwright.verify.rules.dmarc import UNKNOWN as UNKNOWN_TAGS
 from sendwright.verify.sending import sends_nothing
@@ -26,7 +27,7 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
         return
     step = found.applies
     if step is None or step.record is None:
-        yield unheard(PRESENT, subject, found.unheard[0]) if found.unheard else _absent(subject, look, silent=silent)
+        yield unheard(PRESENT, subject, found.unheard[0]) if found.unheard else _absent(target, look, silent=silent)
         return
     record, name = parse(step.record), f"_dmarc.{step.domain}"
     yield _present(subject, found, step)
@@ -36,7 +37,7 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     if record.void:
         return
     exists = step.domain == target.domain or _exists(target.domain, look)
-    yield policy(subject, record, _applied(found, step, record, exists=exists), name, silent=silent)
+    yield policy(target, record, _applied(found, step, record, exists=exists), name, silent=silent)
     yield subdomains(subject, found, step)
     yield from _tags(subject, record, name)
     yield reports(subject, record, name, silent=silent)
@@ -60,14 +61,15 @@ def _unusable(subject: Subject, own: Step) -> Finding | None:
     return None
 
 
-def _absent(subject: Subject, look: Look, *, silent: bool) -> Finding:
+def _absent(target: Target, look: Look, *, silent: bool) -> Finding:
+    subject, name = target.subject, f"_dmarc.{target.domain}"
     text = "v=DMARC1; p=reject" if silent else f"v=DMARC1; p=none; rua=mailto:dmarc@{subject.name}"
     then = "" if silent else ", read the reports, and go on to quarantine and reject"
-    advice = f'Publish _dmarc.{subject.name}. TXT "{text}"{then}.'
+    advice = publish_policy(target, name, f'Publish {name}. TXT "{text}"{then}.')
     # Asked already, for SPF.
     astray = any(map(is_policy, look.dns.ask(subject.name, "TXT").values))
     seen = "The record is at the domain itself, where nobody looks" if astray else "No record at the domain or above it"
-    return PRESENT.failed(subject, seen, advice, f"_dmarc.{subject.name}")
+    return PRESENT.failed(subject, seen, advice, name)
 
 
 def _present(subject: Subject, found: Walk, step: Step) -> Finding:
@@ -115,14 +117,20 @@ def organisation(subject: Subject, found: Walk) -> Finding:
     return ORGANISATION.passed(subject, f"{found.organisation}, after {len(found.steps)} questions")
 
 
-def policy(subject: Subject, record: PolicyRecord, asked: Policy, name: str, *, silent: bool) -> Finding:
+def policy(target: Target, record: PolicyRecord, asked: Policy, name: str, *, silent: bool) -> Finding:
     """Judge what is asked of receivers for the domain itself, a test not taken into account. Pure."""
+    subject = target.subject
     if asked is not Policy.NONE:
         return POLICY.passed(subject, str(asked), name)
     seen = "none" if record.p is not None else "none, as there is no p= that can be read"
     if silent:
         return POLICY.warned(subject, seen, "The domain sends nothing: publish p=reject.", name)
-    advice = "When the reports show that all of your mail passes, publish p=quarantine, and then p=reject."
+    do = (
+        "declare dmarc={'policy': 'quarantine'} and then 'reject'"
+        if target.declared
+        else "publish p=quarantine, and then p=reject"
+    )
+    advice = f"When the reports show that all of your mail passes, {do}."
     return POLICY.warned(subject, seen, advice, name)
 
 

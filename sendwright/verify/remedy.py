@@ -1,6 +1,7 @@
 """What to do about a record of a domain: for a declared one the inventory knows, and has a verb."""
 
 from sendwright.dns.domain_records import of_domain
+from sendwright.dns.policies import policies
 from sendwright.dns.rdata import joined
 from sendwright.verify.target import Target
 from sendwright.verify.wording import listed
@@ -16,9 +17,19 @@ def wanted(target: Target, rdtype: str) -> tuple[str, ...]:
 
 def publish(target: Target, rdtype: str, otherwise: str) -> str:
     """Return how a record comes to be as it should be; ``otherwise`` for a domain that no inventory declares."""
-    values = wanted(target, rdtype)
+    return _said(target, f"{target.domain} {rdtype}", wanted(target, rdtype)) or otherwise
+
+
+def publish_policy(target: Target, name: str, otherwise: str) -> str:
+    """Return how a policy record (DMARC, TLS-RPT) comes to be as it should be; ``otherwise`` as in ``publish``."""
+    found = policies(target.declared.domain) if target.declared else ()
+    values = tuple(joined(record.value).decode("latin-1") for record in found if record.name == name)
+    return _said(target, f"{name} TXT", values) or otherwise
+
+
+def _said(target: Target, place: str, values: tuple[str, ...]) -> str:
     if target.declared is None or not values:
-        return otherwise
+        return ""
     if target.declared.domain.dns is None:
-        return f"Have the owner of the zone publish at {target.domain} {rdtype}: {listed(values)}"
-    return f"Run `sendwright provision`, which publishes at {target.domain} {rdtype}: {listed(values)}"
+        return f"Have the owner of the zone publish at {place}: {listed(values)}"
+    return f"Run `sendwright provision`, which publishes at {place}: {listed(values)}"

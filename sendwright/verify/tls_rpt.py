@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Dns, Look, Told
 from sendwright.verify.receiving import takes_mail
+from sendwright.verify.remedy import publish_policy
 from sendwright.verify.report_uri import ReportUri, report_uris
 from sendwright.verify.rules.tls_rpt import PRESENT, RECORD
 from sendwright.verify.target import Target
@@ -59,7 +60,8 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     meant = [value for value in answer.values if _MEANT.match(value)]
     if not meant:
         if _receives(target.domain, look.dns):
-            advice = f'Publish {name}. TXT "v=TLSRPTv1; rua=mailto:tls-reports@{target.domain}"'
+            otherwise = f'Publish {name}. TXT "v=TLSRPTv1; rua=mailto:tls-reports@{target.domain}"'
+            advice = publish_policy(target, name, otherwise)
             yield PRESENT.warned(target.subject, "No record", advice, name)
         return
     yield PRESENT.passed(target.subject, shown(meant[0]), name)

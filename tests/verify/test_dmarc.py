@@ -84,6 +84,18 @@ def test_no_record_fails_once_and_says_what_to_publish() -> None:
     assert "domain itself" in _check(txt("example.com", GOOD))["present"].seen
 
 
+def test_advice_for_a_declared_domain_names_the_verb_or_the_setting() -> None:
+    """What a person changes is the inventory."""
+    ours = declared(key(), dmarc={"policy": "none", "rua": ["mailto:a@example.com"]})
+
+    absent = by_check(dmarc.check(ours, look(MAIL)))["present"]
+    loose = by_check(dmarc.check(ours, look(MAIL + txt("_dmarc.example.com", f"v=DMARC1; p=none; {RUA}"))))["policy"]
+
+    assert "sendwright provision" in absent.advice
+    assert "rua=mailto:a@example.com" in absent.advice
+    assert "declare dmarc=" in loose.advice
+
+
 def test_a_locked_domain_as_the_inventory_publishes_it_is_right() -> None:
     """It sends nothing, so that there is nothing to report."""
     world = 'example.com. IN TXT "v=spf1 -all"\n' + txt("_dmarc.example.com", "v=DMARC1; p=reject")
