@@ -98,13 +98,13 @@ def command(
         progress = Progress()
         with progress.step("looked from outside and inside" if hosts else "looked from outside"):
             report, broken = _verified(asked, progress.note)
-        view = _view(report, asked, strict=strict, every=every)
+        view = _view(report, asked, broken=bool(broken), strict=strict, every=every)
         for draft, (_, form) in zip(drafts, asked.files, strict=True):
             draft.write(_rendered(report, form, view))
         click.echo(_shown(report, asked, view))
         for error in broken:
             click.echo(_bug(error), err=True)
-    return 1 if broken or view.failed(report) else 0
+    return 1 if view.failed(report) else 0
 
 
 def _verified(asked: "Asked", progress: "Callable[[str], None]") -> "tuple[Report, tuple[Exception, ...]]":
@@ -139,7 +139,7 @@ def _bug(error: Exception) -> str:
     return printable(f"A check of ours has a bug; what it would have found is missing. Please report this:\n{told}")
 
 
-def _view(report: "Report", asked: "Asked", *, strict: bool, every: bool) -> "View":
+def _view(report: "Report", asked: "Asked", *, broken: bool, strict: bool, every: bool) -> "View":
     import shutil
 
     from sendwright.report.findings_view import View
@@ -149,6 +149,7 @@ def _view(report: "Report", asked: "Asked", *, strict: bool, every: bool) -> "Vi
     names = {subject.name for subject in report.subjects}
     return View(
         accepted=known.accepted(asked.baseline or (), report.findings),
+        broken=broken,
         strict=strict,
         every=every,
         width=min(shutil.get_terminal_size((_WIDTH, 0)).columns, 120),

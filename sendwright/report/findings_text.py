@@ -181,7 +181,7 @@ def _verdict(report: Report, view: View) -> str:
         return f"{click.style(word, fg=colour, bold=True)}  {told}"
     known = view.known(report.findings)
     counts = counted(f for f in report.findings if not view.accepts(f))
-    word += " (--strict)" if failed and not counts[Status.FAIL] else ""
+    word += " (--strict)" if view.strict and failed and not counts[Status.FAIL] else ""
     seconds = f"{report.took.total_seconds():.1f} s"
     told = f"{tally(counts, len(known))} · {kinds(report.subjects)} · {seconds}, resolver {report.resolver}"
     first, *more = textwrap.wrap(f"{word}  {told}", max(view.width, 40), subsequent_indent="  ")

@@ -21,12 +21,13 @@ _LONGEST = 2_000
 class View:
     """How a report is looked at.
 
-    ``accepted``: findings that a baseline knows; ``strict``: warnings and what cannot be told fail too; ``every``: show
-    what is right as well; ``width`` of a line of text, in characters; ``places``: of a subject's name, the file and the
-    line (from 1) that declare it.
+    ``accepted``: findings that a baseline knows; ``broken``: a check has a bug, so that what it would find is missing;
+    ``strict``: warnings and what cannot be told fail too; ``every``: show what is right as well; ``width`` of a line of
+    text, in characters; ``places``: of a subject's name, the file and the line (from 1) that declare it.
     """
 
     accepted: frozenset[Finding] = frozenset()
+    broken: bool = False
     strict: bool = False
     every: bool = False
     width: int = 100
@@ -42,8 +43,8 @@ class View:
         return bool(self.accepted) and finding in self.accepted  # nearly always there is none: nothing is hashed then
 
     def failed(self, report: Report) -> bool:
-        """Return whether the run fails: a check does, or none could be applied. Nothing looked at is nothing proven."""
-        return not report.findings or any(map(self.fails, report.findings))
+        """Return whether the run fails: a check does or is broken, or none applies: that proves nothing."""
+        return self.broken or not report.findings or any(map(self.fails, report.findings))
 
     def open(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return what is not right and not accepted, worst first."""

@@ -204,6 +204,8 @@ def test_a_finding_stands_at_the_line_that_declares_its_subject(tmp_path: Path) 
         "mx1.example.com": ("mail/inventory.py", 2),
         "mx.example.net": ("mail/inventory.py", 1),
     }
+    elsewhere = places(tmp_path / "mail", {"example.com"}, tmp_path / "mail" / "group_data" / "elsewhere")
+    assert elsewhere == {"example.com": ("group_data/all.py", 4)}
     results = json.loads(render(BAD, "sarif", View(places=found)))["runs"][0]["results"]
     assert {r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in results} == {
         "mail/group_data/all.py",

@@ -89,6 +89,11 @@ def test_nothing_checked_is_not_a_success() -> None:
     assert View().failed(report([]))
 
 
+def test_a_check_with_a_bug_is_not_a_success() -> None:
+    """What it would have found is missing."""
+    assert shown(GOOD, View(broken=True))[-1].startswith("FAILED  10 right")
+
+
 def test_passes_are_shown_when_asked_for() -> None:
     """With what was seen."""
     assert "  PASS     spf.lookups: 1 of 10 lookups" in shown(GOOD, View(every=True))
