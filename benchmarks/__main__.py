@@ -7,7 +7,7 @@ import click
 
 from benchmarks.measure import lines
 
-_BENCHMARKS = ("help", "scale", "zone", "domains", "requests", "rotate", "noop", "fresh")
+_BENCHMARKS = ("help", "scale", "zone", "domains", "requests", "rotate", "noop", "fresh", "verify")
 
 
 @click.command()

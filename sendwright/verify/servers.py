@@ -86,8 +86,8 @@ def _built(found: Mapping[str, _Found], dns: Dns) -> Iterator[Server]:
         addresses = _addresses((next(answers), next(answers)))
         if not addresses and what.host is not None:
             addresses = what.host.addresses
-        if not addresses and what.takes == {name} and not what.submits:
-            continue  # No MX, and no address of its own: it takes no mail.
+        if not addresses:
+            continue  # Said by the checks of MX; and a domain without MX and address takes no mail.
         yield Server(
             name,
             addresses,
