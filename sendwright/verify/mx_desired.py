@@ -30,7 +30,7 @@ def _exactly(target: Target, found: Sequence[Exchange]) -> Finding:
         return judge(target.subject, f"Missing: {listed(missing)}{_beside(foreign)}.", advice)
     if foreign:
         strange = f"Not of the inventory: {listed(foreign)}."
-        advice = "Remove it, or set replace_mx for the domain and run `sendwright provision`."
+        advice = "Remove it, or set replace_mx for the domain and run `sendwright provision INVENTORY`."
         # A null MX of the inventory says that no mail is taken: another takes it.
         null = any(each.null for each in desired)
         return (DESIRED.failed if null else DESIRED.warned)(target.subject, strange, advice)

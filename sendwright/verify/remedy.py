@@ -32,4 +32,4 @@ def _said(target: Target, place: str, values: tuple[str, ...]) -> str:
         return ""
     if target.declared.domain.dns is None:
         return f"Have the owner of the zone publish at {place}: {listed(values)}"
-    return f"Run `sendwright provision`, which publishes at {place}: {listed(values)}"
+    return f"Run `sendwright provision INVENTORY`, which publishes at {place}: {listed(values)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sendwright.dns.domain_records import spf_text
 from sendwright.dns.spf_check import Result, Verdict, check_host
 from sendwright.dns.spf_lookup import Lookup
 from sendwright.stack import Host
@@ -35,10 +36,8 @@ def helo(target: Target, hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[Fi
         for address in host.addresses:
             verdict = check_host(address, host.name, f"postmaster@{host.name}", host.name, lookup)
             seen, where = _said(verdict, f"the HELO name {host.name}"), f"{host.name} {address}"
-            networks = " ".join(f"ip{a.version}:{a}" for a in host.addresses)
-            advice = (
-                f'Publish at {host.name} TXT "v=spf1 {networks} -all": `sendwright provision` does so in its zones.'
-            )
+            record = spf_text(host.addresses, (), "-all")
+            advice = f'Publish at {host.name} TXT "{record}", as `sendwright provision INVENTORY` does in its zones.'
             if verdict.result is Result.PASS:
                 yield rules.HELO.passed(subject, seen, where)
             elif verdict.result is Result.TEMPERROR:

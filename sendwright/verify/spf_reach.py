@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from itertools import islice
 
 from sendwright.dns.spf import Directive
 from sendwright.dns.spf_cost import Cost
 from sendwright.dns.spf_lookup import presented, valid_name
-from sendwright.dns.spf_session import LOOKUPS, NAMES, VOIDS
+from sendwright.dns.spf_session import NAMES, VOIDS
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Dns, Told
 from sendwright.verify.rules import spf as rules
@@ -16,6 +17,7 @@ from sendwright.verify.wording import counted, listed, shown
 # Nobody sends from a million addresses; the widest that a large provider lists is a /14.
 _WIDEST = {4: 12, 6: 28}
 _MOST = 20
+_MOST_NAMES = 50
 
 
 def includes(subject: Subject, tree: Tree) -> Iterator[Finding]:
@@ -76,11 +78,12 @@ def _crowds(tree: Tree, dns: Dns) -> Iterator[tuple[str, int]]:
 
 
 def _named(tree: Tree, *mechanisms: str) -> Iterator[tuple[Directive, str]]:
-    for node in tree.nodes.values():
-        for directive in node.reached[: LOOKUPS * _MOST]:
-            name = target_of(directive, node.domain, tree.root.domain)
-            if directive.mechanism in mechanisms and name is not None and valid_name(name):
-                yield directive, presented(name)
+    """Yield mechanisms of all records and the names that they ask for: not more than so many, as ten are allowed."""
+    found = ((node, directive) for node in tree.nodes.values() for directive in node.reached)
+    for node, directive in islice((pair for pair in found if pair[1].mechanism in mechanisms), _MOST_NAMES):
+        name = target_of(directive, node.domain, tree.root.domain)
+        if name is not None and valid_name(name):
+            yield directive, presented(name)
 
 
 def voids(subject: Subject, tree: Tree, cost: Cost, dns: Dns) -> Iterator[Finding]:

@@ -15,6 +15,9 @@ from sendwright.verify.wording import counted, listed, shown
 _PACKET = 512
 _EDNS = 1232
 _FAULTS = 5
+_FULL = 255
+# A term is no longer than a name, and hardly any record has ten strings.
+_WORD, _SEAMS = 300, 200
 _NAME = re.compile(r"[-+?~]?([A-Za-z0-9._-]+)")
 _FOUR = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?")
 # What has a qualifier or takes an argument was meant to be a term, wherever a string begins with it.
@@ -83,11 +86,12 @@ def strings(subject: Subject, text: str, lengths: Sequence[int]) -> Finding:
 def _seams(text: str, lengths: Sequence[int]) -> Iterator[tuple[str, str, bool]]:
     """Yield what stands before and behind each seam up to the next space, and whether a program cut there."""
     end = 0
-    for length in lengths[:-1]:
+    for length in lengths[: min(len(lengths) - 1, _SEAMS)]:
         end += length
-        left, right = text[:end].rpartition(" ")[2], text[end:].partition(" ")[0]
+        left = text[max(0, end - _WORD) : end].rpartition(" ")[2]
+        right = text[end : end + _WORD].partition(" ")[0]
         if left and right:
-            yield left, right, length >= 255
+            yield left, right, length >= _FULL
 
 
 def _two_terms(left: str, right: str, full: bool) -> bool:

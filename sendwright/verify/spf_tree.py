@@ -73,7 +73,7 @@ def follow(domain: str, answer: Answer, record: SpfRecord, dns: Dns) -> Tree:
     """Ask for every record that one leads to, a level at a time, and for what its mechanisms name."""
     domain = domain.lower()
     root = Node(domain, answer, record, links=tuple(_links(record, domain, domain)))
-    tree, level = Tree(root, {domain: root}), [root]
+    tree, level, questions = Tree(root, {domain: root}), [root], _MOST_QUESTIONS
     while level:
         wanted = dict.fromkeys(link.target for node in level for link in node.links if link.target is not None)
         fresh = [name for name in wanted if name not in tree.nodes]
@@ -82,7 +82,8 @@ def follow(domain: str, answer: Answer, record: SpfRecord, dns: Dns) -> Tree:
             return Tree(root, tree.nodes, cut=True)
         # A single label has no record (RFC 7208, 4.3), and what is no name cannot be asked for.
         valid = [name for name in fresh if valid_name(name) and "." in name]
-        asked = [question for node in level for question in _asked(node, domain)][:_MOST_QUESTIONS]
+        asked = [question for node in level for question in _asked(node, domain)][:questions]
+        questions -= len(asked)
         # One round trip a level, though what the mechanisms name is used only when the record is counted.
         answers = dns.ask_all([*((presented(name), "TXT") for name in valid), *asked])
         told = dict(zip(valid, answers, strict=False))
