@@ -1,5 +1,6 @@
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -171,3 +172,13 @@ def test_any_answer_is_read_without_a_crash(world: str) -> None:
     found = by_check([*check_server(OURS, (), look_at(ALIVE + world)), *check(TARGET, look_at(ALIVE + world))])
 
     assert found.keys() == {"address", "domain"}
+
+
+def test_the_documents_name_every_list_and_where_to_ask() -> None:
+    """An administrator can see whom a run asks."""
+    text = (Path(__file__).parents[2] / "docs" / "verify-senders.md").read_text()
+
+    for each in LISTS:
+        address = each.delisting.partition(" ")[0]
+        assert f"| `{each.zone}` | {'addresses' if each.families else 'domains'}" in text
+        assert f"<{address}>" in text
