@@ -102,8 +102,9 @@ _NO_RESOLVER = "Give this machine a resolver, best a validating one of its own: 
 def ask_all(ask: Ask, questions: Sequence[Question]) -> list[dns.message.Message | NoAnswer]:
     """Ask many questions at the same time and return the answers in their order; equal questions are asked once."""
     different = list(dict.fromkeys(questions))
-    if not different:
-        return []
+    if len(different) < 2:
+        # No thread for one question: a run over many domains has thousands of these.
+        return [_caught(ask, q) for q in different] * len(questions)
     with ThreadPoolExecutor(max_workers=min(PARALLEL, len(different))) as pool:
         answers = dict(zip(different, pool.map(lambda q: _caught(ask, q), different), strict=True))
     return [answers[q] for q in questions]

@@ -45,8 +45,8 @@ class Delegation:
     """A zone and its servers. ``referral`` None: no server of the parent could be asked, or there is no parent.
 
     ``servers``: every address of every server that either side names; ``replies``: what each address answered when
-    asked for the zone's NS; ``resolved``: addresses of servers as the resolver knows them, without glue; ``aliases``:
-    where names of servers lead that are aliases.
+    asked for the zone's NS; ``resolved``: addresses of servers as the resolver knows them, without glue; ``unsure``:
+    why it cannot tell those of others; ``aliases``: where names of servers lead that are aliases.
     """
 
     zone: str
@@ -56,12 +56,19 @@ class Delegation:
     names: frozenset[str]
     replies: Mapping[str, Reply]
     resolved: Mapping[str, frozenset[str]]
+    unsure: Mapping[str, str]
     aliases: Mapping[str, str]
 
     @cached_property
     def speaking(self) -> tuple[Server, ...]:
         """The servers that answer with authority."""
         return tuple(server for server in self.servers if speaks(self.zone, self.replies[server.address]))
+
+    @cached_property
+    def unasked(self) -> frozenset[str]:
+        """The names of servers that nobody could be asked for from here, so that nothing is known of them."""
+        routed = {server.name for server in self.servers if not _no_route(self.replies[server.address])}
+        return frozenset({server.name for server in self.servers} - routed | self.unsure.keys())
 
     @cached_property
     def lower(self) -> frozenset[str]:
@@ -80,6 +87,10 @@ def zone_of(domain: str, own: Answer, look: Look) -> str:
     if own.told is Told.FOUND and not own.aliases:
         return domain
     return next(_zones_above(domain, look), "") if own.known else ""
+
+
+def _no_route(reply: Reply) -> bool:
+    return isinstance(reply, NoAnswer) and reply.no_route
 
 
 def delegation(domain: str, own: Answer, look: Look) -> Delegation | None:
@@ -155,7 +166,9 @@ def _gathered(zone: str, parent: str, referral: Referral | None, look: Look) -> 
     replies |= _ask(zone, (server for server in servers if server.address not in replies), look)
     aliases = {name: found.end for name, found in resolved.items() if found.end}
     addresses = {name: found.addresses for name, found in resolved.items()}
-    return Delegation(zone, parent, referral, servers, frozenset({*names, *more}), replies, addresses, aliases)
+    there = {server.name for server in servers}
+    unsure = {name: found.why for name, found in resolved.items() if found.why and name not in there}
+    return Delegation(zone, parent, referral, servers, frozenset({*names, *more}), replies, addresses, unsure, aliases)
 
 
 def _few(names: Iterable[str]) -> list[str]:
@@ -164,10 +177,11 @@ def _few(names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Resolved:
-    """What a resolver says of a server's name; ``end``: what it is an alias of, or empty."""
+    """What a resolver says of a server's name; ``end``: what it is an alias of; ``why`` it could not tell; or empty."""
 
     addresses: frozenset[str]
     end: str
+    why: str
 
 
 def _resolved(names: Iterable[str], look: Look) -> dict[str, _Resolved]:
@@ -177,7 +191,8 @@ def _resolved(names: Iterable[str], look: Look) -> dict[str, _Resolved]:
     for name in names:
         both = [next(answers) for _ in _FAMILIES]
         addresses = frozenset(value for answer in both for value in answer.values)
-        found[name] = _Resolved(addresses, next((answer.aliases[0] for answer in both if answer.aliases), ""))
+        end = next((answer.aliases[0] for answer in both if answer.aliases), "")
+        found[name] = _Resolved(addresses, end, next((answer.why for answer in both if not answer.known), ""))
     return found
 
 

@@ -121,6 +121,16 @@ def keys(cut: Delegation, heard: Sequence[Heard], look: Look) -> tuple[dns.rrset
     return found, Heard(signed.server, {(cut.zone, "DNSKEY"): reply})
 
 
+def told(answer: Answer) -> dns.rrset.RRset | None:
+    """Return the keys of a zone as a resolver has them, or None."""
+    if not answer.values:
+        return None
+    try:
+        return dns.rrset.from_text(answer.name + ".", answer.ttl, dns.rdataclass.IN, "DNSKEY", *answer.values)
+    except dns.exception.DNSException:
+        return None
+
+
 def signatures(target: Target, cut: Delegation, heard: Iterable[Heard], look: Look) -> Iterator[Finding]:
     """Yield which server serves signatures that ran out, will soon, or has none, for a zone with DS at its parent."""
     found: list[_Signature] = []

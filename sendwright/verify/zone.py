@@ -9,7 +9,7 @@ from sendwright.verify import caa, dnssec, zone_desired, zone_servers
 from sendwright.verify.delegation import Delegation, Reply, delegation, zone_of
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
-from sendwright.verify.rules.zone import CAA, CHECKS, DNSSEC, EXISTS
+from sendwright.verify.rules.zone import AGREE, CAA, CHECKS, DESIRED, DNSSEC, EXISTS, SIGNATURES, TCP
 from sendwright.verify.target import Target
 from sendwright.verify.zone_servers import Heard
 
@@ -36,12 +36,17 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     yield from zone_servers.aliases(target, cut)
     yield from zone_servers.answer(target, cut)
     heard = _hear(cut.speaking, _keys(target, cut, look), look)
-    yield from zone_servers.agree(target, cut, heard)
-    yield from zone_servers.tcp(target, _streams(target, cut.speaking, look))
+    if look.wants([AGREE]):
+        yield from zone_servers.agree(target, cut, heard)
+    if look.wants([TCP]):
+        yield from zone_servers.tcp(target, _streams(target, cut.speaking, look))
     yield from zone_servers.redundant(target, cut)
-    yield from _signed(target, own, cut, heard, look)
-    yield from caa.check(target, look)
-    yield from zone_desired.check(target, cut.zone, cut.speaking, look)
+    if look.wants([DNSSEC, SIGNATURES]):
+        yield from _signed(target, own, cut, heard, look)
+    if look.wants([CAA]):
+        yield from caa.check(target, look)
+    if look.wants([DESIRED]):
+        yield from zone_desired.check(target, cut.zone, cut.speaking, look)
 
 
 def _by_resolver(target: Target, own: Answer, zone: str, look: Look) -> Iterator[Finding]:
@@ -49,7 +54,10 @@ def _by_resolver(target: Target, own: Answer, zone: str, look: Look) -> Iterator
     yield EXISTS.passed(target.subject, _where(target.domain, zone))
     if look.wants([DNSSEC]):
         mail, chain = look.dns.ask_all(((target.domain, "MX"), (zone, "DS")))
-        yield from dnssec.secure(target, zone, (own, mail), chain, None, look)
+        # A zone that is signed and has no DS is no unsigned one.
+        alone = chain.told is Told.NO_DATA and not own.secure
+        keys = dnssec.told(look.dns.ask(zone, "DNSKEY")) if alone else None
+        yield from dnssec.secure(target, zone, (own, mail), chain, keys, look)
     if look.wants([CAA]):
         yield from caa.check(target, look)
 
@@ -79,6 +87,8 @@ def _where(domain: str, zone: str) -> str:
 def _keys(target: Target, cut: Delegation, look: Look) -> tuple[Key, ...]:
     """Return the record sets that every server is asked for: what receivers and senders of mail read."""
     domain = target.domain
+    if not look.wants([AGREE, SIGNATURES]):
+        return ((cut.zone, "SOA"),)
     selectors = [f"{selector}._domainkey.{domain}" for selector in target.selectors]
     if target.declared:
         keys = (key for key in target.declared.state.keys if key.domain == domain)

@@ -57,8 +57,8 @@ def _delegated(target: Target, cut: Delegation, upper: frozenset[str], glue: Map
     parts = [f"only {cut.parent} names {listed(above)}"] if above else []
     parts += [f"only the zone names {listed(below)}"] if below else []
     seen, advice = "; ".join(parts), f"Make both say the same: NS at the registrar of {cut.zone}, and NS in the zone."
-    speaking = {server.name for server in cut.speaking}
-    dumb = [name for name in (*above, *below) if name not in speaking]
+    fine = {server.name for server in cut.speaking} | cut.unasked
+    dumb = [name for name in (*above, *below) if name not in fine]
     if dumb or not upper & lower:
         why = f"; {listed(dumb)} does not speak for it" if dumb else "; they have none in common"
         return DELEGATION.failed(subject, seen + why, advice)
@@ -101,6 +101,9 @@ def answer(target: Target, cut: Delegation) -> Iterator[Finding]:
             yield ANSWER.failed(subject, f"{server} {_fault(cut.zone, reply)}", advice, str(server))
     lost = sorted(cut.names - {server.name for server in cut.servers})
     for name in lost[:_SHOWN]:
+        if name in cut.unsure:
+            yield ANSWER.unknown(subject, f"the address of {name} is not known: {shown(cut.unsure[name])}", target=name)
+            continue
         advice = f"Give {name} an address, or remove its NS record in the zone and at the registrar."
         yield ANSWER.failed(subject, f"{name} has no address", advice, name)
     if silent:

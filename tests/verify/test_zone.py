@@ -7,7 +7,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendwright.dns.transport import NoAnswer, Question
@@ -227,6 +227,18 @@ def test_a_server_without_an_address_fails_by_its_name() -> None:
     assert (found.status, found.target) == (Status.FAIL, "ns3.example.net")
 
 
+def test_a_server_whose_address_nobody_could_tell_is_unknown() -> None:
+    """The zone that it lies in may have its own trouble; it is not held against the delegation either."""
+    extra = "example.com. IN NS ns3.example.net.\n"
+    lost = dict.fromkeys([("ns3.example.net", "A"), ("ns3.example.net", "AAAA")], Told.FAILED)
+    found = World(PARENT, CHILD + extra, CHILD + extra, told=lost).found()
+
+    assert [(f.status, f.target) for f in found if f.check == "dns.servers-answer"] == [
+        (Status.UNKNOWN, "ns3.example.net")
+    ]
+    assert [f.status for f in found if f.check == "dns.delegation"] == [Status.WARN]
+
+
 def test_what_this_machine_has_no_route_to_is_unknown_once() -> None:
     """A controller without IPv6 says nothing about servers that have it, and the others are judged."""
     away = {NS2_SIX: NoAnswer("no route", no_route=True)}
@@ -318,6 +330,23 @@ def test_no_server_is_asked_the_same_twice() -> None:
     assert len([q for q in servers.asked if q.server == NS1]) < 10
 
 
+def test_servers_are_asked_only_for_what_was_chosen() -> None:
+    """A run over a thousand domains asks for few checks, and others' servers are to feel it."""
+    servers = Nameservers({})
+
+    def keep(found: Nameservers) -> Nameservers:
+        nonlocal servers
+        servers = found
+        return found
+
+    World(change=keep, wanted=frozenset({"dns.exists", "dns.redundant"})).found()
+
+    assert {(q.server, q.type) for q in servers.asked} == {
+        (COM, "NS"),
+        *((address, rdtype) for address in (NS1, NS2, NS2_SIX) for rdtype in ("NS", "SOA")),
+    }
+
+
 def test_a_zone_that_the_resolver_validates_is_secure() -> None:
     """By the AD bit."""
     found = World(one=_signed(), two=_signed(), extra=DS, secure={"example.com"}).of("dnssec")
@@ -371,6 +400,13 @@ def test_a_signed_zone_without_ds_is_told_what_to_publish() -> None:
     assert found.status is Status.WARN
     assert "example.com. DS " in found.advice
     assert " 13 2 " in found.advice
+
+
+def test_a_signed_zone_without_ds_is_known_by_the_resolver_alone() -> None:
+    """It is not called unsigned where no server is asked."""
+    (found,) = World(one=_signed(), two=_signed(), wanted=frozenset({"dns.dnssec"})).of("dnssec")
+
+    assert "example.com. DS " in found.advice
 
 
 def test_a_resolver_that_validates_nothing_leaves_it_open() -> None:
@@ -478,6 +514,7 @@ STRANGE = [
 SECTIONS = st.lists(st.sampled_from(STRANGE), max_size=6)
 
 
+@settings(max_examples=30)
 @given(SECTIONS, SECTIONS, SECTIONS, st.booleans(), st.sampled_from([0, 0, 2, 3, 5]), st.sampled_from(list(Told)))
 def test_whatever_servers_say_there_are_findings(
     answer: list[dns.rrset.RRset],

@@ -38,7 +38,7 @@ MODE = Check(
     "A policy under test only reports, and none switches it off",
     "RFC 8461, 3.2 and 5",
     needs="HTTPS",
-    others=also("checkdmarc", "miab"),
+    others=also("miab"),
 )
 MX = Check(
     "mta-sts.mx",
@@ -46,7 +46,7 @@ MX = Check(
     "Senders refuse to deliver to the one that does not",
     "RFC 8461, 4.1",
     needs="HTTPS",
-    others=also("checkdmarc"),
+    others=also("checkdmarc", "miab"),
 )
 AGE = Check(
     "mta-sts.max-age",

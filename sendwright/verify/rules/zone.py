@@ -24,12 +24,14 @@ ANSWER = Check(
     "Every address of every name server speaks for the zone",
     "Every so many questions fail: mail is deferred at random",
     "RFC 1034, 4.2.1; RFC 1912, 2.8",
+    others=also("miab"),
 )
 AGREE = Check(
     "dns.servers-agree",
     "Every name server says the same about mail",
     "Receivers see an old key, an old address or nothing",
     "RFC 1034, 4.3.5",
+    others=also("miab"),
 )
 TCP = Check(
     "dns.tcp",
@@ -42,7 +44,7 @@ REDUNDANT = Check(
     "There are at least two name servers, at different addresses",
     "While the only one is away, mail is deferred, then bounced",
     "RFC 2182, 5",
-    others=also("checkdmarc"),
+    others=also("internet.nl"),
 )
 DNSSEC = Check(
     "dns.dnssec",
@@ -62,7 +64,7 @@ CAA = Check(
     "CAA names who may issue certificates, validly",
     "Any authority may issue a certificate for the mail servers",
     "RFC 8659, 4",
-    others=also("internet.nl"),
+    others=also("internet.nl", "testssl"),
 )
 DESIRED = Check(
     "dns.as-desired",
