@@ -21,6 +21,7 @@ _SECONDS = (0.1, 600.0)
 _CHANGES = ("text", "json")
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class _Reading:
             lines = "\n".join(f"  {line}" for line in self.wrong)
             raise UsageError(f"{len(self.wrong)} mistakes; nothing was asked.", lines)
 
-    def tried(self, parse: Callable[[T], "U"], value: T | None) -> "U | None":
+    def tried(self, parse: Callable[[T], U], value: T | None) -> U | None:
         if value is None:
             return None
         try:
@@ -181,9 +182,6 @@ class _Reading:
         return form, tuple(files.items())
 
 
-U = TypeVar("U")
-
-
 def _made(name: str, *, inventory: bool, hosts: bool) -> bool:
     return {"an inventory": inventory, "--hosts": hosts}.get(CHECKS[name].needs, True)
 
@@ -207,7 +205,8 @@ def _domain(text: str) -> str:
     try:
         return verified_name(text)
     except ValueError as error:
-        raise ValueError(f"{plain(text)}: {error}") from None
+        folder = "" if "." in text else "no folder of that name is here, and it is "
+        raise ValueError(f"{plain(text)}: {folder}{error}") from None
 
 
 def _selector(text: str) -> str:

@@ -109,6 +109,11 @@ def test_an_inventory_stands_alone(tmp_path: Path) -> None:
     assert "is an inventory: it is verified alone" in refused(str(tmp_path), "example.com")
 
 
+def test_a_misspelt_folder_is_told_as_one() -> None:
+    """Who meant an inventory need not guess why it is no domain."""
+    assert "mial: no folder of that name is here, and it is not a fully qualified domain name" in refused("mial")
+
+
 def test_nothing_to_verify_is_a_mistake() -> None:
     """The command line says so by itself; the library too."""
     assert "name what to verify" in refused()

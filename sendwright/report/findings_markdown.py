@@ -21,6 +21,7 @@ from sendwright.report.findings_view import (
     parts,
     tally,
     verdict,
+    whom,
 )
 from sendwright.report.prose import pieces
 from sendwright.report.references import linked
@@ -63,7 +64,9 @@ def _body(report: Report, view: View) -> Iterator[str]:
         yield from _table([part for part in found if part.wrong])
     if many(report):
         for topic in by_check(alike(view.open(report.findings))):
-            yield from _item(topic[0], [name for group in topic for name in group.names])
+            yield from _item(
+                topic[0], topic[0].names, f" and {whom(topic[1:])} more, in other ways" if topic[1:] else ""
+            )
         yield ""
     else:
         for part in found:
@@ -106,10 +109,10 @@ def _part(part: Part, view: View) -> Iterator[str]:
         yield ""
 
 
-def _item(group: Alike, whose: Sequence[str]) -> Iterator[str]:
+def _item(group: Alike, whose: Sequence[str], more: str = "") -> Iterator[str]:
     check, mark = group.check, _MARK[group.status]
     names = f" · {_listed(whose)}" if whose else ""
-    yield f"- {mark} **{group.status.value}** {code(check.name)}{names}<br>"
+    yield f"- {mark} **{group.status.value}** {code(check.name)}{names}{more}<br>"
     advice = f"<br>\n  **→ {prose(group.advice)}**" if group.advice else ""
     yield f"  {prose(group.seen)}{advice}<br>"
     references = "".join(f"[{text}]({address})" if address else text for text, address in linked(check.reference))

@@ -126,6 +126,14 @@ def test_markdown_leads_with_the_verdict_and_keeps_records_fit_to_copy() -> None
     assert render(GOOD, "markdown").startswith("## ✅ sendwright verify: passed")
 
 
+def test_markdown_of_hundreds_of_domains_fits_into_a_comment() -> None:
+    """Each check once, with the first names; GitHub takes 65,536 characters of a comment."""
+    text = render(many(1000), "markdown")
+
+    assert len(text) < 20_000
+    assert "`spf.lookups` · `d000.example` and 99 domains more, in other ways" in text
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
