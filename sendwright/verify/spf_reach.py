@@ -98,8 +98,8 @@ def voids(subject: Subject, tree: Tree, cost: Cost, dns: Dns) -> Iterator[Findin
         seen = f"{cost.late} of {VOIDS} before the pass of a sender who is listed late."
         yield rules.VOIDS.warned(subject, seen, "Put addresses (ip4:, ip6:) first, then names that always exist.")
     elif not _silent(tree):
-        dead = listed(_dead(tree, dns))
-        yield rules.VOIDS.passed(subject, f"{cost.late} of {VOIDS} for who is listed{f': {dead}' if dead else ''}.")
+        more = f"; without records: {dead}" if (dead := listed(_dead(tree, dns))) else ""
+        yield rules.VOIDS.passed(subject, f"{cost.late} of {VOIDS} for who is listed{more}.")
 
 
 def _dead(tree: Tree, dns: Dns) -> list[str]:

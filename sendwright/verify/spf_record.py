@@ -111,13 +111,13 @@ def _is_term(text: str) -> bool:
 
 def size(subject: Subject, answer: Answer) -> Finding:
     """The whole answer counts: every TXT value at the name, and the chain of aliases (RFC 7208, 3.4)."""
-    octets = packet(answer)
-    seen = f"The answer takes {octets} octets for {counted(len(answer.values), 'TXT value')}"
+    octets, values = packet(answer), counted(len(answer.values), "TXT value")
     if octets <= _PACKET:
-        return rules.SIZE.passed(subject, f"{seen} of {_PACKET}.")
-    more = f", more than the {_EDNS} that one packet carries safely" if octets > _EDNS else f", more than {_PACKET}"
+        return rules.SIZE.passed(subject, f"The answer takes {octets} of {_PACKET} octets, for {values}.")
+    limit = f"{_EDNS} that one packet carries safely" if octets > _EDNS else f"{_PACKET}"
     advice = "Remove TXT values that nobody needs any more (proofs of ownership), or move mechanisms behind an include."
-    return rules.SIZE.warned(subject, f"{seen}{more}.", advice)
+    seen = f"The answer takes {octets} octets for {values}, more than {limit}."
+    return rules.SIZE.warned(subject, seen, advice)
 
 
 def packet(answer: Answer) -> int:
