@@ -108,7 +108,7 @@ DIFFERENT = {
 #: Where the counts of void questions differ, and why.
 OTHER_VOIDS = {
     "ptr": "RFC 7208, 5.5: what it asks depends on the sender; checkdmarc asks for the name itself",
-    "voids-two": "RFC 7208, 4.6.4: ours first counts for the senders that are listed, who pass before they come to both",
+    "voids-two": "RFC 7208, 4.6.4: ours counts for the senders that are listed, who pass before they come to both",
 }
 OURS = {
     "spf": ("spf.present", "spf.single", "spf.syntax", "spf.lookups", "spf.voids", "spf.includes"),
