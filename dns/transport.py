@@ -3,7 +3,6 @@
 import errno
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +12,7 @@ import dns.flags
 import dns.message
 import dns.query
 
+from sendwright.concurrently import concurrently
 from sendwright.errors import UsageError
 
 PARALLEL = 16
@@ -105,8 +105,7 @@ def ask_all(ask: Ask, questions: Sequence[Question]) -> list[dns.message.Message
     if len(different) < 2:
         # No thread for one question: a run over many domains has thousands of these.
         return [_caught(ask, q) for q in different] * len(questions)
-    with ThreadPoolExecutor(max_workers=min(PARALLEL, len(different))) as pool:
-        answers = dict(zip(different, pool.map(lambda q: _caught(ask, q), different), strict=True))
+    answers = dict(concurrently(lambda question: _caught(ask, question), different, PARALLEL))
     return [answers[q] for q in questions]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from sendwright.concurrently import concurrently
 from sendwright.verify import first
 from sendwright.verify.asked import Asked
 from sendwright.verify.asking import Asking
@@ -20,7 +21,6 @@ from sendwright.verify.ordering import described, ordered
 from sendwright.verify.resolving import Dns
 from sendwright.verify.servers import servers
 from sendwright.verify.target import Server, Target
-from sendwright.verify.work import concurrently
 
 Progress = Callable[[str], None]
 _Judging = Callable[[], Iterable[Finding]]

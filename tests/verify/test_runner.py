@@ -235,7 +235,7 @@ def test_ctrl_c_ends_a_run_at_once() -> None:
     """Although servers are being waited for: nobody waits for the threads that do."""
     script = (
         "import sys, time\n"
-        "from sendwright.verify.work import concurrently\n"
+        "from sendwright.concurrently import concurrently\n"
         "def wait(item):\n"
         "    print(item, flush=True)\n"
         "    time.sleep(60)\n"
