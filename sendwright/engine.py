@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sendwright import ssh
+from sendwright import handshake, ssh
 from sendwright.errors import ConvergeFailed, HostError
 from sendwright.escape import printable
 from sendwright.login import key_file
@@ -114,7 +114,7 @@ def _connection_data(verified: Connection, base: Path, known_hosts: Path) -> dic
         "ssh_strict_host_key_checking": "yes",
         "ssh_config_file": "/dev/null",
         "ssh_forward_agent": False,
-        "ssh_paramiko_connect_kwargs": {"sock": ssh.open_socket(host, 10.0)},
+        "ssh_paramiko_connect_kwargs": {"sock": handshake.open_socket(host, 10.0)},
         "_sudo": host.ssh.sudo,
     }
     key = key_file(host, base)
