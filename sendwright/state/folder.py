@@ -16,13 +16,11 @@ All of it is for the owner alone. The passphrase is asked for only when a privat
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -33,16 +31,15 @@ from sendwright.errors import StateError
 from sendwright.generation import Lineage
 from sendwright.service import Sealed
 from sendwright.stack import KeyStore
-from sendwright.state import files, seal, stories
+from sendwright.state import files, ledger, seal, stories
 from sendwright.state.asking import Ask, at_terminal
 from sendwright.state.journal import Journal
+from sendwright.state.locking import locked
 from sendwright.state.model import Certificate, Claim, DkimKey, KeyStage, State, User
 from sendwright.state.vault import Vault
 
 if TYPE_CHECKING:
     from sendwright.certs import Authority
-
-if TYPE_CHECKING:
     from sendwright.inventory import Inventory
 
 Thing = TypeVar("Thing")
@@ -166,33 +163,27 @@ class StateFolder:
         return self._read(stories.CLAIMS, self.path / "claims.json") or ()
 
     def claim(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
-        """Enter values in the ledger, before they are written to DNS; return those that were not there.
-
-        One that is there gets the later date, because what caches hold is counted from it, and keeps its clock of
-        withdrawal until the value was written.
-        """
-        before = {_value(claim): claim for claim in self.claims()}
-        entered = {_value(claim): claim for claim in claims}
-        again = {v: replace(c, left=before[v].left) for v, c in entered.items() if v in before}
-        if entered:
-            self._save_claims((before | entered | again).values())
-        return tuple(claim for value, claim in entered.items() if value not in before)
+        """Enter values in the ledger, before they are written to DNS; return those that were not there."""
+        claims = tuple(claims)
+        if not claims:
+            return ()
+        after, new = ledger.entered(self.claims(), claims)
+        self._save_claims(after)
+        return new
 
     def mark(self, claims: Iterable[Claim]) -> None:
         """Put claims in the place of those on the same values: their clocks started or stopped."""
-        new = {_value(claim): claim for claim in claims}
-        before = self.claims() if new else ()
-        after = tuple(new.get(_value(claim), claim) for claim in before)
-        if after != before:
-            self._save_claims(after)
+        if claims := tuple(claims):
+            before = self.claims()
+            if (after := ledger.marked(before, claims)) != before:
+                self._save_claims(after)
 
     def release(self, claims: Iterable[Claim]) -> None:
         """Strike values from the ledger, after they were withdrawn from DNS."""
-        gone = {_value(claim) for claim in claims}
-        before = self.claims() if gone else ()
-        after = tuple(claim for claim in before if _value(claim) not in gone)
-        if after != before:
-            self._save_claims(after)
+        if claims := tuple(claims):
+            before = self.claims()
+            if (after := ledger.released(before, claims)) != before:
+                self._save_claims(after)
 
     def lineage(self) -> Lineage | None:
         """Read which generation the folder is at; None when it has never written to a host."""
@@ -209,22 +200,10 @@ class StateFolder:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep every other run on this machine out while the block runs; StateError names the process that is in."""
-        try:
-            files.make_folder(self.path)
-            # What git checks out is open to others as the umask allows, unencrypted keys too: this shuts them out.
-            self.path.chmod(0o700)
-            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StateError(f"{self.path} cannot be used: {error.strerror}.", "Mend the folder.") from None
-        try:
-            _take(handle, self.path)
+        with locked(self.path):
             if not (self.path / ".gitignore").exists():
                 files.write(self.path / ".gitignore", _IGNORED_BY_GIT)
             yield
-        finally:
-            # Not by closing alone: a child process that outlives us would hold its copy of the lock.
-            fcntl.flock(handle, fcntl.LOCK_UN)
-            os.close(handle)
 
     def _archive(self, story: Path) -> None:
         """Keep what was at a selector that is used again: its story, and not the private part that nothing needs."""
@@ -301,12 +280,8 @@ class StateFolder:
             )
         return self._vault.sealed(pem)
 
-    def _claims(self) -> tuple[Claim, ...]:
-        return self._read(stories.CLAIMS, self.path / "claims.json") or ()
-
-    def _save_claims(self, claims: Iterable[Claim]) -> None:
-        ordered = tuple(sorted(claims, key=_value))
-        files.write(self.path / "claims.json", stories.dump(stories.CLAIMS, ordered))
+    def _save_claims(self, claims: tuple[Claim, ...]) -> None:
+        files.write(self.path / "claims.json", stories.dump(stories.CLAIMS, claims))
 
     def _story(self, key: DkimKey) -> Path:
         return self.path / "keys" / key.domain / f"{key.selector}.json"
@@ -318,18 +293,3 @@ class StateFolder:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _value(claim: Claim) -> tuple[str, str, str, str, bool]:
-    return claim.zone, claim.name, claim.type, claim.value, claim.mechanism
-
-
-def _take(handle: int, path: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
-        who = f"process {holder}" if holder.isdigit() else "another process"
-        raise StateError(f"{path} is in use by {who}.", "Wait until it has ended, then run again.") from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
