@@ -17,7 +17,7 @@ from sendwright.provision import Result
 from sendwright.report.progress import Progress
 from sendwright.rotation import due, next_steps, resting
 from sendwright.rotation_pass import ORDER, Pass
-from sendwright.rotation_world import MEANS, Means
+from sendwright.rotation_world import MEANS, Means, Site
 from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import KeyStage, State
@@ -67,7 +67,7 @@ def status(declared: Inventory, asked: Asked, progress: Progress, *, means: Mean
     folder = StateFolder.of(declared)
     found = _lines(declared.stack, _remembered(folder), asked, datetime.now(UTC))
     with _fleet(declared, found, asked, means) as fleet:
-        run = Pass(declared, folder, fleet, progress, found, only_looks=True, means=means)
+        run = Pass(Site(declared, folder, fleet, progress, means), found, only_looks=True)
         run.look()
         return _rotation(run, Result.UNCHANGED, found)
 
@@ -97,7 +97,7 @@ def rotate(
         if not moving:
             return Rotation(Result.UNCHANGED, (), _due(found, now), found)
         with _fleet(declared, moving, asked, means) as fleet:
-            run = Pass(declared, folder, fleet, progress, moving, means=means)
+            run = Pass(Site(declared, folder, fleet, progress, means), moving)
             run.begin(asked.leaked)
             _carry_out(run)
             ends = ticks() + _HURRIED.total_seconds()

@@ -7,15 +7,11 @@ from functools import partial
 from typing import ClassVar
 
 from sendwright import claiming, dkim, durable, hostdiff, issuing, planning, probing
-from sendwright.connections import Fleet
 from sendwright.errors import HostError, PreflightFailed, SendwrightError
-from sendwright.inventory import Inventory
 from sendwright.lines import ON_HOSTS, Act, HostSeen, Line, Step, confirmed, promoted, removed, restarted, revoked
-from sendwright.report.progress import Progress
 from sendwright.rotation import next_steps, taken
-from sendwright.rotation_world import MEANS, Means, World
+from sendwright.rotation_world import Site, World
 from sendwright.signers import unprovisioned
-from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, KeyStage
 
 # New keys come first, so that all that follows serves them too; what only takes something away comes last.
@@ -34,28 +30,18 @@ _OPENING = frozenset({Act.GENERATE, Act.CONVERGE, Act.PROMOTE, Act.REVOKE, Act.D
 class Pass:
     """One way through the steps of some lines; what fails stops nothing else. ``done``: steps that were carried out."""
 
-    def __init__(
-        self,
-        declared: Inventory,
-        folder: StateFolder,
-        fleet: Fleet,
-        progress: Progress,
-        moving: Iterable[Line],
-        *,
-        only_looks: bool = False,
-        means: Means = MEANS,
-    ) -> None:
-        self.world = World(declared, folder, fleet, progress, moving, only_looks=only_looks, means=means)
+    def __init__(self, site: Site, moving: Iterable[Line], *, only_looks: bool = False) -> None:
+        self.world = World(site, moving, only_looks=only_looks)
         self.done: list[Step] = []
-        self._means = means
-        self._declared = declared
-        self._folder = folder
-        self._progress = progress
+        self._means = site.means
+        self._declared = site.declared
+        self._folder = site.folder
+        self._progress = site.progress
         self._unproven: dict[str, HostError] = {}
         self._failed: list[SendwrightError] = []
         self._tried: set[tuple[str, ...]] = set()
         self._refused: set[tuple[str, ...]] = set()
-        self._start = durable.Start.of(declared)
+        self._start = durable.Start.of(site.declared)
         self._opened = False
 
     @property

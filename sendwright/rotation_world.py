@@ -37,6 +37,17 @@ class Means:
 MEANS = Means()
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where a pass is at work: what is declared, what is remembered, the hosts, and who hears how far it is."""
+
+    declared: Inventory
+    folder: StateFolder
+    fleet: Fleet
+    progress: Progress
+    means: Means = MEANS
+
+
 class World:
     """Some lines, and one look at the world that is renewed part by part.
 
@@ -45,22 +56,13 @@ class World:
     are served.
     """
 
-    def __init__(
-        self,
-        declared: Inventory,
-        folder: StateFolder,
-        fleet: Fleet,
-        progress: Progress,
-        moving: Iterable[Line],
-        *,
-        only_looks: bool = False,
-        means: Means = MEANS,
-    ) -> None:
-        self.fleet = fleet
+    def __init__(self, site: Site, moving: Iterable[Line], *, only_looks: bool = False) -> None:
+        declared, folder, means = site.declared, site.folder, site.means
+        self.fleet = site.fleet
         self.lines = tuple(moving)
         self.seen = Seen()
         self.records = KeyRecords(
-            *(declared.stack, folder, declared.folder, progress), opener=means.opener, internet=means.internet
+            *(declared.stack, folder, declared.folder, site.progress), opener=means.opener, internet=means.internet
         )
         self.observations: dict[str, Observation] = {}
         self._looked: dict[str, datetime] = {}
@@ -68,7 +70,7 @@ class World:
         self.state: State = folder.load()
         self._stack = declared.stack
         self._folder = folder
-        self._progress = progress
+        self._progress = site.progress
         self.begun = False
         self._served: dict[str, Record] = {}
         self._only_looks = only_looks
