@@ -1,5 +1,6 @@
 import socket
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dns.flags
@@ -11,20 +12,27 @@ from sendwright.dns.transport import NoAnswer, Question, ask_all, once, query, s
 from sendwright.errors import UsageError
 
 
-def test_equal_questions_are_asked_once_and_answers_keep_their_order() -> None:
-    """Many names share servers and wildcards."""
-    asked: list[str] = []
+@dataclass
+class Answering:
+    """Answers all but ``silent.example``, and remembers what it was asked."""
 
-    def ask(question: Question) -> dns.message.Message:
-        asked.append(question.name)
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, question: Question) -> dns.message.Message:
+        """Answer a question, or do not."""
+        self.asked.append(question.name)
         if question.name == "silent.example":
             raise NoAnswer("no answer")
         return dns.message.make_query(question.name, "A")
 
-    names = ["b.example", "silent.example", "a.example", "b.example"]
-    answers = ask_all(ask, [Question("192.0.2.1", name, "A") for name in names])
 
-    assert sorted(asked) == sorted(set(names))
+def test_equal_questions_are_asked_once_and_answers_keep_their_order() -> None:
+    """Many names share servers and wildcards."""
+    server = Answering()
+    names = ["b.example", "silent.example", "a.example", "b.example"]
+    answers = ask_all(server, [Question("192.0.2.1", name, "A") for name in names])
+
+    assert sorted(server.asked) == sorted(set(names))
     assert [None if isinstance(a, NoAnswer) else str(a.question[0].name) for a in answers] == [
         "b.example.",
         None,
@@ -35,19 +43,12 @@ def test_equal_questions_are_asked_once_and_answers_keep_their_order() -> None:
 
 def test_a_look_asks_nobody_twice() -> None:
     """What served a first purpose serves the next; who was silent is not waited for again."""
-    asked: list[str] = []
-
-    def ask(question: Question) -> dns.message.Message:
-        asked.append(question.name)
-        if question.name == "silent.example":
-            raise NoAnswer("no answer")
-        return dns.message.make_query(question.name, "A")
-
-    look = once(ask)
+    server = Answering()
+    look = once(server)
     questions = [Question("192.0.2.1", name, "A") for name in ("a.example", "silent.example")]
     first, second = ask_all(look, questions), ask_all(look, questions)
 
-    assert sorted(asked) == ["a.example", "silent.example"]
+    assert sorted(server.asked) == ["a.example", "silent.example"]
     assert first == second
 
 
