@@ -122,9 +122,7 @@ class _Run:
         self._state = folder.load()
         self._new_names: frozenset[str] = frozenset()
         self._dns = Publication(
-            *(declared.stack, folder, declared.folder, progress, made),
-            allow_deletions=settings.allow_deletions,
-            internet=internet,
+            *(declared, folder, progress, made), allow_deletions=settings.allow_deletions, internet=internet
         )
 
     def plan(self) -> Plan:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sendwright import awaiting, proving
 from sendwright.dkim import live_text, record_text
@@ -14,13 +13,13 @@ from sendwright.dns.rdata import canonical, txt
 from sendwright.dns.slots import revokes, slot
 from sendwright.dns.transport import once
 from sendwright.errors import ForeignRecord
+from sendwright.inventory import Inventory
 from sendwright.lines import Held, Record
 from sendwright.looking import Open
 from sendwright.plan import Stage
 from sendwright.publication import INTERNET, Internet
 from sendwright.publishing import Zones
 from sendwright.report.progress import Progress
-from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, KeyStage
 
@@ -30,18 +29,16 @@ class KeyRecords:
 
     def __init__(
         self,
-        stack: Stack,
+        declared: Inventory,
         folder: StateFolder,
-        base: Path,
         progress: Progress,
         *,
         opener: Open = open_provider,
         internet: Internet = INTERNET,
     ) -> None:
         self.zones = Zones()
-        self._stack = stack
+        self._stack, self._base = declared.stack, declared.folder
         self._folder = folder
-        self._base = base
         self._progress = progress
         self._opener = opener
         self._names: frozenset[str] = frozenset()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sendwright import awaiting, delegation, owners, proving, spf_limits
 from sendwright.dns import consents, propagation
@@ -14,11 +13,11 @@ from sendwright.dns.slots import slot
 from sendwright.dns.spf_lookup import through
 from sendwright.dns.transport import Ask, query, system_resolver
 from sendwright.errors import ForeignRecord
+from sendwright.inventory import Inventory
 from sendwright.plan import Stage
 from sendwright.pointing import exchange
 from sendwright.publishing import Zones
 from sendwright.report.progress import Progress
-from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, State
 
@@ -42,9 +41,8 @@ class Publication:
 
     def __init__(
         self,
-        stack: Stack,
+        declared: Inventory,
         folder: StateFolder,
-        base: Path,
         progress: Progress,
         made: datetime,
         *,
@@ -52,9 +50,8 @@ class Publication:
         internet: Internet = INTERNET,
     ) -> None:
         self.zones = Zones()
-        self._stack = stack
+        self._stack, self._base = declared.stack, declared.folder
         self._folder = folder
-        self._base = base
         self._progress = progress
         self._made = made
         self._internet = internet

@@ -66,7 +66,7 @@ def recover(
     with folder.lock(), durable.pushed(declared, progress), hosts as fleet:
         with progress.step("looked at the hosts", lambda: bool(fleet.errors)):
             held = fleet.each(fleet.well, _look)
-        records = KeyRecords(declared.stack, folder, declared.folder, progress, opener=opener, internet=internet)
+        records = KeyRecords(declared, folder, progress, opener=opener, internet=internet)
         plan = _planned(declared, folder, records, held, progress)
         zones = (error for error in records.zones.errors.values() if not isinstance(error, ForeignRecord))
         plan = replace(plan, errors=(*fleet.errors.values(), *zones))

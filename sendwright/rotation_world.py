@@ -61,9 +61,7 @@ class World:
         self.fleet = site.fleet
         self.lines = tuple(moving)
         self.seen = Seen()
-        self.records = KeyRecords(
-            *(declared.stack, folder, declared.folder, site.progress), opener=means.opener, internet=means.internet
-        )
+        self.records = KeyRecords(declared, folder, site.progress, opener=means.opener, internet=means.internet)
         self.observations: dict[str, Observation] = {}
         self._looked: dict[str, datetime] = {}
         self.started = frozenset((line.domain, line.algorithm) for line in self.lines if line.start)

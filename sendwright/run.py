@@ -60,9 +60,7 @@ class Run:
         self.stack = declared.stack
         self.fleet = fleet
         self.folder = folder
-        self.dns = Publication(
-            *(declared.stack, folder, declared.folder, progress, made), allow_deletions=allow_deletions
-        )
+        self.dns = Publication(declared, folder, progress, made, allow_deletions=allow_deletions)
         self._declared = declared
         self._base = declared.folder
         self._progress = progress

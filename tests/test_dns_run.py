@@ -305,7 +305,7 @@ def test_what_runs_out_after_a_plan_was_made_waits_for_the_next_one(declared: In
     folder.mark(replace(c, left=made - keep + timedelta(hours=1)) for c in old)
 
     def drops(at: datetime) -> set[str]:
-        publication = Publication(shorter.stack, folder, shorter.folder, Progress(), at, internet=_internet(shorter))
+        publication = Publication(shorter, folder, Progress(), at, internet=_internet(shorter))
         publication.look(folder.load().keys)
         writes = publication.zones.found[COM].changes.at(Stage.CONTRACT).writes
         return {term for w in writes if not isinstance(w, Create) for term in w.drops}

@@ -10,6 +10,7 @@ import pytest
 from sendwright import inventory
 from sendwright.dkim import live_text, record_text
 from sendwright.dns.rdata import txt
+from sendwright.inventory import Inventory
 from sendwright.key_records import KeyRecords
 from sendwright.lines import Held
 from sendwright.report.progress import Progress
@@ -51,7 +52,7 @@ def records(server: Server53, tmp_path: Path) -> Records:
 
     def look(*keys: DkimKey) -> KeyRecords:
         folder = StateFolder(tmp_path / "state", KeyStore())
-        found = KeyRecords(STACK, folder, tmp_path, Progress(), opener=lambda *_: server)
+        found = KeyRecords(Inventory(STACK, tmp_path, folder.path), folder, Progress(), opener=lambda *_: server)
         found.look(keys, {key.txt_name for key in keys})
         return found
 
