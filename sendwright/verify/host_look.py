@@ -135,8 +135,9 @@ def _word(port: int) -> str:
 
 
 def _processes(text: str) -> dict[tuple[str, str], int]:
-    rows = (line.split(maxsplit=1) for line in text.splitlines())
-    return dict(Counter((user, command.rstrip()) for user, command in rows))
+    # A process may have taken its name away.
+    rows = (line.partition(" ") for line in text.splitlines())
+    return dict(Counter((user, command.strip()) for user, _, command in rows))
 
 
 def _listeners(text: str) -> Iterator[Listener]:

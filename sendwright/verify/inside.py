@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from sendwright import generation, planning
 from sendwright.connections import Fleet
 from sendwright.deploys.probe import Sample, Signed, parse_signed, sign_command, sign_input
-from sendwright.errors import HostError, SendwrightError
+from sendwright.errors import HostError
 from sendwright.generation import Lineage
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
@@ -82,15 +82,18 @@ def check(
     known = Known(inventory.stack, folder.load(), folder.lineage())
     asked = {target.domain for target in targets}
     domains = tuple(domain for domain in inventory.stack.domains if domain.name in asked)
-    sample = message(clock())
+    sample = message(clock()) if look.wants((key_rules.MATCHES, key_rules.PROBE)) else None
     with connect(inventory.stack.hosts, inventory.folder) as fleet:
-        report(
-            f"looking at {len(fleet.hosts)} hosts" if len(fleet.hosts) > 1 else f"looking at {next(iter(fleet.hosts))}"
-        )
+        several = len(fleet.hosts) > 1
+        report(f"looking at {len(fleet.hosts)} hosts" if several else f"looking at {next(iter(fleet.hosts))}")
         looked = fleet.each(fleet.hosts, lambda connection: look_at(connection, known, clock, sample))
         errors = dict(fleet.errors)
-    yield from _of_hosts(known, looked, errors, look)
-    yield from _of_keys(known, looked, domains, sample, look)
+    facts = _facts(known, looked, look)
+    for host in inventory.stack.hosts:
+        yield from _of_host(host, looked.get(host.name), facts.get(host.name), errors.get(host.name))
+    if sample:
+        signers = {name: _signer(found, looked[name], sample) for name, found in facts.items()}
+        yield from _of_keys(known.stack, signers, domains, look)
 
 
 def look_at(connection: Runs, known: Known, clock: Clock, sample: Sample | None = None) -> Looked:
@@ -164,33 +167,38 @@ def unfit(host: Host, observation: Observation) -> Finding:
     return rules.DESIRED.failed(subject, "it was never provisioned", advice)
 
 
-def _of_hosts(
-    known: Known, looked: Mapping[str, Looked], errors: Mapping[str, SendwrightError], look: Look
-) -> Iterator[Finding]:
-    questions = [(host.name, kind) for host in known.stack.hosts for kind in ("A", "AAAA")]
+def _facts(known: Known, looked: Mapping[str, Looked], look: Look) -> dict[str, Facts]:
+    questions = [(name, kind) for name in looked for kind in ("A", "AAAA")]
     names = dict(zip(questions, look.dns.ask_all(questions), strict=True))
-    for host in known.stack.hosts:
-        if host.name not in looked:
-            error = errors[host.name]
-            what = error.what.removeprefix(f"{host.name}: ")
-            yield rules.REACHABLE.failed(of_host(host), what, error.hint)
-            continue
-        yield rules.REACHABLE.passed(of_host(host), f"logged in as {host.ssh.user}; its host key is the known one")
-        found = facts_of(known, host, looked[host.name], (names[host.name, "A"], names[host.name, "AAAA"]))
-        yield from hosts.judge(found) if found else (unfit(host, looked[host.name].observation),)
+    found = (
+        (name, facts_of(known, known.stack.host(name), one, (names[name, "A"], names[name, "AAAA"])))
+        for name, one in looked.items()
+    )
+    return {name: facts for name, facts in found if facts}
 
 
-def _of_keys(
-    known: Known, looked: Mapping[str, Looked], domains: Sequence[Domain], sample: Sample, look: Look
-) -> Iterator[Finding]:
-    signers = {}
-    for host in known.stack.hosts:
-        if host.name in looked and (facts := facts_of(known, host, looked[host.name], ())):
-            seen = host_seen(facts.observation, facts.services, known.state.keys)
-            signers[host.name] = Signer(facts, seen, looked[host.name].signed or {}, sample)
-    pairs = [(domain, host) for domain in domains for host in known.stack.hosts_of(domain)]
-    records = {r for domain, host in pairs if host.name in signers for r in signers[host.name].records(domain)}
-    answers = dict(zip(sorted(records), look.dns.ask_all([(r, "TXT") for r in sorted(records)]), strict=True))
+def _of_host(host: Host, looked: Looked | None, facts: Facts | None, error: HostError | None) -> Iterator[Finding]:
+    subject = of_host(host)
+    if looked is None:
+        what, advice = (error.what, error.hint) if error else ("it was not looked at", "Run it again.")
+        yield rules.REACHABLE.failed(subject, what.removeprefix(f"{host.name}: "), advice)
+        return
+    yield rules.REACHABLE.passed(subject, f"logged in as {host.ssh.user}; its host key is the known one")
+    if facts is None:
+        yield unfit(host, looked.observation)
+    else:
+        yield from hosts.judge(facts)
+
+
+def _signer(facts: Facts, looked: Looked, sample: Sample) -> Signer:
+    seen = host_seen(facts.observation, facts.services, facts.state.keys)
+    return Signer(facts, seen, looked.signed or {}, sample)
+
+
+def _of_keys(stack: Stack, signers: Mapping[str, Signer], domains: Sequence[Domain], look: Look) -> Iterator[Finding]:
+    pairs = [(domain, host) for domain in domains for host in stack.hosts_of(domain)]
+    records = sorted({r for d, host in pairs if host.name in signers for r in signers[host.name].records(d)})
+    answers = dict(zip(records, look.dns.ask_all([(record, "TXT") for record in records]), strict=True))
     for domain, host in pairs:
         if signer := signers.get(host.name):
             yield from matches(signer, domain, answers)

@@ -4,8 +4,6 @@ import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from typing import NoReturn
 
 import dkim as dkimpy
 import pytest
@@ -14,21 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendwright import dkim
-from sendwright.connections import Fleet
 from sendwright.deploys.opendkim import instance_paths, key_path
 from sendwright.deploys.probe import Signed
-from sendwright.errors import Unreachable
-from sendwright.inventory import Inventory
 from sendwright.signers import host_seen
 from sendwright.stack import DkimAlgorithm, Domain
 from sendwright.state.model import DkimKey, KeyStage
 from sendwright.verify import inside
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.host_keys import Signer, author, matches, named, probed, signers_of
-from sendwright.verify.look import Answer, Fetched, Look, Told
-from sendwright.verify.target import Target
+from sendwright.verify.look import Answer, Told
 from tests.verify.host_world import LATER, MX1, NOW, facts, material, observed, services, stack, state
-from tests.verify.names import Names
 
 Judge = Callable[[Signer, Domain, Mapping[str, Answer]], Iterator[Finding]]
 SAMPLE = inside.message(NOW)
@@ -264,26 +257,3 @@ def test_whatever_a_host_says_it_signed_is_judged_without_a_crash(values: list[s
     for finding in (*matches(of, DOMAIN, known), *probed(of, DOMAIN, known)):
         assert finding.status is not Status.PASS or not finding.target.startswith("rsa @")
     assert all(isinstance(named(value), str) for value in values)
-
-
-class Nowhere(Fleet):
-    """A fleet whose hosts are down."""
-
-    def _connection(self, name: str) -> NoReturn:
-        raise Unreachable(name, "no answer from 203.0.113.10 port 22 within 10 s.", "Is it up?")
-
-
-def test_a_host_that_is_down_fails_once_and_leaves_its_keys_unknown(tmp_path: Path) -> None:
-    """The others would go on; a command line that says so costs no traceback."""
-    inventory = Inventory(stack(), tmp_path, tmp_path / "state")
-    lines: list[str] = []
-    look = Look(Names({}), lambda *_: None, "", lambda *_: Fetched(), NOW)  # type: ignore[arg-type]
-
-    found = list(inside.check(inventory, [Target("example.com")], look, lines.append, connect=Nowhere))
-
-    assert [(f.check, f.status) for f in found] == [
-        ("host.reachable", Status.FAIL),
-        ("dkim.key-matches-host", Status.UNKNOWN),
-    ]
-    assert found[0].seen == "no answer from 203.0.113.10 port 22 within 10 s."
-    assert lines == [f"looking at {MX1}"]

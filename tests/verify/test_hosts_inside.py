@@ -1,0 +1,98 @@
+"""Which hosts are judged, and what is said of those that cannot be."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from sendwright.connections import Fleet
+from sendwright.errors import Unreachable
+from sendwright.generation import Generation
+from sendwright.inventory import Inventory
+from sendwright.observation import Observation
+from sendwright.verify import inside
+from sendwright.verify.finding import Status
+from sendwright.verify.look import Fetched, Look
+from sendwright.verify.target import Target
+from tests.verify.host_world import MX1, NOW, observed, services, stack, state
+from tests.verify.host_world import inside as as_it_should_be
+from tests.verify.names import Names
+
+HOST = stack().host(MX1)
+KNOWN = inside.Known(stack(), state(), None)
+
+
+class Nowhere(Fleet):
+    """A fleet whose hosts are down."""
+
+    def _connection(self, name: str) -> NoReturn:
+        raise Unreachable(name, "no answer from 203.0.113.10 port 22 within 10 s.", "Is it up?")
+
+
+def test_a_host_that_is_down_fails_once_and_leaves_its_keys_unknown(tmp_path: Path) -> None:
+    """The others would go on; a command line that says so costs no traceback."""
+    inventory = Inventory(stack(), tmp_path, tmp_path / "state")
+    lines: list[str] = []
+    look = Look(Names({}), lambda *_: None, "", lambda *_: Fetched(), NOW)  # type: ignore[arg-type]
+
+    found = list(inside.check(inventory, [Target("example.com")], look, lines.append, connect=Nowhere))
+
+    assert [(f.check, f.status) for f in found] == [
+        ("host.reachable", Status.FAIL),
+        ("dkim.key-matches-host", Status.UNKNOWN),
+    ]
+    assert found[0].seen == "no answer from 203.0.113.10 port 22 within 10 s."
+    assert lines == [f"looking at {MX1}"]
+
+
+def test_what_nobody_wants_to_know_is_not_told(tmp_path: Path) -> None:
+    """Of keys nothing is said where only hosts were chosen; their signers are not even asked."""
+    inventory = Inventory(stack(), tmp_path, tmp_path / "state")
+    look = Look(Names({}), lambda *_: None, "", lambda *_: Fetched(), NOW, wanted=frozenset({"host.reachable"}))  # type: ignore[arg-type]
+
+    found = list(inside.check(inventory, [Target("example.com")], look, lambda _: None, connect=Nowhere))
+
+    assert [f.check for f in found] == ["host.reachable"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"managed": False}, "it was never provisioned"),
+        ({"release": None, "system": "ubuntu 24.04"}, "it runs ubuntu 24.04"),
+        ({"systemd": False}, "it runs debian 12"),
+        ({"root": False}, "the login is not root"),
+    ],
+)
+def test_a_host_that_is_none_of_ours_is_told_so_once(changes: dict[str, Any], words: str) -> None:
+    """Nothing else is judged on it."""
+    finding = inside.unfit(HOST, replace(observed(services()), **changes))
+
+    assert (finding.check, finding.status) == ("host.as-desired", Status.FAIL)
+    assert words in finding.seen
+    assert finding.advice
+
+
+def looked(observation: Observation) -> inside.Looked:
+    """Return what a host answered."""
+    return inside.Looked(observation, NOW, NOW, as_it_should_be())
+
+
+def test_a_host_that_follows_another_state_folder_is_compared_with_nothing_here() -> None:
+    """Whatever differs may be right."""
+    theirs = Generation(7, "0" * 32, datetime(2026, 11, 20, tzinfo=UTC), "somebody@elsewhere")
+
+    ours = inside.facts_of(KNOWN, HOST, looked(observed(services())), ())
+    other = inside.facts_of(KNOWN, HOST, looked(replace(observed(services()), generation=theirs)), ())
+
+    assert ours is not None
+    assert other is not None
+    assert ours.foreign == ""
+    assert "follows one: that is at generation 7" in other.foreign
+
+
+def test_a_host_that_was_asked_nothing_more_has_no_facts() -> None:
+    """It is told as unfit."""
+    assert inside.facts_of(KNOWN, HOST, inside.Looked(observed(services()), NOW, NOW), ()) is None
