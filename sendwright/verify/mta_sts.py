@@ -35,6 +35,8 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
         return
     yield PRESENT.passed(target.subject, f"_mta-sts.{target.domain} has a TXT record for it")
     yield _record(target, look, texts)
+    if not look.wants([POLICY, SYNTAX, MODE, MX, AGE]):
+        return
     fetched = look.fetch(_url(target), sts_policy.LARGEST)
     yield _fetching(target, fetched)
     if fetched.status == _OK and not fetched.cut and not fetched.failure:

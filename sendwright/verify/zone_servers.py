@@ -20,6 +20,8 @@ from sendwright.verify.target import Target
 from sendwright.verify.wording import counted, listed, shown
 
 _SHOWN = 5
+# Seconds: who shares load by DNS lets nobody remember an address for longer.
+_SHORT_TTL = 300
 
 
 @dataclass(frozen=True)
@@ -131,13 +133,14 @@ def agree(target: Target, cut: Delegation, heard: Sequence[Heard]) -> Iterator[F
     """Yield each record set about mail of which not all servers say the same, and whether their serials do."""
     if not heard:
         return
-    differing = list(_differing(target, heard))
-    yield from differing[: 2 * _SHOWN]
     serials = _serials(cut.zone, heard)
-    if differing:
-        return
     # Servers of several primaries, or providers, count each for itself.
-    if len(serials) > 1 and len({primary for primary, _ in serials}) == 1:
+    behind = len(serials) > 1 and len({primary for primary, _ in serials}) == 1
+    found = [*_differing(target, heard, behind=behind), *_speechless(target, heard)]
+    yield from found[: 2 * _SHOWN]
+    if found:
+        return
+    if behind:
         each = "; ".join(f"{serial} at {listed(at)}" for (_, serial), at in sorted(serials.items()))
         advice = (
             "If it lasts, the secondary with the lower serial gets no transfers: look at its log, at NOTIFY and at who "
@@ -151,29 +154,45 @@ def agree(target: Target, cut: Delegation, heard: Sequence[Heard]) -> Iterator[F
     yield AGREE.passed(target.subject, seen)
 
 
-def _differing(target: Target, heard: Sequence[Heard]) -> Iterator[Finding]:
+def _differing(target: Target, heard: Sequence[Heard], *, behind: bool) -> Iterator[Finding]:
     for name, rdtype in heard[0].replies:
-        if rdtype == "SOA":
-            continue
+        replies = {one.server: one.replies[name, rdtype] for one in heard}
         groups: dict[frozenset[str], list[Server]] = {}
-        for one in heard:
-            groups.setdefault(_said(one.replies[name, rdtype], name, rdtype), []).append(one.server)
-        if len(groups) > 1:
-            each = "; ".join(
-                f"{', '.join(map(str, servers[:_SHOWN]))}: {_words(said)}"
-                for said, servers in sorted(groups.items(), key=lambda item: (-len(item[1]), sorted(item[0])))
-            )
-            advice = (
-                "Bring the servers that are behind up to date: look at their transfers (NOTIFY, allow-transfer, log); "
-                "if it was changed a moment ago, look again."
-            )
-            yield AGREE.failed(target.subject, shown(each), advice, f"{rdtype} {name}")
+        for server, reply in replies.items():
+            if not isinstance(reply, NoAnswer):
+                groups.setdefault(_said(reply, name, rdtype), []).append(server)
+        shares = not behind and all(_shares_load(reply, name, rdtype) for reply in replies.values())
+        if len(groups) < 2 or rdtype == "SOA" or shares:
+            continue
+        each = "; ".join(
+            f"{', '.join(map(str, servers[:_SHOWN]))}: {_words(said)}"
+            for said, servers in sorted(groups.items(), key=lambda item: (-len(item[1]), sorted(item[0])))
+        )
+        advice = (
+            "Bring the servers that are behind up to date: look at their transfers (NOTIFY, allow-transfer, log); "
+            "if it was changed a moment ago, look again."
+        )
+        yield AGREE.failed(target.subject, shown(each), advice, f"{rdtype} {name}")
 
 
-def _said(reply: Reply, name: str, rdtype: str) -> frozenset[str]:
+def _shares_load(reply: Reply, name: str, rdtype: str) -> bool:
+    """Whether a server may answer with other addresses each time, on purpose: they are to be forgotten soon."""
+    if rdtype not in {"A", "AAAA"} or isinstance(reply, NoAnswer):
+        return False
+    found = record_set(reply, name, rdtype)
+    return found is not None and found.ttl <= _SHORT_TTL
+
+
+def _speechless(target: Target, heard: Sequence[Heard]) -> Iterator[Finding]:
+    for one in heard:
+        silent = [f"{rdtype} {name}" for (name, rdtype), reply in one.replies.items() if isinstance(reply, NoAnswer)]
+        if silent:
+            seen = f"{one.server} speaks for the zone, and said nothing when asked for {listed(silent)}"
+            yield AGREE.unknown(target.subject, seen, "It may limit how much it answers: look again.", str(one.server))
+
+
+def _said(reply: dns.message.Message, name: str, rdtype: str) -> frozenset[str]:
     """Return what a server says of a record set, as values that can be compared; nothing where there is none."""
-    if isinstance(reply, NoAnswer):
-        return frozenset({f"({reply})"})
     if rcode(reply) not in {"NOERROR", "NXDOMAIN"}:
         return frozenset({f"({rcode(reply)})"})
     for found_type in (rdtype, "CNAME"):

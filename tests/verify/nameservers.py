@@ -24,12 +24,15 @@ class Nameservers:
     """Answer questions to single servers. Plays `sendwright.dns.transport.Ask`.
 
     ``zones``: by address, the text of each zone that the server there has; ``silent``: what servers that say nothing
-    raise; ``lame``: addresses that refuse; ``mute``: those that say nothing over TCP; ``asked``: every question so far.
+    raise; ``speechless``: those silent about a type; ``lame``: addresses that refuse; ``ttl``: of all records;
+    ``mute``: those that say nothing over TCP; ``asked``: every question so far.
     """
 
     zones: Mapping[str, Mapping[str, str]]
     silent: Mapping[str, NoAnswer] = field(default_factory=dict)
+    speechless: Collection[tuple[str, str]] = ()
     lame: Collection[str] = ()
+    ttl: int = 3600
     mute: Collection[str] = ()
     asked: list[Question] = field(default_factory=list)
     _read: dict[str, Records] = field(default_factory=dict)
@@ -39,6 +42,8 @@ class Nameservers:
         self.asked.append(question)
         if question.server in self.silent:
             raise self.silent[question.server]
+        if (question.server, question.type) in self.speechless:
+            raise NoAnswer("no answer within 2 s")
         if question.stream and question.server in self.mute:
             raise NoAnswer("Connection refused")
         answer = dns.message.make_response(dns.message.make_query(question.name + ".", question.type))
@@ -48,6 +53,8 @@ class Nameservers:
             answer.set_rcode(dns.rcode.REFUSED)
         else:
             self._answer(answer, within, self._records(kept[within]), question)
+        for rrset in (*answer.answer, *answer.authority, *answer.additional):
+            rrset.update_ttl(self.ttl)
         return answer
 
     def _records(self, text: str) -> Records:

@@ -266,6 +266,23 @@ def test_a_server_that_says_something_else_about_mail_fails(old: str, new: str, 
     assert "ns1.example.com (192.0.2.1)" in found[0].seen
 
 
+def test_addresses_that_are_to_be_forgotten_soon_may_differ() -> None:
+    """Large providers share load by DNS; a server that is behind is another matter."""
+    other = CHILD.replace("192.0.2.25", "192.0.2.26")
+    world = World(two=other, change=lambda s: replace(s, ttl=300))
+    late = replace(world, two=other.replace(" 7 3600", " 6 3600"))
+
+    assert _statuses(world.of("servers-agree")) == {Status.PASS}
+    assert _statuses(late.of("servers-agree")) == {Status.FAIL}
+
+
+def test_a_server_that_said_nothing_for_once_leaves_it_open() -> None:
+    """It may limit its answers, and what it did not say does not differ."""
+    found = World(change=lambda s: replace(s, speechless={(NS2, "MX")})).of("servers-agree")
+
+    assert [(f.status, f.target) for f in found] == [(Status.UNKNOWN, "ns2.example.net (192.0.2.2)")]
+
+
 def test_the_order_and_the_cutting_of_values_are_no_difference() -> None:
     """Record sets are sets, and a TXT record is its joined strings."""
     more = CHILD + 'example.com. IN TXT "another"\n'
