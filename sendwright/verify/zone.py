@@ -53,10 +53,10 @@ def _by_resolver(target: Target, own: Answer, zone: str, look: Look) -> Iterator
     """Yield what a resolver alone can tell of a zone: its servers have not been asked."""
     yield EXISTS.passed(target.subject, _where(target.domain, zone))
     if look.wants([DNSSEC]):
-        mail, chain = look.dns.ask_all(((target.domain, "MX"), (zone, "DS")))
         # A zone that is signed and has no DS is no unsigned one.
-        alone = chain.told is Told.NO_DATA and not own.secure
-        keys = dnssec.told(look.dns.ask(zone, "DNSKEY")) if alone else None
+        questions = [(target.domain, "MX"), (zone, "DS"), *([] if own.secure else [(zone, "DNSKEY")])]
+        mail, chain, *rest = look.dns.ask_all(questions)
+        keys = dnssec.told(rest[0]) if rest else None
         yield from dnssec.secure(target, zone, (own, mail), chain, keys, look)
     if look.wants([CAA]):
         yield from caa.check(target, look)
