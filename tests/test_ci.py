@@ -162,7 +162,7 @@ def test_hostile_inputs_are_bad_usage_and_nothing_else(installed: Path) -> None:
     made = {path for path in installed.rglob("*") if path.name not in {"script", "sendwright-verify"}} - before
     assert (github.returncode, gitlab.returncode) == (2, 2)
     assert "mistakes; nothing was asked" in github.stderr
-    assert "--format=json=hit: not a fully qualified domain name" in gitlab.stderr
+    assert "--format=json=hit: no folder of that name is here, and it is not a fully qualified domain" in gitlab.stderr
     assert made == set()
 
 
