@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+
+# What is done sooner takes no threads: starting them would take longer.
+_SOON = 0.003
 
 
 def concurrently(
@@ -16,37 +19,54 @@ def concurrently(
 ) -> Iterator[tuple[Item, Outcome]]:
     """Yield each item with what ``work`` returned for it, as it comes; what it raises is raised here.
 
-    A caller that goes away (Ctrl-C, too) leaves at most ``at_once`` of them running: in daemon threads, because those
-    of a pool would be waited for when the program ends, and a silent server holds one for many seconds.
+    The caller's thread does its share, and others join it unless all is done within a few milliseconds. A caller that
+    goes away (Ctrl-C, too) leaves fewer than ``at_once`` of them running: in daemon threads, because those of a pool
+    would be waited for when the program ends, and a silent server holds one for many seconds.
     """
     todo: SimpleQueue[Item] = SimpleQueue()
     done: SimpleQueue[tuple[Item, Future[Outcome]]] = SimpleQueue()
     for item in items:
         todo.put(item)
+    ended = Event()
 
-    def worker() -> None:
-        while True:
-            try:
+    def help_out() -> None:
+        with suppress(Empty):
+            while True:
                 item = todo.get_nowait()
-            except Empty:
-                return
-            future: Future[Outcome] = Future()
-            try:
-                future.set_result(work(item))
-            except BaseException as error:
-                future.set_exception(error)
-            done.put((item, future))
+                done.put((item, _outcome(work, item)))
 
-    for _ in range(min(at_once, len(items))):
-        # Work that waits for nothing is done by the first of them before the others are there.
-        if todo.empty():
-            break
-        Thread(target=worker, daemon=True).start()
+    def call_for_help() -> None:
+        if not ended.wait(_SOON):
+            for _ in range(min(at_once - 1, todo.qsize())):
+                Thread(target=help_out, daemon=True).start()
+
+    if at_once > 1 and len(items) > 1:
+        Thread(target=call_for_help, daemon=True).start()
+    left = len(items)
     try:
-        for _ in items:
-            item, future = done.get()
+        while left:
+            try:
+                item, future = done.get_nowait()
+            except Empty:
+                try:
+                    item = todo.get_nowait()
+                except Empty:
+                    item, future = done.get()
+                else:
+                    future = _outcome(work, item)
+            left -= 1
             yield item, future.result()
     finally:
+        ended.set()
         with suppress(Empty):
             while True:
                 todo.get_nowait()
+
+
+def _outcome(work: Callable[[Item], Outcome], item: Item) -> Future[Outcome]:
+    future: Future[Outcome] = Future()
+    try:
+        future.set_result(work(item))
+    except BaseException as error:  # it belongs to whoever asked for the work
+        future.set_exception(error)
+    return future

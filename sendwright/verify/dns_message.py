@@ -29,6 +29,8 @@ _OPT = b"\0" + struct.pack("!HHIH", dns.rdatatype.OPT, _PAYLOAD, 0, 0)
 _IN, _CNAME = dns.rdataclass.IN, dns.rdatatype.CNAME
 _COMMON = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}")
 _LONGEST_NAME = 253
+_MOST_LABELS = 127
+_LABEL = re.compile(rb"[A-Za-z0-9_-]{1,63}")
 _MOST_RECORDS = 1000
 _NAMED = frozenset({"MX", "NS", "PTR", "CNAME", "DNAME", "SRV", "SOA"})
 _BROKEN = (dns.exception.DNSException, ValueError, IndexError, struct.error)
@@ -141,8 +143,33 @@ def _owner(message: bytes, at: int, asked: str) -> tuple[str, int]:
     # Nearly always it points at the question's name (RFC 1035 section 4.1.4), right behind the header.
     if message[at : at + 2] == b"\xc0\x0c":
         return asked, at + 2
-    name, used = dns.name.from_wire(message, at)
-    return plain(name), at + used
+    return _name(message, at)
+
+
+def _name(message: bytes, at: int) -> tuple[str, int]:
+    """Return the name at an offset, in lower case without the last dot, and the offset behind it (RFC 1035, 4.1.4)."""
+    labels: list[bytes] = []
+    position, behind, limit = at, 0, at
+    while length := message[position]:
+        label = message[position + 1 : position + 1 + length]
+        if length >= 0xC0:
+            behind = behind or position + 2
+            position = (length & 0x3F) << 8 | message[position + 1]
+            # Each further back than the one before: there is no way round in a circle.
+            if position >= limit:
+                raise ValueError("a pointer that does not lead back")
+            limit = position
+        elif len(labels) < _MOST_LABELS and _LABEL.fullmatch(label):
+            labels.append(label)
+            position += 1 + length
+        else:
+            # What needs escapes, or is no name at all, is dnspython's to judge.
+            name, used = dns.name.from_wire(message, at)
+            return plain(name), at + used
+    text = b".".join(labels)
+    if len(text) > _LONGEST_NAME:
+        raise ValueError("a name that is too long")
+    return text.lower().decode() or ".", behind or position + 1
 
 
 def _value(message: bytes, at: int, length: int, rdtype: str) -> tuple[str, tuple[int, ...]]:
@@ -154,6 +181,11 @@ def _value(message: bytes, at: int, length: int, rdtype: str) -> tuple[str, tupl
         return _strings(data)
     if (rdtype, length) in {("A", 4), ("AAAA", 16)}:
         return socket.inet_ntop(socket.AF_INET if length == 4 else socket.AF_INET6, data), ()
+    if rdtype == "MX" and length > 2:
+        name, behind = _name(message, at + 2)
+        if behind != at + length:
+            raise ValueError("more than a name")
+        return f"{int.from_bytes(data[:2], 'big')} {name}", ()
     rdata = _rdata(_type(rdtype), message, at, length)
     return presented(rdata, rdtype), lengths(rdata)
 

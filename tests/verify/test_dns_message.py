@@ -1,3 +1,4 @@
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendwright.verify.dns_message import NotAnAnswer, Query, belongs, read
+from sendwright.verify.dns_message import NotAnAnswer, Query, _name, belongs, plain, read
 
 TYPES = ("A", "AAAA", "MX", "TXT", "SRV", "SOA", "TLSA", "CAA", "DS", "DNSKEY", "PTR", "NS")
 QUERY = Query("example.com", "TXT")
@@ -54,6 +55,21 @@ def test_a_name_is_a_question_or_none(name: str, rdtype: str) -> None:
         return
 
     assert len(octets) <= 255 + 4
+
+
+@given(st.binary(max_size=120), st.integers(0, 119))
+@example(b"\3abc\xc0\0", 0)
+@example(b"\3abc\xc0\0", 4)
+@example(b"\1a\xc0\0\1b\xc0\0", 4)
+def test_names_are_read_as_dnspython_reads_them(octets: bytes, at: int) -> None:
+    """The short way and the long way are one, in what they refuse too; pointers never lead in a circle."""
+    try:
+        name, used = dns.name.from_wire(octets, at)
+    except (dns.exception.DNSException, ValueError, IndexError):
+        with pytest.raises((dns.exception.DNSException, ValueError, IndexError)):
+            _name(octets, at)
+    else:
+        assert _name(octets, at) == (plain(name), at + used)
 
 
 def test_common_names_are_sent_as_dnspython_would() -> None:
