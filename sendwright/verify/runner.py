@@ -2,6 +2,7 @@
 
 import gc
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from sendwright.verify.asked import Asked
 from sendwright.verify.asking import Asking
 from sendwright.verify.conversation import Conversation
 from sendwright.verify.fetching import Https
-from sendwright.verify.finding import Finding, Report, Status
+from sendwright.verify.finding import Finding, Report, Status, Subject
 from sendwright.verify.groups import ALL, Group, Groups
 from sendwright.verify.look import Look
 from sendwright.verify.ordering import described, ordered
@@ -32,12 +33,20 @@ _EXISTS = "dns.exists"
 
 
 class BrokenChecks(Exception):
-    """Report bugs of checks, after all others were made. ``errors``: theirs; ``report``: what the others found."""
+    """Report bugs of checks, after all others were made.
+
+    ``errors``: one for each place in our code; ``report``: what the others found.
+    """
 
     def __init__(self, errors: Sequence[Exception], report: Report) -> None:
-        super().__init__(f"{len(errors)} checks broke: {errors[0]!r}")
-        self.errors = tuple(errors)
+        self.errors = tuple({_place(error): error for error in reversed(errors)}.values())
         self.report = report
+        super().__init__(f"{len(errors)} checks broke: {self.errors[-1]!r}")
+
+
+def _place(error: Exception) -> tuple[type[Exception], str]:
+    """Return by what a bug is told from others: a thousand domains meet the same one."""
+    return type(error), "".join(traceback.format_tb(error.__traceback__)[-1:])
 
 
 @dataclass
@@ -47,10 +56,11 @@ class _Judged:
     findings: list[Finding] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
-    def take(self, judged: _Judging) -> None:
+    def take(self, about: Subject | None, judged: _Judging) -> None:
         try:
             self.findings.extend(judged())
         except Exception as error:
+            error.add_note(f"(while looking at {about.name if about else 'the hosts'})")
             self.errors.append(error)
 
     def add(self, other: "_Judged") -> None:
@@ -119,18 +129,19 @@ class _Run:
     def domains(self) -> Sequence[Target]:
         """Judge domains, and return those that exist."""
         targets, chosen = self.asked.targets, self._chosen(self.groups.domains)
-        work: list[tuple[_Judging, ...]] = []
+        work: list[tuple[Subject, tuple[_Judging, ...]]] = []
         for zone in self._chosen(self.groups.zone):
             begun = list(concurrently(partial(_begun, zone, self.look), targets, _DOMAINS_AT_ONCE))
             for _, (exists, _) in begun:
                 self.judged.add(exists)
-            there = {target.domain: rest for target, (exists, rest) in begun if not _gone(exists)}
-            targets = tuple(target for target in targets if target.domain in there)
-            work += [(partial(list, rest),) for rest in there.values()]
+            there = {target.subject: rest for target, (exists, rest) in begun if not _gone(exists)}
+            targets = tuple(target for target in targets if target.subject in there)
+            work += [(subject, (partial(list, rest),)) for subject, rest in there.items()]
         for target in targets:
             judging = tuple(partial(group.judge, target, self.look) for group in chosen)
             # One domain is judged by many at the same time, and many domains each by one.
-            work += [judging] if len(targets) > _DOMAINS_AT_ONCE else [(one,) for one in judging]
+            parts = [judging] if len(targets) > _DOMAINS_AT_ONCE else [(one,) for one in judging]
+            work += [(target.subject, part) for part in parts]
         for _, found in concurrently(_taken, work, _DOMAINS_AT_ONCE):
             self.judged.add(found)
         return targets
@@ -151,18 +162,20 @@ class _Run:
         if self.asked.hosts:
             for group in self._chosen(self.groups.inside):
                 given = (self.asked.inventory, self.asked.targets, self.look, self.progress)
-                self.judged.take(partial(group.judge, *given))
+                self.judged.take(None, partial(group.judge, *given))
 
     def _server(self, server: Server) -> _Judged:
-        judged, talks = _Judged(), list[Conversation]()
-        spoken = self._chosen(self.groups.spoken)
-        try:
+        judged, spoken = _Judged(), self._chosen(self.groups.spoken)
+
+        def speak() -> Iterable[Finding]:
+            talks: Sequence[Conversation] = ()
             if spoken:
-                talks += self.groups.speak(server, self.asked.timeout, self.asked.trust, self.asked.wanted)
-        except Exception as error:
-            return _Judged(errors=[error])
-        for group in (*spoken, *self._chosen(self.groups.servers)):
-            judged.take(partial(group.judge, server, talks, self.look))
+                talks = self.groups.speak(server, self.asked.timeout, self.asked.trust, self.asked.wanted)
+            for group in (*spoken, *self._chosen(self.groups.servers)):
+                judged.take(server.subject, partial(group.judge, server, talks, self.look))
+            return ()
+
+        judged.take(server.subject, speak)
         return judged
 
     def _chosen(self, of: Iterable[Group]) -> Sequence[Group]:
@@ -179,7 +192,7 @@ def _begun(zone: Group, look: Look, target: Target) -> tuple[_Judged, Iterator[F
         findings = iter(zone.judge(target, look))
         return [found] if (found := next(findings, None)) else []
 
-    exists.take(one)
+    exists.take(target.subject, one)
     return exists, findings
 
 
@@ -187,10 +200,10 @@ def _gone(exists: _Judged) -> bool:
     return any(found.check == _EXISTS and found.status is Status.FAIL for found in exists.findings)
 
 
-def _taken(judging: Sequence[_Judging]) -> _Judged:
-    judged = _Judged()
+def _taken(work: tuple[Subject, Sequence[_Judging]]) -> _Judged:
+    judged, (subject, judging) = _Judged(), work
     for judge in judging:
-        judged.take(judge)
+        judged.take(subject, judge)
     return judged
 
 

@@ -170,8 +170,9 @@ def test_a_bug_in_one_check_shows_and_hides_no_other(meant: Callable[..., Asked]
     groups = replace(GROUPS, domains=(Group(mx.CHECKS, _broken), Group(spf.CHECKS, _spf)))
 
     with pytest.raises(BrokenChecks, match="a bug") as raised:
-        run(meant("a.example"), _quiet, groups)
+        run(meant("a.example", "b.example"), _quiet, groups)
 
+    assert "a.example mx.present" in _order(raised.value.report.findings)
     assert "a.example spf.present" in _order(raised.value.report.findings)
     assert "mx.example tls.offered" in _order(raised.value.report.findings)
     assert len(raised.value.errors) == 1
