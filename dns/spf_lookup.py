@@ -5,6 +5,7 @@ Aliases are followed by whoever answers. Records of the type SPF (99) are never 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import dns.exception
 import dns.message
@@ -49,6 +50,7 @@ def valid_name(name: str) -> bool:
     return name.isascii() and len(name) <= _NAME and all(0 < len(label) <= _LABEL for label in name.split("."))
 
 
+@lru_cache(maxsize=1024)
 def presented(name: str) -> str:
     """Return a valid name as it is asked for: one of macros may hold any visible character, so it is escaped."""
     labels = name.removesuffix(".").split(".")

@@ -22,6 +22,7 @@ import dns.rdtypes.txtbase
 
 _HEADER = struct.Struct("!HHHHHH")
 _FIXED = struct.Struct("!HHIH")
+_TIMES = struct.Struct("!IIIII")
 _QR, _TC, _RD, _AD, _CD = 0x8000, 0x0200, 0x0100, 0x0020, 0x0010
 # EDNS(0) without the DO bit (RFC 6891 section 6.1.2): AD in a question asks for the verdict alone (RFC 6840, 5.7).
 _PAYLOAD = 1232
@@ -186,8 +187,18 @@ def _value(message: bytes, at: int, length: int, rdtype: str) -> tuple[str, tupl
         if behind != at + length:
             raise ValueError("more than a name")
         return f"{int.from_bytes(data[:2], 'big')} {name}", ()
+    if rdtype == "SOA" and length > _TIMES.size:
+        return _start(message, at, length), ()
     rdata = _rdata(_type(rdtype), message, at, length)
     return presented(rdata, rdtype), lengths(rdata)
+
+
+def _start(message: bytes, at: int, length: int) -> str:
+    server, behind = _name(message, at)
+    mailbox, behind = _name(message, behind)
+    if behind + _TIMES.size != at + length:
+        raise ValueError("a start of authority of another length")
+    return " ".join((server, mailbox, *map(str, _TIMES.unpack_from(message, behind))))
 
 
 def _rdata(rdtype: dns.rdatatype.RdataType, message: bytes, at: int, length: int) -> dns.rdata.Rdata:

@@ -1,6 +1,7 @@
 """The tree walk: which policy record applies to a domain, and which domain is its organisation's (RFC 9989, 4.10)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sendwright.verify.dmarc_record import is_policy, parse
 from sendwright.verify.look import Answer, Dns
@@ -16,7 +17,7 @@ class Step:
     domain: str
     answer: Answer
 
-    @property
+    @cached_property
     def records(self) -> tuple[str, ...]:
         """Its policy records, which should be one; other TXT records are discarded."""
         return tuple(value for value in self.answer.values if is_policy(value))
