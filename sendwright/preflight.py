@@ -7,7 +7,7 @@ from enum import StrEnum
 from sendwright.errors import HostError
 from sendwright.observation import Observation
 from sendwright.service import Release
-from sendwright.ssh import Connection
+from sendwright.ssh import Runs
 from sendwright.stack import Host
 
 # Signatures, TLS and TSIG tolerate minutes (RFC 8945 section 5.2.3: 300 s); a clock that runs at all is far closer.
@@ -61,7 +61,7 @@ def needed(host: Host, outbound: Outbound | None) -> tuple[str, ...]:
     return (f"{host.name} cannot reach port 25 of other hosts: ask its provider to open it (many clouds block it).",)
 
 
-def outbound_25(connection: Connection, name: str, timeout: int = 5) -> Outbound:
+def outbound_25(connection: Runs, name: str, timeout: int = 5) -> Outbound:
     """Ask a host to connect to a mail exchanger's port 25 and say nothing; one remote command.
 
     Arguments: ``name``: a host that takes mail from anybody; ``timeout`` in seconds. What does not resolve or has no

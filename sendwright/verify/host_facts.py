@@ -8,6 +8,7 @@ from functools import cached_property
 from sendwright.deploys.material import Material
 from sendwright.deploys.submission import opened
 from sendwright.observation import Observation
+from sendwright.preflight import Outbound
 from sendwright.service import Service
 from sendwright.stack import Host, Stack
 from sendwright.state.model import Certificate, State
@@ -24,7 +25,8 @@ class Facts:
     """What was found on a host.
 
     ``services``: what it should run; ``began`` and ``ended``: this machine's clock before and after the host said its
-    own; ``names``: what DNS says of A and AAAA at its name; ``foreign``: why it follows another state folder, or empty.
+    own; ``names``: what DNS says of A and AAAA at its name; ``foreign``: why it follows another state folder, or empty;
+    ``outbound``: whether it reaches port 25 of others.
     """
 
     stack: Stack
@@ -37,6 +39,7 @@ class Facts:
     ended: datetime
     names: tuple[Answer, ...] = ()
     foreign: str = ""
+    outbound: Outbound = Outbound.UNKNOWN
 
     @property
     def subject(self) -> Subject:

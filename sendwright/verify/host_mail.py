@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from sendwright.deploys.probe import Smtp
+from sendwright.preflight import Outbound
 from sendwright.stack import Address
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.host_facts import Facts, Trouble, converge, told
@@ -31,7 +32,7 @@ _CONF, _COPY = "/etc/resolv.conf", "/var/spool/postfix/etc/resolv.conf"
 def settings(facts: Facts) -> Iterator[Finding]:
     """Judge the settings that mail's safety rests on, and that nobody relays for free."""
     found = facts.inside.settings
-    advice = f"Set it so in the deploys, not on the host: {converge(facts)} puts it back."
+    advice = f"Somebody changed it on the host: {converge(facts)} puts it back."
     troubles = [
         Trouble(f"{name} is {found.get(name, 'not known')!r}, not {value!r}: {why}", advice, name)
         for name, (value, why) in _SETTINGS.items()
@@ -100,6 +101,21 @@ def _read(values: tuple[str, ...]) -> Iterator[Address]:
             yield ip_address(value)
         except ValueError:
             continue
+
+
+def outbound(facts: Facts) -> Iterator[Finding]:
+    """Judge whether mail can leave at all: a connection to one large receiver, at which nothing is said."""
+    check, subject, mx = rules.OUTBOUND, facts.subject, facts.stack.smtp.probe_mx
+    if facts.outbound is Outbound.BLOCKED:
+        advice = "Ask the host's provider to open it (many clouds block it), and look at firewalls of your own."
+        yield check.failed(subject, f"port 25 of {mx} cannot be reached", advice)
+    elif facts.outbound is Outbound.UNKNOWN:
+        advice = "Does the host resolve names? `smtp={'probe_mx': NAME}` in the inventory names another server to try."
+        yield check.unknown(
+            subject, f"it has no address of {mx}, or no way there: whether others are reached is open", advice
+        )
+    else:
+        yield check.passed(subject, f"port 25 of {mx} is reached")
 
 
 def exposed(facts: Facts) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ RULES: Mapping[str, Rule] = {
     rules.DESIRED.name: host_files.as_desired,
     rules.SETTINGS.name: host_mail.settings,
     rules.EGRESS.name: host_mail.egress,
+    rules.OUTBOUND.name: host_mail.outbound,
     rules.EXPOSED.name: host_mail.exposed,
     rules.SECRETS.name: host_files.secrets,
     rules.RESOLVER.name: host_mail.resolver,

@@ -1,6 +1,6 @@
 """``verify --hosts``: look at every host over SSH, and judge it by the same definitions as ``tests/live``.
 
-Two or three remote commands a host, hosts at the same time, nothing changed and no mail sent. A host that cannot be
+A handful of remote commands a host, hosts at the same time, nothing changed and no mail sent. A host that cannot be
 looked at fails once, and the others go on.
 """
 
@@ -17,6 +17,7 @@ from sendwright.generation import Lineage
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.observe import observe
+from sendwright.preflight import Outbound, outbound_25
 from sendwright.signers import host_seen
 from sendwright.ssh import Runs
 from sendwright.stack import Domain, Host, Stack
@@ -56,6 +57,7 @@ class Looked:
     ended: datetime
     inside: Inside | None = None
     signed: Mapping[str, Mapping[str, Signed]] | None = None
+    outbound: Outbound = Outbound.UNKNOWN
 
 
 def now() -> datetime:
@@ -110,7 +112,7 @@ def look_at(connection: Runs, known: Known, clock: Clock, sample: Sample | None 
     ports = (25, 465, 587) if takes_submission(stack, state, host) else (25,)
     inside = look_inside(connection, ports)
     signed = have_signed(connection, stack, sample) if sample else None
-    return Looked(observation, began, ended, inside, signed)
+    return Looked(observation, began, ended, inside, signed, outbound_25(connection, stack.smtp.probe_mx))
 
 
 def have_signed(connection: Runs, stack: Stack, sample: Sample) -> Mapping[str, Mapping[str, Signed]]:
@@ -151,6 +153,7 @@ def facts_of(known: Known, host: Host, looked: Looked, names: tuple[Answer, ...]
         *(known.stack, known.state, host, services, looked.observation, looked.inside, looked.began, looked.ended),
         names=names,
         foreign=refusal.what if refusal else "",
+        outbound=looked.outbound,
     )
 
 

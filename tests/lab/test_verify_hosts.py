@@ -97,6 +97,13 @@ HARMS = {
         file="/etc/postfix/main.cf",
         heal="systemctl restart {postfix}",
     ),
+    "others cannot be reached": Harm(
+        # The name leads to a machine of the lab that refuses.
+        "echo {resolver} {mx} >>/etc/hosts",
+        {"host.outbound": "cannot be reached"},
+        file="/etc/hosts",
+        heal=":",
+    ),
     "a port of ours is open that nobody declared": Harm(
         "postconf -M 10025/inet='10025 inet n - y - - smtpd' && postfix reload && until ss -Hltn | grep -q :10025; "
         "do sleep 0.05; done",
@@ -202,10 +209,10 @@ def key_of(world: World) -> str:
 
 def on_each(world: World, command: str) -> None:
     """Run a shell command on every host at the same time, its words filled in."""
-    key = key_of(world)
+    key, mx = key_of(world), world.declared.stack.smtp.probe_mx
 
     def run(name: str) -> None:
-        words = {"{postfix}": POSTFIX[name], "{key}": key, "{host}": name, "{resolver}": world.lab.resolver}
+        words = {"{postfix}": POSTFIX[name], "{key}": key, "{host}": name, "{resolver}": world.lab.resolver, "{mx}": mx}
         filled = command
         for word, value in words.items():
             filled = filled.replace(word, value)

@@ -12,6 +12,7 @@ from sendwright import certs, dkim, inventory, planning
 from sendwright.deploys.guard import USER as GUARD
 from sendwright.deploys.probe import ChrootAnswer, Smtp
 from sendwright.observation import Observation, PathState, Stamp, Stray, UnitState
+from sendwright.preflight import Outbound
 from sendwright.service import Release, Running, Service
 from sendwright.stack import DkimAlgorithm, Stack
 from sendwright.state.model import DkimKey, KeyStage, State
@@ -150,4 +151,5 @@ def facts() -> Facts:
         Answer(MX1, "A", Told.FOUND, ("203.0.113.10",)),
         Answer(MX1, "AAAA", Told.FOUND, ("2001:db8::10",)),
     )
-    return Facts(stack(), state(), host, found, observed(found), inside(), NOW, NOW + timedelta(seconds=1), names)
+    whole = Facts(stack(), state(), host, found, observed(found), inside(), NOW, NOW + timedelta(seconds=1), names)
+    return replace(whole, outbound=Outbound.OPEN)

@@ -13,6 +13,7 @@ from sendwright.deploys.base import TLS_CHAIN
 from sendwright.deploys.opendkim import key_path
 from sendwright.deploys.probe import ChrootAnswer, Smtp
 from sendwright.observation import Stray
+from sendwright.preflight import Outbound
 from sendwright.verify import hosts
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.host_facts import Facts
@@ -161,6 +162,8 @@ CASES = [
     Case("host.egress", names("AAAA", told=Told.NO_DATA), "has AAAA none"),
     Case("host.egress", names("A", "::ffff:zz"), "has A none"),
     Case("host.egress", names("A", told=Told.FAILED), "A of mx1.example.com: failed", U),
+    Case("host.outbound", lambda found: replace(found, outbound=Outbound.BLOCKED), "port 25 of aspmx.l.google.com"),
+    Case("host.outbound", lambda found: replace(found, outbound=Outbound.UNKNOWN), "it has no address of", U),
     Case("host.exposed", inside(listeners=frozenset()), "nothing listens on port 25 for others"),
     Case("host.exposed", hears(listener("203.0.113.10", 8891, "opendkim")), "opendkim listens on port 8891"),
     Case("host.exposed", hears(listener("203.0.113.10", 53, "unbound", "udp")), "others can amplify attacks"),

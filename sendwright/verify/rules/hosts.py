@@ -1,6 +1,6 @@
 """Hosts from the inside: the same definitions that ``tests/live`` runs (docs/live-checks.md)."""
 
-from sendwright.verify.finding import Check
+from sendwright.verify.finding import Check, also
 
 REACHABLE = Check(
     "host.reachable",
@@ -15,6 +15,7 @@ DAEMONS = Check(
     'A unit says "active" and nothing sends, signs or filters',
     "systemd.unit(5)",
     needs="--hosts",
+    others=also("miab"),
 )
 LOADED = Check(
     "host.loaded",
@@ -43,6 +44,14 @@ EGRESS = Check(
     "SPF and PTR know no other",
     "RFC 5321, 4.1.4",
     needs="--hosts",
+)
+OUTBOUND = Check(
+    "host.outbound",
+    "The host reaches port 25 of other mail servers",
+    "No mail leaves: many clouds block it until they are asked",
+    "RFC 5321, 5.1",
+    needs="--hosts",
+    others=also("miab"),
 )
 EXPOSED = Check(
     "host.exposed",
@@ -80,7 +89,12 @@ CLOCK = Check(
     needs="--hosts",
 )
 DISK = Check(
-    "host.disk", "The disk has room for a queue", "Mail is refused, then lost", "RFC 5321, 4.5.3.1", needs="--hosts"
+    "host.disk",
+    "The disk has room for a queue",
+    "Mail is refused, then lost",
+    "RFC 5321, 4.5.3.1",
+    needs="--hosts",
+    others=also("miab"),
 )
 EXPIRY = Check(
     "host.expiry",
@@ -88,6 +102,22 @@ EXPIRY = Check(
     "Renewal failed, and mail stops when it runs out",
     "RFC 5280, 4.1.2.5",
     needs="--hosts",
+    others=also("miab"),
 )
 
-CHECKS = (REACHABLE, DAEMONS, LOADED, DESIRED, SETTINGS, EGRESS, EXPOSED, SECRETS, RESOLVER, QUEUE, CLOCK, DISK, EXPIRY)
+CHECKS = (
+    REACHABLE,
+    DAEMONS,
+    LOADED,
+    DESIRED,
+    SETTINGS,
+    EGRESS,
+    OUTBOUND,
+    EXPOSED,
+    SECRETS,
+    RESOLVER,
+    QUEUE,
+    CLOCK,
+    DISK,
+    EXPIRY,
+)
