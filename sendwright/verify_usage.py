@@ -1,5 +1,6 @@
 """What ``sendwright verify`` is asked for: every mistake in its arguments at once, before anything is asked."""
 
+import os
 import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -95,14 +96,15 @@ def asked(
 def is_inventory(target: str) -> bool:
     """Return whether a target means an inventory: a path, its file, or a folder that is not just called as a domain."""
     path = Path(target)
-    if "://" in target:
+    if not target or "://" in target:
         return False
     if "/" in target or target == "inventory.py":
         return True
     try:
         verified_name(target)
     except ValueError:
-        return path.is_dir()
+        # Path raises an error for what is too long to be a name, such as a whole list of domains in quotes.
+        return os.path.isdir(target)  # noqa: PTH112
     return (path / "inventory.py").is_file()
 
 
@@ -206,7 +208,19 @@ def _domain(text: str) -> str:
         return verified_name(text)
     except ValueError as error:
         folder = "" if "." in text else "no folder of that name is here, and it is "
-        raise ValueError(f"{plain(text)}: {folder}{error}") from None
+        raise ValueError(f"{plain(text) or repr(text)}: {folder}{error}{_meant(text)}") from None
+
+
+def _meant(text: str) -> str:
+    """Return what somebody may have meant who gave an address, a URL, or a list in quotes."""
+    names = text.split()
+    host = text.partition("://")[2].partition("/")[0].partition(":")[0] or text.rpartition("@")[2]
+    try:
+        if len(names) > 1 and all(map(verified_name, names)):
+            return "; name several without quotes around all of them"
+        return f"; did you mean {verified_name(host)}?" if host != text else ""
+    except ValueError:
+        return ""
 
 
 def _selector(text: str) -> str:

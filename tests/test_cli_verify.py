@@ -1,6 +1,8 @@
 """``sendwright verify`` against a resolver on loopback: forms, files, exit codes, baselines and changes."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -61,6 +63,25 @@ def test_strict_fails_for_a_warning(spf: Run) -> None:
 
     assert code == 1
     assert "FAILED (--strict)" in told
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_full_disk_is_told_of_in_every_form(form: str, resolver: Server) -> None:
+    """Standard output may be it: then the error has no room there either."""
+    argv = ["good.example", "--only", "spf", "--format", form, "--resolver", f"127.0.0.1:{resolver.port}"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sendwright", "verify", *argv],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert "error: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_every_form_goes_to_its_file_in_one_run(spf: Run, tmp_path: Path) -> None:

@@ -87,6 +87,22 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("alice@example.com", "did you mean example.com?"),
+        ("https://example.com:443/x", "did you mean example.com?"),
+        ("example.com\nexample.org", "without quotes around all of them"),
+        (" ".join(f"d{number}.example" for number in range(3000)), "without quotes around all of them"),
+        ("", "'': no folder of that name is here"),
+        ("alice@localhost", "at least two labels; nothing was asked."),
+    ],
+)
+def test_what_is_nearly_a_domain_is_refused_with_what_may_be_meant(target: str, told: str) -> None:
+    """People paste addresses, URLs and lists; a variable of CI may be empty."""
+    assert told in refused(target)
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         ({"only": ("spf",), "skip": ("spf",)}, "leave no check"),

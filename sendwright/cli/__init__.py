@@ -1,5 +1,6 @@
 """The command line: parses, calls, prints. No logic lives here, and nothing heavy is imported before it is needed."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -92,6 +93,8 @@ def _refused(ctx: click.Context, error: SendwrightError) -> int:
     from sendwright.report.text import error_lines
 
     if ctx.meta.get(FORM) == "json":
-        click.echo(error_document(error))
+        # It may be standard output itself that has no room.
+        with contextlib.suppress(OSError):
+            click.echo(error_document(error))
     click.echo(error_lines(error), err=True)
     return error.exit_code

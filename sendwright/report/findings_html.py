@@ -19,6 +19,7 @@ from sendwright.report.findings_view import (
     number,
     one_line,
     parts,
+    ways,
     whom,
 )
 from sendwright.report.prose import pieces
@@ -75,6 +76,7 @@ def _digest(css: str) -> str:
 def _template() -> tuple[Template, str]:
     folder = files("sendwright.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"pieces": pieces, "linked": linked, "one_line": one_line, "number": number, "whom": whom}
+    environment.filters |= {"pieces": pieces, "linked": linked, "one_line": one_line}
+    environment.filters |= {"number": number, "ways": ways, "whom": whom}
     template = environment.from_string((folder / "verify.html.j2").read_text(encoding="utf-8"))
     return template, (folder / "verify.css").read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ from sendwright.report.findings_view import (
     parts,
     tally,
     verdict,
+    ways,
     whom,
 )
 from sendwright.verify.finding import Finding, Report, Status
@@ -123,10 +124,10 @@ def _figure(count: int, status: Status, width: int) -> str:
 
 def _topic(topic: Sequence[Alike], view: View) -> Iterator[str]:
     """One check, and whom it is about: each way in which it fails is told once."""
-    first, *others = topic if view.every else topic[:_WAYS]
+    (first, _), *others = ways(topic if view.every else topic[:_WAYS])
     yield from _names(topic, first, view)
-    for group in others:
-        yield from _also(group, view)
+    for group, advice in others:
+        yield from _also(group, advice, view)
     if more := topic[1 + len(others) :]:
         yield f"{_INDENT}… and {whom(more)} more, each in its own way (--all shows them)"
 
@@ -140,9 +141,11 @@ def _names(topic: Sequence[Alike], first: Alike, view: View) -> Iterator[str]:
     yield from body
 
 
-def _also(group: Alike, view: View) -> Iterator[str]:
+def _also(group: Alike, advice: str, view: View) -> Iterator[str]:
     yield from _listed(group.names, view, "· ")
     yield from _wrapped(group.seen, view, "  ")
+    if advice:
+        yield from _wrapped(advice, view, "  → ")
 
 
 def _listed(names: Sequence[str], view: View, mark: str = "") -> list[str]:

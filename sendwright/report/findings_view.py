@@ -1,7 +1,7 @@
 """Findings in the order and in the groups in which people are told of them; every form of the report begins here."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sendwright.escape import printable
@@ -82,6 +82,11 @@ class Alike:
         return one_line(self.findings[0].advice)
 
     @property
+    def remedy(self) -> str:
+        """What to do without the names that are the first one's own: the same for findings mended the same way."""
+        return _nameless(self.findings[0].advice, self.findings[0])
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of what they are about, each once."""
         return tuple(dict.fromkeys(one_line(f.subject.name) for f in self.findings))
@@ -139,6 +144,14 @@ def by_check(groups: Iterable[Alike]) -> tuple[tuple[Alike, ...], ...]:
     for group in groups:
         found.setdefault((group.status, group.check.name), []).append(group)
     return tuple(tuple(sorted(topic, key=lambda g: -len(g.names))) for topic in found.values())
+
+
+def ways(topic: Sequence[Alike]) -> Iterator[tuple[Alike, str]]:
+    """Yield each group with what to do about it; empty where a group before it is mended the same way."""
+    told = set[str]()
+    for group in topic:
+        yield group, "" if group.remedy in told else group.advice
+        told.add(group.remedy)
 
 
 def parts(report: Report, view: View) -> tuple[Part, ...]:

@@ -96,7 +96,7 @@ def _reading(blocklist: Blocklist, answer: Answer) -> Reading:
 def _broken(blocklist: Blocklist, tests: Sequence[Reading], never: Reading) -> str:
     """Return why a list is not to be believed: its own test entries are not as they must be (RFC 5782, 5 and 7)."""
     if never.listed:
-        return f"it lists everything, even {blocklist.clean}"
+        return f"it lists everything, even {blocklist.clean}.{blocklist.zone}, which no list may"
     if any(reading.listed for reading in tests):
         return never.refused
     refused = [reading.refused for reading in tests if reading.refused]

@@ -107,7 +107,8 @@ def _stale(facts: Facts, service: Service) -> Iterator[Trouble]:
         why = "nobody knows which configuration it runs with"
     elif stamp.digest != lies.digest:
         why = "what it noted when it loaded is not what lies on disk"
-    advice = f"{converge(facts)} has it load what should lie there; by hand: `systemctl reload {_first(service)}`."
+    # Not by hand: a reload would make whatever lies there hold, and would note nothing.
+    advice = f"{converge(facts)} has it load what should lie there."
     yield Trouble(f"{service.name}: {why}", advice, service.name)
 
 
@@ -115,7 +116,3 @@ def as_it_lies(service: Service, seen: Observation) -> Service:
     """Return a service with the files that lie on the host in the place of those that should."""
     digests = {path: state.sha256 or "" for path, state in seen.paths.items()}
     return replace(service, files=tuple(replace(f, content=Sealed("", digests.get(f.path, ""))) for f in service.files))
-
-
-def _first(service: Service) -> str:
-    return service.reload_units[0]

@@ -24,13 +24,19 @@ def _exactly(target: Target, found: Sequence[Exchange]) -> Finding:
     missing = sorted(each for each in desired if each.name not in names)
     foreign = sorted(each for each in found if each.name not in {d.name for d in desired})
     advice = publish(target, "MX", "Declare where its mail goes.")
+    if _kept(target, foreign):
+        # The plan refuses to go on until somebody has decided.
+        advice = (
+            f"Remove {listed(foreign)}, or set replace_mx to True for the domain; then: {advice} To leave its mail "
+            "there instead, set mx to 'elsewhere', or leave mx out if it sends nothing."
+        )
     if missing:
         # Without any MX nothing goes astray that a null MX would have kept.
         judge = DESIRED.failed if found or not missing[0].null else DESIRED.warned
         return judge(target.subject, f"Missing: {listed(missing)}{_beside(foreign)}.", advice)
     if foreign:
         strange = f"Not of the inventory: {listed(foreign)}."
-        advice = "Remove it, or set replace_mx for the domain and run `sendwright provision INVENTORY`."
+        advice = "Remove it, or set replace_mx to True for the domain and run `sendwright provision INVENTORY`."
         # A null MX of the inventory says that no mail is taken: another takes it.
         null = any(each.null for each in desired)
         return (DESIRED.failed if null else DESIRED.warned)(target.subject, strange, advice)
@@ -38,6 +44,15 @@ def _exactly(target: Target, found: Sequence[Exchange]) -> Finding:
         seen = f"{listed(found)} instead of {listed(sorted(desired))}."
         return DESIRED.warned(target.subject, seen, f"Make the preferences those of the inventory. {advice}")
     return DESIRED.passed(target.subject, f"{listed(found)}." if found else "None, as declared.")
+
+
+def _kept(target: Target, foreign: Sequence[Exchange]) -> bool:
+    """Return whether the inventory lets somebody else's MX stand where it wants its own."""
+    if target.declared is None or target.declared.domain.dns is None or target.declared.domain.replace_mx:
+        return False
+    claims = (c for c in target.declared.state.claims if (c.name, c.type) == (target.domain, "MX"))
+    ours = {exchange(claim.value).name for claim in claims}
+    return any(each.name not in ours for each in foreign)
 
 
 def _beside(foreign: Sequence[Exchange]) -> str:

@@ -114,10 +114,11 @@ def _judged(target: Target, declared: Declared, changes: Changes) -> Iterator[Fi
             seen = f"{short(write.seen)} is served, and the inventory no longer declares it"
             yield DESIRED.warned(target.subject, seen, _advice(declared, write), _place(write))
         elif _due(declared, write):
-            old = f"; {short(write.seen)} is served" if isinstance(write, Update) else ""
-            yield DESIRED.failed(
-                target.subject, f"not as declared: {short(write.value)}{old}", _advice(declared, write), _place(write)
-            )
+            wanted_here = f"{short(write.value)}, which the inventory declares"
+            seen = f"there is no {wanted_here}"
+            if isinstance(write, Update):
+                seen = f"{short(write.seen)} is served instead of {wanted_here}"
+            yield DESIRED.failed(target.subject, seen, _advice(declared, write), _place(write))
     standing = {record.value for record in changes.standing}
     if changes.notes and any(offer.value not in standing for offer in changes.offers):
         # Somebody else's policy stands in the place of one that was declared in so many words.

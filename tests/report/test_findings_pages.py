@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -13,7 +14,7 @@ from sendwright.report.findings_view import View
 from sendwright.report.prose import pieces
 from sendwright.report.references import linked
 from sendwright.verify.catalogue import CHECKS
-from sendwright.verify.finding import Report
+from sendwright.verify.finding import Kind, Report, Subject
 from tests.report.findings_worlds import BAD, DOMAIN, GOOD, HOSTILE, MISSING, many, report
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -101,6 +102,17 @@ def test_hundreds_of_domains_are_a_page_that_a_browser_opens_at_once() -> None:
 
     assert len(text) < 500_000
     assert all(f"d{number:03}.example" in text for number in range(1000))
+
+
+def test_each_way_of_mending_the_same_check_is_in_the_page() -> None:
+    """Once: what mends the first one may be wrong for the next."""
+    other = CHECKS["spf.ptr"].warned(
+        Subject(Kind.DOMAIN, "d001.example"), "ptr twice", "Remove one, replace the other."
+    )
+
+    text = render(replace(many(), findings=(*many().findings, other)), "html")
+
+    assert text.count("Remove one, replace the other.") == text.count("Replace ptr by addresses.") == 1
 
 
 def test_hostile_values_are_text_in_the_page() -> None:

@@ -4,8 +4,8 @@ import pytest
 from sendwright.report.findings import render
 from sendwright.report.findings_view import View
 from sendwright.verify.catalogue import CHECKS
-from sendwright.verify.finding import Finding, Report, Status
-from tests.report.findings_worlds import BAD, DOMAIN, GOOD, HOSTILE, MISSING, WRONG, many, report
+from sendwright.verify.finding import Finding, Kind, Report, Status, Subject
+from tests.report.findings_worlds import BAD, DOMAIN, GOOD, HOSTILE, MISSING, WRONG, many, passed, report
 
 
 def shown(of: Report, view: View | None = None) -> list[str]:
@@ -113,6 +113,22 @@ def test_hundreds_of_domains_begin_with_a_table_and_are_told_by_check() -> None:
     assert sum("no TXT record at _dmarc" in line for line in lines) == 1
     assert "✓ 160 domains without a finding" in lines
     assert lines[-2].startswith("FAILED  132 fail, 38 warnings, 1 cannot be told")
+
+
+def test_of_hundreds_of_domains_each_way_of_mending_is_told_once() -> None:
+    """What mends the first one may be wrong for the next; what is the same but for names is not told again."""
+    own = "Publish it at s1._domainkey.b.example."
+    ways = (("two keys", "Leave one."), ("no key", own), ("three keys", "Leave one."))
+    failed = [
+        CHECKS["dkim.strings"].failed(Subject(Kind.DOMAIN, f"{name}.example"), seen, advice)
+        for name, (seen, advice) in zip("abc", ways, strict=True)
+    ]
+    right = [passed("spf.present", "v=spf1 -all", Subject(Kind.DOMAIN, f"d{index}.example")) for index in range(9)]
+
+    lines = [line.strip() for line in shown(report((*failed, *right)))]
+
+    assert lines.count("→ Leave one.") == 1
+    assert lines[lines.index("no key") + 1] == f"→ {own}"
 
 
 def test_of_hundreds_of_domains_every_one_is_named_when_asked_for() -> None:

@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sendwright.state.model import Claim, State
 from sendwright.verify.look import Told
 from sendwright.verify.mx import check
 from sendwright.verify.target import Target
 from tests.verify.names import Names, zone
-from tests.verify.worlds import by_check, declared, host, look_at, worst
+from tests.verify.worlds import NOW, by_check, declared, host, look_at, worst
 
 TARGET = Target("example.com")
 HOST = host("mx1.example.com", "192.0.2.10")
@@ -120,6 +123,19 @@ def test_a_declared_domain_is_mended_by_the_verb_that_publishes_its_mx() -> None
 
     assert "sendwright provision" in finding.advice
     assert "10 mx1.example.com" in finding.advice
+
+
+def test_what_stands_in_the_way_of_a_declared_mx_is_part_of_the_advice() -> None:
+    """Somebody else's stays until the inventory consents to its withdrawal; what we wrote ourselves just goes."""
+    target = declared("example.com", HOST)
+    assert target.declared
+    ours = Claim("example.com", "example.com", "MX", "10 mx.other.example.", NOW, "main")
+    written = replace(target, declared=replace(target.declared, state=State(claims=(ours,))))
+
+    for told, of in (True, target), (False, written), (False, declared("example.com", HOST, replace_mx=True)):
+        (finding,) = by_check(check(of, look_at(SPF + ELSEWHERE)))["as-desired"]
+        assert ("replace_mx" in finding.advice) is told
+        assert "sendwright provision" in finding.advice
 
 
 def test_hundreds_of_mx_are_bounded() -> None:

@@ -80,6 +80,7 @@ def test_each_record_that_is_missing_or_says_something_else_fails() -> None:
         ("fail", "SRV _submission._tcp.example.com"),
         ("fail", "SRV _submissions._tcp.example.com"),
     ]
+    assert {f.seen.partition(" 1 587")[0] for f in found if "_submission._tcp" in f.target} == {"there is no 10"}
 
 
 def test_case_cutting_and_ttl_are_no_difference() -> None:
