@@ -54,8 +54,13 @@ def _untold(target: Target, found: Answer) -> Finding:
 def _absent(target: Target, look: Look, exchanges: tuple[str, ...] | None) -> Finding:
     if exchanges == ():
         return PRESENT.passed(target.subject, "the domain takes no mail (null MX), so there is nothing to protect")
-    if exchanges == (target.domain,) and sends_nothing(target, look) and not look.dns.ask(target.domain, "MX").values:
-        return PRESENT.passed(target.subject, "the domain sends nothing and has no MX, so there is nothing to protect")
+    if exchanges == (target.domain,) and not look.dns.ask(target.domain, "MX").values:
+        if sends_nothing(target, look):
+            seen = "the domain sends nothing and has no MX, so there is nothing to protect"
+            return PRESENT.passed(target.subject, seen)
+        # What it takes mail with at all is to be mended first: mx.present says so.
+        if all(look.dns.ask(target.domain, family).told is Told.NO_DATA for family in ("A", "AAAA")):
+            return PRESENT.passed(target.subject, "nothing takes mail of the domain, so there is nothing to protect")
     stamp = f"{look.now:%Y%m%d%H%M%S}"
     record = f'_mta-sts.{target.domain}. TXT "v=STSv1; id={stamp}"'
     if _serves_policy(target, look):

@@ -91,6 +91,13 @@ def test_a_domain_that_sends_nothing_and_has_no_mx_needs_none() -> None:
     assert [f.status for f in found.values()] == [Status.PASS]
 
 
+def test_a_domain_that_nothing_takes_mail_of_needs_an_mx_first() -> None:
+    """A policy that names no server protects nobody; ``mx.present`` says what is missing."""
+    found = _check(Names(zone('example.com. IN TXT "v=spf1 ip4:192.0.2.1 -all"')), None)
+
+    assert [f.status for f in found.values()] == [Status.PASS]
+
+
 def test_a_policy_without_a_record_is_named() -> None:
     """No sender asks for it."""
     found = _check(Names(zone(WORLD.replace(RECORD, ""))))
