@@ -9,6 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 
 # What a stranger's certificate gets wrong is told in findings; a warning of the library would come between them.
@@ -85,6 +86,14 @@ def read(der: bytes) -> Read:
         )
     except _UNREADABLE as error:
         return Read(der, problem=f"it cannot be read ({str(error)[:100] or type(error).__name__})")
+
+
+def first_of(pem: str) -> bytes:
+    """Return the first certificate of a chain in PEM form as DER; nothing for a damaged one: nobody serves that."""
+    try:
+        return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
+    except ValueError:
+        return b""
 
 
 def covers(names: tuple[str, ...], name: str) -> bool:

@@ -125,7 +125,7 @@ def _absent(
         yield PRESENT.warned(
             server.subject,
             "none, though its zone is signed",
-            _to_publish(found.name, _leaf(talks, found.port)),
+            _remedy(server, found.name, _leaf(talks, found.port)),
             found.name,
         )
 
@@ -133,6 +133,16 @@ def _absent(
 def _unheard(server: Server, answer: Answer, target: str = "") -> Finding:
     # Senders that verify keep the mail until it validates (RFC 7672, 2.1.1).
     return unheard(SECURE if answer.told is Told.BOGUS else PRESENT, server.subject, answer, target)
+
+
+def _remedy(server: Server, name: str, served: Read | None) -> str:
+    """Return what to publish: of the declared certificate, if something else is served in its place."""
+    kept = server.state.certificate_of(server.host.name) if server.state and server.host else None
+    declared = _read(certificate.first_of(kept.chain)) if kept else None
+    if declared is None or served is None or declared.spki in {b"", served.spki}:
+        return _to_publish(name, served)
+    publish = _to_publish(name, declared)
+    return f"Run `sendwright provision INVENTORY`: another key is served than the declared one. Of that one: {publish}"
 
 
 def _to_publish(name: str, leaf: Read | None) -> str:
@@ -158,7 +168,7 @@ def _records(server: Server, found: Published, talks: Sequence[Conversation], lo
     else:
         seen = "; ".join(f"{record.text}: {record.problem}" for record in bad[:_SHOWN])
         advice = "Withdraw them" + (
-            "." if found.usable else f", and say it so: {_to_publish(found.name, _leaf(talks, found.port))}"
+            "." if found.usable else f", and say it so: {_remedy(server, found.name, _leaf(talks, found.port))}"
         )
         judged = USABLE.warned if found.usable else USABLE.failed
         yield judged(server.subject, seen, advice, found.name)
@@ -178,7 +188,7 @@ def _compared(server: Server, found: Published, talks: Sequence[Conversation], l
         parts += [f"{places(bare)} speaks no TLS"] if bare else []
         advice = "Mend TLS there first: senders that verify do not deliver."
         if bad:
-            advice = f"{_to_publish(found.name, bad[0][1])}, or have the server show the key that they are about."
+            advice = f"{_remedy(server, found.name, bad[0][1])}, or have the server show the key that they are about."
         yield judged(server.subject, " and ".join(parts), advice, found.name)
     elif good:
         yield MATCHES.passed(server.subject, f"{_some(found.usable)} vouches for what is served", found.name)

@@ -3,12 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from sendwright.stack import CertificateFile
 from sendwright.verify import dane, tls_trust
-from sendwright.verify.certificate import Read
+from sendwright.verify.certificate import Read, first_of
 from sendwright.verify.conversation import Conversation, Handshake
 from sendwright.verify.endpoints import alike, places, spoken, where
 from sendwright.verify.finding import Finding
@@ -142,7 +139,7 @@ def _desired(server: Server, shown: Sequence[Conversation]) -> Iterator[Finding]
             server.subject, "the state folder holds none for it", "Run `sendwright provision INVENTORY`."
         )
         return
-    der = _first(wanted.chain)
+    der = first_of(wanted.chain)
     other = [talk for talk in shown if talk.tls is not None and talk.tls.chain[0] != der]
     if other:
         seen = f"{places(other)} shows another one than that of the state folder"
@@ -151,11 +148,3 @@ def _desired(server: Server, shown: Sequence[Conversation]) -> Iterator[Finding]
         )
     else:
         yield DESIRED.passed(server.subject, f"as rolled out, until {wanted.not_after:%Y-%m-%d}")
-
-
-def _first(pem: str) -> bytes:
-    try:
-        return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
-    except ValueError:
-        # A damaged state folder is the desired one of nobody.
-        return b""

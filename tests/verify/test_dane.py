@@ -11,6 +11,8 @@ from dns.rdatatype import TLSA
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sendwright.service import Sealed
+from sendwright.state.model import Certificate, State
 from sendwright.verify import dane
 from sendwright.verify.certificate import read
 from sendwright.verify.conversation import Conversation, Silence
@@ -223,6 +225,21 @@ def test_a_host_of_ours_keeps_its_key_so_one_record_of_the_key_is_enough() -> No
 
     assert worst(judged(world(THIS), of=ours))["next"] == "pass"
     assert worst(judged(world(f"3 0 1 {sha256(SHOWN.der)}"), of=ours))["next"] == "warn"
+
+
+@pytest.mark.parametrize("records", [(), (NEXT,)])
+def test_a_host_that_serves_something_else_gets_the_record_of_its_declared_key(records: tuple[str, ...]) -> None:
+    """The record of what is served would stop mail as soon as the declared certificate is rolled out."""
+    sealed = Sealed(f"certificates/{MX1}.pem", "0" * 64)
+    meant = made(MX1)
+    kept = Certificate(MX1, "self-signed", meant.pem, sealed, NOW, NOW + timedelta(80))
+    ours = server(host=host(MX1, ADDRESS), state=State(certificates=(kept,)))
+
+    (finding,) = (f for f in judged(world(*records), of=ours) if f.status is not Status.PASS)
+
+    assert f"3 1 1 {sha256(meant.spki)}" in finding.advice
+    assert THIS not in finding.advice
+    assert "sendwright provision" in finding.advice
 
 
 def test_submission_is_judged_only_where_it_has_records() -> None:
