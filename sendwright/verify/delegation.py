@@ -65,6 +65,12 @@ class Delegation:
         return tuple(server for server in self.servers if speaks(self.zone, self.replies[server.address]))
 
     @cached_property
+    def cut_off(self) -> bool:
+        """Whether neither side's servers say anything: it is this machine that may not ask them (port 53)."""
+        dumb = bool(self.replies) and all(isinstance(reply, NoAnswer) for reply in self.replies.values())
+        return dumb and bool(self.parent) and self.referral is None
+
+    @cached_property
     def unasked(self) -> frozenset[str]:
         """The names of servers that nobody could be asked for from here, so that nothing is known of them."""
         routed = {server.name for server in self.servers if not _no_route(self.replies[server.address])}
@@ -118,10 +124,15 @@ def _zones_above(name: str, look: Look) -> Iterator[str]:
             yield above
 
 
+def parents(parent: str, look: Look) -> list[str]:
+    """Return the addresses of the first few servers of a zone, as the resolver has them; none for no zone."""
+    names = _few(look.dns.ask(parent, "NS").values)[:_PARENTS] if parent else []
+    return [server.address for server in _listed(names, _resolved(names, look))]
+
+
 def _refer(parent: str, name: str, look: Look) -> Referral | None:
     """Ask servers of a zone, one after another, until one refers to the servers of a name below it."""
-    names = _few(look.dns.ask(parent, "NS").values)[:_PARENTS] if parent else []
-    addresses = [server.address for server in _listed(names, _resolved(names, look))]
+    addresses = parents(parent, look)
     # Many domains share a parent: each begins with another of its servers.
     start = crc32(name.encode()) % len(addresses) if addresses else 0
     found, tries = None, 0

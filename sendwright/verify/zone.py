@@ -1,12 +1,12 @@
 """Checks of the zone that a domain lies in: whether it exists, who speaks for it and what they say, DNSSEC, CAA."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sendwright.dns.authority import Server
 from sendwright.dns.providers.base import Key
 from sendwright.dns.transport import NoAnswer, Question, ask_all
 from sendwright.verify import caa, dnssec, zone_desired, zone_servers
-from sendwright.verify.delegation import Delegation, Reply, delegation, zone_of
+from sendwright.verify.delegation import Delegation, Reply, delegation, parents, zone_of
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
 from sendwright.verify.rules.zone import AGREE, CAA, CHECKS, DESIRED, DNSSEC, EXISTS, SIGNATURES, TCP
@@ -17,6 +17,8 @@ _SIGNED = {"SOA", "MX"}
 _MOST_SELECTORS = 10
 _SERVERS_TELL = tuple(check for check in CHECKS if check not in {EXISTS, DNSSEC, CAA})
 _MOST_EXCHANGES = 6
+# Servers of the zone above that show whether TCP gets out of here at all.
+_WITNESSES = 2
 
 
 def check(target: Target, look: Look) -> Iterator[Finding]:
@@ -39,7 +41,8 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     if look.wants([AGREE]):
         yield from zone_servers.agree(target, cut, heard)
     if look.wants([TCP]):
-        yield from zone_servers.tcp(target, _streams(target, cut.speaking, look))
+        streams = _streams(target, cut.speaking, look)
+        yield from zone_servers.tcp(target, streams, blocked=_blocked(cut, streams, look))
     yield from zone_servers.redundant(target, cut)
     if look.wants([DNSSEC, SIGNATURES]):
         yield from _signed(target, own, cut, heard, look)
@@ -118,6 +121,14 @@ def _streams(target: Target, servers: Sequence[Server], look: Look) -> dict[Serv
     mute = [server for server, reply in replies.items() if isinstance(reply, NoAnswer)]
     again = [Question(server.address, target.domain, "SOA", stream=True) for server in mute]
     return replies | dict(zip(mute, ask_all(look.ask, again), strict=True))
+
+
+def _blocked(cut: Delegation, streams: Mapping[Server, Reply], look: Look) -> bool:
+    """Whether nobody answers this machine over TCP, those above the zone neither, who are asked only then."""
+    if not all(isinstance(reply, NoAnswer) for reply in streams.values()):
+        return False
+    above = [Question(address, cut.parent, "SOA", stream=True) for address in parents(cut.parent, look)[:_WITNESSES]]
+    return bool(above) and all(isinstance(reply, NoAnswer) for reply in ask_all(look.ask, above))
 
 
 def _signed(target: Target, own: Answer, cut: Delegation, heard: Sequence[Heard], look: Look) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from sendwright.verify.target import Target
 from sendwright.verify.wording import counted, listed, shown
 
 _SHOWN = 5
+_ELSEWHERE = "Its network may let it ask its resolver only: run it where port 53 is open,"
 # Seconds: who shares load by DNS lets nobody remember an address for longer.
 _SHORT_TTL = 300
 
@@ -91,6 +92,10 @@ def aliases(target: Target, cut: Delegation) -> Iterator[Finding]:
 def answer(target: Target, cut: Delegation) -> Iterator[Finding]:
     """Yield each server that does not speak for the zone, and once those that this machine cannot reach."""
     subject, silent = target.subject, []
+    if cut.cut_off:
+        seen = f"neither the servers of {cut.zone} nor those of {cut.parent} answer this machine"
+        yield ANSWER.unknown(subject, seen, f"{_ELSEWHERE} to have them asked.")
+        return
     for server in cut.servers:
         reply = cut.replies[server.address]
         if isinstance(reply, NoAnswer) and reply.no_route:
@@ -231,9 +236,13 @@ def _serials(zone: str, heard: Sequence[Heard]) -> dict[tuple[str, str], list[Se
     return found
 
 
-def tcp(target: Target, replies: Mapping[Server, Reply]) -> Iterator[Finding]:
-    """Yield each server that is silent over TCP, of those that answer over UDP."""
+def tcp(target: Target, replies: Mapping[Server, Reply], *, blocked: bool) -> Iterator[Finding]:
+    """Yield each server that is silent over TCP, of those that answer over UDP; ``blocked``: so is everybody's."""
     silent = {s: r for s, r in replies.items() if isinstance(r, NoAnswer)}
+    if silent and blocked:
+        seen = "no server answers this machine over TCP, not even those of the zone above"
+        yield TCP.unknown(target.subject, seen, f"{_ELSEWHERE} for TCP too.")
+        return
     for server, reply in sorted(silent.items()):
         advice = f"Open TCP port 53 of {server.name} in its firewall, and let its daemon listen there."
         yield TCP.failed(target.subject, f"{server} answers over UDP only: over TCP {reply}", advice, str(server))

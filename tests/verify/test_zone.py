@@ -239,6 +239,24 @@ def test_a_server_whose_address_nobody_could_tell_is_unknown() -> None:
     assert [f.status for f in found if f.check == "dns.delegation"] == [Status.WARN]
 
 
+def test_where_port_53_is_closed_on_the_way_out_nothing_is_held_against_servers() -> None:
+    """Networks that let a machine ask its resolver only drop the rest: the zone above is as silent as the zone."""
+    everybody = dict.fromkeys([COM, NS1, NS2, NS2_SIX], NoAnswer("no answer within 2 s"))
+
+    found = World(change=lambda s: replace(s, silent=everybody)).found()
+
+    assert [(f.status, f.target) for f in found if f.check == "dns.servers-answer"] == [(Status.UNKNOWN, "")]
+    assert Status.FAIL not in _statuses(found)
+
+
+def test_where_tcp_is_closed_on_the_way_out_nothing_is_held_against_servers() -> None:
+    """If even the zone above says nothing over TCP it is this machine; if that answers it is the servers."""
+    (found,) = World(change=lambda s: replace(s, mute=[COM, NS1, NS2, NS2_SIX])).of("tcp")
+
+    assert found.status is Status.UNKNOWN
+    assert _statuses(World(change=lambda s: replace(s, mute=[NS1, NS2, NS2_SIX])).of("tcp")) == {Status.FAIL}
+
+
 def test_what_this_machine_has_no_route_to_is_unknown_once() -> None:
     """A controller without IPv6 says nothing about servers that have it, and the others are judged."""
     away = {NS2_SIX: NoAnswer("no route", no_route=True)}
