@@ -67,7 +67,7 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     yield PRESENT.passed(target.subject, shown(meant[0]), name)
     if len(records) > 1:
         seen = f"{len(records)} records: {listed(records, 3)}"
-        yield RECORD.failed(target.subject, seen, "Leave one: senders ignore several.", name)
+        yield RECORD.warned(target.subject, seen, "Leave one: senders ignore several.", name)
         return
     yield from _record(target.subject, name, (records or meant)[0], look.dns)
 
@@ -82,7 +82,7 @@ def _record(subject: Subject, name: str, text: str, dns: Dns) -> Iterator[Findin
         record = parse(text)
     except BadReports as error:
         advice = f'Publish {name}. TXT "v=TLSRPTv1; rua=mailto:tls-reports@{subject.name}"'
-        yield RECORD.failed(subject, f"{error}: {shown(text)}", advice, name)
+        yield RECORD.warned(subject, f"{error}: {shown(text)}", advice, name)
         return
     found = [finding for uri in tuple(dict.fromkeys(record.rua))[:_MOST] if (finding := _uri(subject, name, uri, dns))]
     yield from found

@@ -86,7 +86,7 @@ DOMAINS = (
     _bad("mta-sts.mx", "sts-mx"),
     _bad("mta-sts.max-age", "sts-age", WARN),
     _bad("tls-rpt.present", "no-sts", WARN),
-    _bad("tls-rpt.record", "two-rpt"),
+    _bad("tls-rpt.record", "two-rpt", WARN),
     _bad("bimi.record", "bimi", WARN, f"logo.{BAD}"),
     _bad("bimi.policy", "lax-logo", WARN, f"logo.{BAD}"),
     _bad("blocklist.domain", "listed"),
