@@ -26,7 +26,8 @@ _ELSEWHERE = "Many clouds and CI runners block port 25 out: run it from another 
 def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator[Finding]:
     """Judge every endpoint; what strangers on port 25 meet and what mail programs meet are different things."""
     mail = [talk for talk in talks if talk.endpoint.port == 25]
-    yield from _reachable(server, mail, wanted=_wanted(server, look))
+    wanted = _wanted(server, look)
+    yield from _reachable(server, mail, wanted=wanted)
     yield from submission(server, [talk for talk in talks if talk.endpoint.port != 25])
     awake = spoken(talks)
     heard = [talk for talk in awake if talk.greeting is not None]
@@ -34,7 +35,8 @@ def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator
     yield from _told(server, heard, _relay)
     yield from _told(server, [talk for talk in heard if talk.endpoint.port == 25], _auth25)
     yield from _told(server, [talk for talk in heard if talk.endpoint.port != 465], _auth_tls)
-    yield from must_take(server, mail)
+    if wanted is not None:
+        yield from must_take(server, mail)
 
 
 def _told(

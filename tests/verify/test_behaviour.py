@@ -77,6 +77,16 @@ def test_a_domain_without_mx_may_be_a_web_server_only(record: str, status: str |
     assert worst(found).get("reachable") == status
 
 
+@pytest.mark.parametrize(("record", "status"), [('IN TXT "v=spf1 -all"', None), ("IN TXT something", "fail")])
+def test_nobody_misses_postmaster_of_a_domain_without_mx_that_sends_nothing(record: str, status: str | None) -> None:
+    """Its web server may run a mail server for others, who refuses what is not for them."""
+    refusing = talk(shown=SHOWN, recipients=replies({f"postmaster@{MX1}": 550, f"abuse@{MX1}": 550}))
+
+    found = judged(refusing, of=server(takes=(MX1,)), world=f"{MX1}. {record}")
+
+    assert worst(found).get("postmaster") == status
+
+
 @pytest.mark.parametrize(
     ("greeting", "status"), [("554 5.7.1 Listed", "unknown"), ("421 Busy", "unknown"), ("521 No mail here", "fail")]
 )
