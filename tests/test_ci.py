@@ -70,6 +70,10 @@ def on_gitlab(folder: Path, **variables: str) -> "subprocess.CompletedProcess[st
     return _bash(["sh", "-e"], "\n".join(GITLAB["script"]), folder, GITLAB["variables"] | variables | path)
 
 
+def _outputs(folder: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in (folder / "output").read_text().splitlines())
+
+
 def _input(value: str, inputs: Mapping[str, str]) -> str:
     return re.sub(r"\$\{\{ inputs\.(\w+) }}", lambda found: inputs[found[1]], value)
 
@@ -116,7 +120,7 @@ def test_a_bad_domain_fails_the_step_and_leaves_every_report(installed: Path, re
     done = on_github(installed, targets="good.example\nbad.example", only="spf", resolver=resolver)
 
     assert done.returncode == 1, done.stderr
-    outputs = dict(line.split("=", 1) for line in (installed / "output").read_text().splitlines())
+    outputs = _outputs(installed)
     assert set(outputs) == set(GITHUB["outputs"])
     assert json.loads(Path(outputs["sarif"]).read_text())["version"] == "2.1.0"
     assert "`bad.example`" in (installed / "summary").read_text()
@@ -138,7 +142,7 @@ def test_what_servers_say_is_no_command_to_the_runner(installed: Path, resolver:
 def test_a_baseline_and_a_good_domain_pass_the_step(installed: Path, resolver: str) -> None:
     """The JSON of one run is the baseline of the next."""
     on_github(installed, targets="bad.example", only="spf", resolver=resolver)
-    (installed / "sendwright-verify" / "verify.json").rename(installed / "old.json")
+    Path(_outputs(installed)["json"]).rename(installed / "old.json")
 
     known = on_github(
         installed, targets="bad.example", only="spf", resolver=resolver, baseline="old.json", strict="true"
@@ -146,6 +150,17 @@ def test_a_baseline_and_a_good_domain_pass_the_step(installed: Path, resolver: s
     good = on_github(installed, targets="good.example", skip="spf.ptr", only="spf", resolver=resolver, timeout="5")
 
     assert (known.returncode, good.returncode) == (0, 0), known.stdout + known.stderr
+
+
+def test_a_use_that_made_no_report_has_none_of_an_earlier_one(installed: Path, resolver: str) -> None:
+    """Two in one job: code scanning would take the reports of the first for those of the second."""
+    on_github(installed, targets="good.example", only="spf", resolver=resolver)
+    (installed / "output").unlink()
+
+    mistaken = on_github(installed, targets="good.example", only="spam", resolver=resolver)
+
+    assert mistaken.returncode == 2
+    assert not (installed / "output").exists()
 
 
 def test_hostile_inputs_are_bad_usage_and_nothing_else(installed: Path) -> None:
@@ -159,7 +174,9 @@ def test_hostile_inputs_are_bad_usage_and_nothing_else(installed: Path) -> None:
         installed, SENDWRIGHT_TARGETS=targets, **{f"SENDWRIGHT_{name.upper()}": value for name, value in inputs.items()}
     )
 
-    made = {path for path in installed.rglob("*") if path.name not in {"script", "sendwright-verify"}} - before
+    made = {
+        path for path in installed.rglob("*") if not path.name.startswith(("script", "sendwright-verify."))
+    } - before
     assert (github.returncode, gitlab.returncode) == (2, 2)
     assert "mistakes; nothing was asked" in github.stderr
     assert "--format=json=hit: no folder of that name is here, and it is not a fully qualified domain" in gitlab.stderr
