@@ -133,7 +133,8 @@ def _policy(target: Target, body: bytes, exchanges: tuple[str, ...] | None) -> I
         yield SYNTAX.failed(target.subject, shown(str(error)), advice)
         return
     if policy.ignored:
-        yield SYNTAX.warned(target.subject, shown("; ".join(policy.ignored)), "Remove those lines: not every sender skips them.")
+        advice = "Remove those lines: not every sender skips them."
+        yield SYNTAX.warned(target.subject, shown("; ".join(policy.ignored)), advice)
     else:
         yield SYNTAX.passed(target.subject, f"it can be parsed, with {counted(len(policy.mx), 'mx pattern')}")
     yield _mode(target, policy)

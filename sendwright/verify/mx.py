@@ -145,7 +145,11 @@ def _resolving(target: Target, found: Sequence[Taker]) -> Iterator[Finding]:
     good = [each for each in found if each.addresses]
     bad = [finding for each in found if (finding := _resolved(target, each, bool(good))) is not None]
     yield from bad
-    if not bad:
+    if not bad and all(a.known and not a.values for each in found for a in each.answers if a.type == "A"):
+        seen = f"{listed(each.name for each in found)}: no address of IPv4, and many senders speak nothing else."
+        advice = "Give one of them an A record as well, or add an MX that has one."
+        yield rules.RESOLVES.warned(target.subject, seen, advice)
+    elif not bad:
         seen = "; ".join(f"{each.name}: {listed(each.addresses, 4)}" for each in found)
         yield rules.RESOLVES.passed(target.subject, shown(seen, 600))
 

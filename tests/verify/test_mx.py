@@ -89,6 +89,19 @@ def test_one_family_that_cannot_be_had_is_no_alarm_where_the_other_answers() -> 
     assert worst(check(TARGET, look_at(names)))["resolves"] == "pass"
 
 
+def test_an_mx_of_ipv6_alone_is_out_of_reach_for_many_senders() -> None:
+    """One address of IPv4 is enough for all; whether there is one has to be known."""
+    six = "mx1.example.com. IN AAAA 2001:db8::1\n"
+    both = ONE + "example.com. IN MX 20 mx2.example.com.\nmx2.example.com. IN AAAA 2001:db8::2\n"
+    only = SPF + "example.com. IN MX 10 mx1.example.com.\n" + six
+
+    assert worst(check(TARGET, look_at(only)))["resolves"] == "warn"
+    assert worst(check(TARGET, look_at(SPF + both)))["resolves"] == "pass"
+    assert (
+        worst(check(TARGET, look_at(Names(zone(only), {("mx1.example.com", "A"): Told.FAILED}))))["resolves"] == "pass"
+    )
+
+
 ELSEWHERE = "example.com. IN MX 10 mx.other.example.\nmx.other.example. IN A 192.0.2.20\n"
 
 
