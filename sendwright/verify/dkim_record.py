@@ -11,6 +11,7 @@ from sendwright.verify.der import BadKey, rsa_public
 # Possessive throughout: white space fits two places, and to try each division of it would take for ever.
 _TAG = re.compile(r"[ \t\r\n]*+([A-Za-z][A-Za-z0-9_]*+)[ \t\r\n]*+=[ \t\r\n]*+([\x21-\x3a\x3c-\x7e \t\r\n]*+)")
 _SPACE = " \t\r\n"
+_BASE64 = re.compile(r"[A-Za-z0-9+/=]*")
 _KEY = re.compile(r"(?:^|;)\s*(?:[vV]\s*=\s*DKIM1|p\s*=)", re.IGNORECASE)
 _OTHER = re.compile(r"\s*v\s*=\s*(?!DKIM)[a-z]+\d", re.IGNORECASE)
 _NOTES = re.compile(r"(?:[^=]|=[0-9A-Fa-f]{2})*")
@@ -119,9 +120,16 @@ def _octets(text: str) -> bytes:
     squeezed = "".join(text.split())
     try:
         return base64.b64decode(squeezed, validate=True)
-    except binascii.Error as error:
-        why = "its padding is wrong: some of it is missing" if "adding" in str(error) else "it holds other characters"
-        raise BadRecord(f"p= is no base64: {why}", "RFC 6376, 3.6.1") from None
+    except binascii.Error:
+        raise BadRecord(f"p= is no base64: {_no_base64(squeezed)}", "RFC 6376, 3.6.1") from None
+
+
+def _no_base64(text: str) -> str:
+    if not _BASE64.fullmatch(text):
+        return "it holds other characters"
+    if "=" in text.rstrip("="):
+        return "its padding is wrong: an equals sign stands within it"
+    return "characters are missing from it, or too many stand at its end"
 
 
 def _measured(kind: str, key: bytes) -> tuple[int | None, int | None]:

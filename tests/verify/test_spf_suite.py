@@ -4,9 +4,6 @@ For each domain of the suite: where every case ends in permerror, a check has to
 record may.
 """
 
-import subprocess
-import sys
-import tarfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -25,13 +22,13 @@ from sendwright.verify.finding import Status
 from sendwright.verify.look import Told
 from sendwright.verify.spf import check
 from sendwright.verify.target import Target
+from tests.lab.corpora.material import Sdist, unpacked
 from tests.verify.names import Names
 from tests.verify.worlds import look_at
 
 pytestmark = pytest.mark.lab
 
-SOURCE = "pyspf==2.0.14 --hash=sha256:57a7ef01bda090173aafb6af0106251686ed73f03db4e911fcd34c57fc347186"
-SUITE = "pyspf-2.0.14/test/rfc7208-tests.yml"
+SOURCE = Sdist("pyspf==2.0.14", "57a7ef01bda090173aafb6af0106251686ed73f03db4e911fcd34c57fc347186")
 RECORD = {"spf.syntax", "spf.single", "spf.includes", "spf.lookups"}
 EXCEPTIONS = {
     # a, include (1 + 8), mx: the suite's sender matches ip4 before the mx, which is the eleventh. Whoever sends from
@@ -41,16 +38,10 @@ EXCEPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Mapping[str, Any]]:
+def suite() -> Sequence[Mapping[str, Any]]:
     """Return its scenarios, fetched by pip from the index that this machine uses."""
-    folder = tmp_path_factory.mktemp("pyspf")
-    (folder / "wanted").write_text(SOURCE)
-    fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-binary", "pyspf", "--no-deps", "--require-hashes"]
-    subprocess.run([*fetch, "-r", folder / "wanted", "-d", folder], check=True, timeout=300)
-    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
-        member = archive.extractfile(SUITE)
-        assert member is not None
-        return list(yaml.safe_load_all(member.read()))
+    (content,) = unpacked(SOURCE, "test/rfc7208-tests.yml").values()
+    return list(yaml.safe_load_all(content))
 
 
 def test_the_suite_of_rfc_7208_agrees_on_what_is_a_permanent_error(suite: Sequence[Mapping[str, Any]]) -> None:
