@@ -64,15 +64,35 @@ SELF_SIGNED = "self-signed"
 
 
 @dataclass(frozen=True)
+class Parameters:
+    """What a server agrees to when it is offered nothing better, as its first flight of TLS 1.2 tells in the clear.
+
+    None: not asked, and then ``unasked`` says why, or nobody wanted to know. ``weak``: names of suites that do not
+    protect, of each weakness the one that it took; ``group``: bits of its prime for finite-field Diffie-Hellman, 0 if
+    it has none; ``static``: of ordinary suites it took one without forward secrecy; ``compresses`` and
+    ``renegotiates`` (securely, RFC 5746): None too if it refuses TLS 1.2, and then ``refused``.
+    """
+
+    weak: tuple[str, ...] | None = None
+    group: int | None = None
+    static: bool | None = None
+    compresses: bool | None = None
+    renegotiates: bool | None = None
+    refused: bool = False
+    unasked: str = ""
+
+
+@dataclass(frozen=True)
 class Conversation:
     """What one endpoint said. Everything is empty where it could not be asked.
 
     ``silence`` and ``why``: it could not be spoken to; only ``why``: it broke off later; ``greeting``; ``named``: what
     it calls itself in reply to EHLO; ``before`` and ``inside``: keywords of EHLO outside and inside TLS, upper case,
     each with its parameters; ``tls`` None: not offered or failed, then ``tls_failure`` says why it failed;
-    ``recipients``: what it said to each recipient that it must take (``postmaster@example.com``), and ``unasked`` why
-    there are none of some; ``relay``: what it said to recipients elsewhere, by the envelope sender tried; ``own``: it
-    was asked from its own address, as a machine that it may trust.
+    ``parameters``: what else of TLS it agrees to, None where nobody asked; ``recipients``: what it said to each
+    recipient that it must take (``postmaster@example.com``), and ``unasked`` why there are none of some; ``relay``:
+    what it said to recipients elsewhere, by the envelope sender tried; ``own``: it was asked from its own address, as a
+    machine that it may trust.
     """
 
     endpoint: Endpoint
@@ -84,6 +104,7 @@ class Conversation:
     inside: Mapping[str, str] = field(default_factory=dict)
     tls: Handshake | None = None
     tls_failure: str = ""
+    parameters: Parameters | None = None
     recipients: Mapping[str, Reply] = field(default_factory=dict)
     unasked: str = ""
     relay: Mapping[str, Reply] = field(default_factory=dict)

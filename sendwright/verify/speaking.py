@@ -1,7 +1,7 @@
 """Speak to a mail server as a stranger does: SMTP, TLS and who it takes mail for; never a message.
 
-One connection at a time and few in all: one to each address and port, one more that offers old TLS only, and more for
-recipients only where a server is the MX of many domains.
+One connection at a time and few in all: one to each address and port, one more that offers old TLS only, two or three
+that offer weak TLS (``offering``), and more for recipients only where a server is the MX of many domains.
 """
 
 import time
@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from sendwright.stack import HostState
-from sendwright.verify import handshake, recipients
+from sendwright.verify import handshake, offering, recipients
 from sendwright.verify.conversation import Conversation, Endpoint, Silence
 from sendwright.verify.talking import Probe
 from sendwright.verify.target import Server
@@ -43,7 +43,8 @@ def speak(
     ports = _ports(server, wanted)
     if not ports:
         return ()
-    probe = Probe(timeout, timeout, handshake.context(trust), helo, opened, clock, "tls.protocols" in wanted)
+    offers = wanted & offering.CHECKS
+    probe = Probe(timeout, timeout, handshake.context(trust), helo, opened, clock, "tls.protocols" in wanted, offers)
     addresses = recipients.wanted_of(server.takes, wanted)
     senders = ("", f"postmaster@{(*server.takes, server.name)[0]}") if "smtp.relay" in wanted else ()
     talks: list[Conversation] = []

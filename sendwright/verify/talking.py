@@ -7,8 +7,8 @@ from ipaddress import ip_address
 
 from OpenSSL import SSL
 
-from sendwright.verify import handshake, recipients
-from sendwright.verify.conversation import Conversation, Endpoint, Handshake, Reply, Silence
+from sendwright.verify import handshake, offering, recipients
+from sendwright.verify.conversation import Conversation, Endpoint, Handshake, Parameters, Reply, Silence
 from sendwright.verify.dialogue import Dialogue
 from sendwright.verify.wire import Clock, Closed, Connect, Fallen, Unreached, Wire, reach, reason
 
@@ -33,6 +33,7 @@ class _Heard:
     inside: Mapping[str, str] = field(default_factory=dict)
     tls: Handshake | None = None
     tls_failure: str = ""
+    parameters: Parameters | None = None
     recipients: dict[str, Reply] = field(default_factory=dict)
     unasked: str = ""
     relay: dict[str, Reply] = field(default_factory=dict)
@@ -46,7 +47,8 @@ class _Heard:
 class Probe:
     """How a server is spoken to; see `speaking.speak`.
 
-    ``connecting`` and ``timeout``: seconds for a connection and for a reply; ``old``: whether old TLS is offered too.
+    ``connecting`` and ``timeout``: seconds for a connection and for a reply; ``old``: whether old TLS is offered too;
+    ``offers``: names of chosen checks for which weak TLS is offered too.
     """
 
     connecting: float
@@ -56,6 +58,7 @@ class Probe:
     opened: Connect
     clock: Clock
     old: bool
+    offers: frozenset[str]
 
     def endpoint(self, endpoint: Endpoint, addresses: Sequence[str], senders: Sequence[str]) -> Conversation:
         """Speak to one endpoint, and ask it for recipients (``addresses``) and, from ``senders``, to relay."""
@@ -78,6 +81,8 @@ class Probe:
             )
         if heard.tls is not None and self.old:
             heard.tls = self._with_old(endpoint, heard.tls)
+        if self.offers and (heard.tls is not None or heard.tls_failure):
+            heard.parameters = offering.gather(lambda: self._begun(endpoint), endpoint, self.offers)
         return heard.frozen()
 
     def _talk(self, heard: _Heard, addresses: Sequence[str], senders: Sequence[str], *, secure: bool) -> None:
@@ -142,12 +147,18 @@ class Probe:
         if tls.version in _OLD:
             return replace(tls, old=tls.version)
         try:
-            with self._dialogue(endpoint) as talk:
-                if (said := self._ready(talk, endpoint)) is not None:
-                    return replace(tls, unasked=f"it answered {said}")
-                return self._offered(talk, endpoint, tls)
+            with self._begun(endpoint) as wire:
+                return _offered(wire, endpoint, tls)
         except (Unreached, Fallen) as error:
             return replace(tls, unasked=str(error))
+
+    @contextmanager
+    def _begun(self, endpoint: Endpoint) -> Iterator[Wire]:
+        """Connect and go as far as the handshake; Unreached and Fallen where that fails."""
+        with self._dialogue(endpoint) as talk:
+            if (said := self._ready(talk, endpoint)) is not None:
+                raise Fallen(f"it answered {said}")
+            yield talk.wire
 
     def _ready(self, talk: Dialogue, endpoint: Endpoint) -> Reply | None:
         """Go as far as the handshake; return the reply that stands in the way, if one does."""
@@ -159,12 +170,13 @@ class Probe:
         said = talk.say("STARTTLS")
         return said if said.code != 220 else None
 
-    def _offered(self, talk: Dialogue, endpoint: Endpoint, tls: Handshake) -> Handshake:
-        try:
-            found = handshake.shake(talk.wire, handshake.old_context(), endpoint.name)
-        except (SSL.Error, Closed):
-            return tls
-        return replace(tls, old=found.version)
+
+def _offered(wire: Wire, endpoint: Endpoint, tls: Handshake) -> Handshake:
+    try:
+        found = handshake.shake(wire, handshake.old_context(), endpoint.name)
+    except (SSL.Error, Closed):
+        return tls
+    return replace(tls, old=found.version)
 
 
 def _shaken(wire: Wire, made: SSL.Context, name: str) -> Handshake:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sendwright.stack import CertificateFile
-from sendwright.verify import dane, tls_trust
+from sendwright.verify import dane, tls_parameters, tls_trust
 from sendwright.verify.certificate import Read, first_of
 from sendwright.verify.conversation import Conversation, Handshake
 from sendwright.verify.endpoints import alike, places, spoken, where
@@ -32,6 +32,7 @@ def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator
     secured = [talk for talk in awake if talk.tls is not None]
     for (tls, mail_programs), group in alike(secured, _versions).items():
         yield _protocols(server, tls, where(group, secured), mail_programs=mail_programs)
+    yield from tls_parameters.check(server, awake)
     if shown:
         yield _same(server, shown)
         yield from _desired(server, shown)

@@ -115,6 +115,20 @@ class Wire:
             raise Fallen(f"it sent a line of more than {LONGEST_LINE:,} octets")
         return found.removesuffix(b"\r")
 
+    def begin(self, data: bytes) -> None:
+        """Send the first octets of TLS in the clear; what came before is forgotten, as in `secure`."""
+        self._buffer.clear()
+        self.wait()
+        self._put(data)
+
+    def take(self, count: int) -> bytes:
+        """Return so many octets of what comes without TLS."""
+        while len(self._buffer) < count:
+            self._buffer += self._get()
+        found = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return found
+
     def secure(self, context: SSL.Context, name: str, found: list[tuple[int, int]]) -> SSL.Connection:
         """Shake hands, with ``name`` as SNI; what the context's callback finds wrong goes to ``found``.
 

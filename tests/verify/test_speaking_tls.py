@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 
 from sendwright.errors import UsageError
-from sendwright.verify.conversation import EXPIRED, SELF_SIGNED
+from sendwright.verify.conversation import EXPIRED, SELF_SIGNED, Parameters
 from sendwright.verify.target import Server as Target
 from tests.verify.certificates import Made, made, root
 from tests.verify.servers import Server, context
@@ -22,8 +22,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Path]:
     return made_here, path
 
 
-def test_a_good_server_is_asked_everything_in_two_connections(authority: tuple[Made, Path]) -> None:
-    """One to talk and one to offer old TLS; nothing but RCPT ever comes near a message."""
+def test_a_good_server_is_asked_everything_in_few_connections(authority: tuple[Made, Path]) -> None:
+    """One to talk, one to offer old TLS and three to offer weak TLS; nothing but RCPT ever comes near a message."""
     ca, trust = authority
     server = Server(tls=context(made(MX1, issuer=ca)))
 
@@ -39,7 +39,8 @@ def test_a_good_server_is_asked_everything_in_two_connections(authority: tuple[M
     assert len(talk.tls.chain) == 2
     assert {a: r.code for a, r in talk.recipients.items()} == {"postmaster@example.com": 250, "abuse@example.com": 250}
     assert {s: r.code for s, r in talk.relay.items()} == {"<>": 554, "<postmaster@example.com>": 554}
-    assert server.connections == 2
+    assert server.connections == 5
+    assert talk.parameters == Parameters((), 0, static=False, compresses=False, renegotiates=True)
     assert not [command for command in server.heard if command.upper().startswith(("DATA", "BDAT"))]
 
 
@@ -101,7 +102,7 @@ def test_old_tls_is_found_beside_new() -> None:
     older = Server(tls=context(shown, least=SSL.TLS1_VERSION, most=SSL.TLS1_VERSION))
 
     (talk,) = spoken({25: both})
-    (ancient,) = spoken({25: older})
+    (ancient,) = spoken({25: older}, wanted=frozenset({"tls.protocols"}))
 
     assert talk.tls is not None
     assert (talk.tls.version, talk.tls.old) == ("TLSv1.3", "TLSv1.1")

@@ -42,11 +42,35 @@ PROTOCOLS = Check(
     needs="port 25",
     others=also("internet.nl", "testssl", "sslyze"),
 )
+CIPHERS = Check(
+    "tls.ciphers",
+    "No cipher suite is accepted that does not protect",
+    "What NULL, EXPORT, DES, RC4 or 3DES encrypt, or a suite without certificate, can be read on the way",
+    "RFC 9325, 4.1; RFC 7465, 2",
+    needs="port 25",
+    others=also("internet.nl", "testssl", "sslyze"),
+)
+KEY_EXCHANGE = Check(
+    "tls.key-exchange",
+    "Keys are agreed on with forward secrecy, and Diffie-Hellman has a prime of at least 2,048 bits",
+    "Recorded mail can be read later; strict clients refuse short primes",
+    "RFC 9325, 4.1 and 4.5",
+    needs="port 25",
+    others=also("internet.nl", "testssl", "sslyze"),
+)
+LEGACY = Check(
+    "tls.legacy",
+    "TLS does not compress, and renegotiates securely",
+    "Secrets leak by their length (CRIME); OpenSSL 3 refuses to connect to what does not renegotiate securely",
+    "RFC 9325, 3.3 and 3.5; RFC 5746, 3.6",
+    needs="port 25",
+    others=also("internet.nl", "testssl", "sslyze"),
+)
 KEY = Check(
     "tls.key",
     "The key is RSA of at least 2,048 bits or a curve of 256",
     "Weak keys can be broken; some clients refuse them",
-    "RFC 9325, 4.3",
+    "RFC 9325, 4.5",
     needs="port 25",
     others=also("internet.nl", "testssl", "sslyze"),
 )
@@ -73,4 +97,4 @@ DESIRED = Check(
     needs="an inventory",
 )
 
-CHECKS = (OFFERED, CHAIN, NAME, DAYS, PROTOCOLS, KEY, SIGNATURE, SAME, DESIRED)
+CHECKS = (OFFERED, CHAIN, NAME, DAYS, PROTOCOLS, CIPHERS, KEY_EXCHANGE, LEGACY, KEY, SIGNATURE, SAME, DESIRED)

@@ -11,6 +11,14 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import crypto
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+# Of 1,024 bits.
+SHORT_PRIME = """\
+-----BEGIN DH PARAMETERS-----
+MIGHAoGBAPL+OGv3Slhac8Jtzhz90DxVOUeR8fWL2/noI14dA2OaZeuFiLXzz+qP
+1S3HoTZfXgBIqryG88d1N1mFk+vkcTonBAW367AXIJ2tDz7/gzh+hZV/O7lhLtwX
+VAlli7IP0CeuA/zvFyQ7QWix271xT+RPerruEUxtWwPzqTT+OSz3AgEC
+-----END DH PARAMETERS-----
+"""
 _DAY = timedelta(days=1)
 _LIFE = timedelta(days=90)
 
@@ -46,6 +54,11 @@ def curve() -> Key:
 def short() -> Key:
     """Make a key that is too short."""
     return rsa.generate_private_key(65537, 1024)  # noqa: S505 - weak on purpose
+
+
+def rsa_key() -> Key:
+    """Make an ordinary RSA key."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 def authority() -> Signed:

@@ -1,4 +1,4 @@
-"""Servers of ill will: they greet without end, stop in the middle of TLS, or say one octet a second."""
+"""Servers of ill will: they greet without end, stop in the middle of TLS, compress, or say one octet a second."""
 
 from sendwright.lab import Lab
 from tests.lab.verify.servers import BAD
@@ -9,6 +9,7 @@ PEERS = {
     "drip": ("198.51.100.93", "drip"),
     "endless": ("198.51.100.94", "endless"),
     "garbage": ("198.51.100.95", "garbage"),
+    "crime": ("198.51.100.96", "crime"),
 }
 DOMAINS = (*(f"{name}.{BAD}" for name in PEERS), *(f"{n}.{BAD}" for n in ("huge", "control", "circle", "loop")))
 _PROGRAM = r"""
@@ -31,6 +32,18 @@ def garbage(peer):
     peer.sendall(b"220 \x1b[31m<script>alert(1)</script>\r\n"); peer.recv(512)
     peer.sendall(b"250-\x1b]0;owned\x07\r\n250 STARTTLS\r\n"); peer.recv(512)
     peer.sendall(b"220 go\r\n" + bytes(range(256)) * 100); time.sleep(5)
+
+def crime(peer):
+    # Whatever is offered, it takes the first suite, and compression, and knows nothing of RFC 5746.
+    peer.sendall(b"220 mx ESMTP\r\n"); peer.recv(512)
+    peer.sendall(b"250-mx\r\n250 STARTTLS\r\n"); peer.recv(512)
+    peer.sendall(b"220 go\r\n")
+    hello = peer.recv(4096)
+    place = 44 + hello[43]
+    suite = hello[place + 2 : place + 4]
+    body = b"\x03\x03" + bytes(32) + b"\x00" + suite + b"\x01"
+    message = b"\x02" + len(body).to_bytes(3, "big") + body
+    peer.sendall(b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message); time.sleep(1)
 
 def serve(address, behave):
     listener = socket.create_server((address, 25))

@@ -109,6 +109,8 @@ filtered        IN MX 10 mx.filtered
 mx.filtered     IN A  {FILTERED}
 plain           IN MX 10 mx.{GOOD}.
 _submission._tcp.plain   IN SRV 0 1 587 submit.plain
+nobody          IN MX 10 mx.{GOOD}.
+_submission._tcp.nobody  IN SRV 0 1 587 submit.nobody
 no-auth         IN MX 10 mx.{GOOD}.
 _submission._tcp.no-auth IN SRV 0 1 587 submit.no-auth
 listed          IN MX 10 mx.{GOOD}.

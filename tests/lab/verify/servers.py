@@ -82,9 +82,11 @@ def _mx(name: str, octet: int, *settings: str, certificate: str = "", ports: tup
 
 _AUTH = ("smtpd_sasl_auth_enable=yes", "smtpd_sasl_security_options=noanonymous")
 _SUBMISSION = (*_AUTH, "smtpd_tls_security_level=encrypt", "smtpd_tls_auth_only=yes")
+# Postfix of its own accord takes suites without a certificate.
+_NAMED = "smtpd_tls_mandatory_exclude_ciphers=aNULL"
 SERVICES = (
     Smtpd(f"mx.{GOOD}", 10),
-    Smtpd(f"submit.{GOOD}", 11, _SUBMISSION, ports=(587, 465)),
+    Smtpd(f"submit.{GOOD}", 11, (*_SUBMISSION, _NAMED), ports=(587, 465)),
     _mx("expired", 20, certificate="expired"),
     _mx("wrong-name", 21, certificate="wrong-name"),
     _mx("self-signed", 22, certificate="self-signed"),
@@ -106,8 +108,18 @@ SERVICES = (
     _mx("one-tlsa", 38),
     Smtpd("mx.unsigned.example", 39),
     _mx("ending", 40, certificate="ending"),
+    _mx("null-cipher", 41, "tls_medium_cipherlist=ALL:eNULL:@SECLEVEL=0", certificate="null-cipher"),
+    Smtpd(f"submit.nobody.{BAD}", 42, _SUBMISSION, ports=(587,)),
+    _mx("short-prime", 43, "smtpd_tls_dh1024_param_file=/etc/postfix/dh1024.pem", certificate="short-prime"),
+    _mx(
+        "rsa-only", 44, "tls_medium_cipherlist=kRSA:@SECLEVEL=0", "smtpd_tls_protocols=TLSv1.2", certificate="rsa-only"
+    ),
+    # As Debian ships it, with RSA: Diffie-Hellman over a finite field as well.
+    _mx("stock", 45, certificate="stock"),
     Smtpd("mx.astray.example", 70, certificate="wrong-name"),
 )
+# Key exchanges of TLS 1.2 that ECDSA does not have.
+_WITH_RSA = ("null-cipher", "short-prime", "rsa-only", "stock")
 ASTRAY = "198.51.100.70"
 # Addresses that are there, and what is wrong with them.
 REFUSED, FILTERED, POLICIES = "198.51.100.90", "198.51.100.91", "198.51.100.80"
@@ -131,6 +143,7 @@ class Certificates:
             "short-key": certificates.leaf(by, f"mx.short-key.{BAD}", key=certificates.short()),
             "sha1": certificates.with_sha1(by, f"mx.sha1.{BAD}"),
             "different": certificates.leaf(by, f"mx.different.{BAD}"),
+            **{n: certificates.leaf(by, f"mx.{n}.{BAD}", key=certificates.rsa_key()) for n in _WITH_RSA},
         }
 
     @cached_property
@@ -191,6 +204,7 @@ def start(lab: Lab, certs: Certificates) -> None:
     master = [line for service in SERVICES for line in service.lines(f"/etc/postfix/{_file(service)}")]
     files = {"/etc/postfix/main.cf": File(_MAIN), "/etc/postfix/master.cf": File("\n".join(master) + "\n" + _REST)}
     files |= {f"/etc/postfix/{_file(s)}": File(certs.of(s).pem, 0o600) for s in SERVICES}
+    files |= {"/etc/postfix/dh1024.pem": File(certificates.SHORT_PRIME)}
     files |= {"/etc/postfix/domains": File("/example$/ ok\n")}
     files |= {"/etc/postfix/refused": File("/^(postmaster|abuse)@/ 550 5.1.1 no such user\n")}
     files |= _nginx(certs)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.lab.verify.blocklists import DEAD, REFUSES
-from tests.lab.verify.cases import DOMAINS, INVENTORY, SERVERS, Case
+from tests.lab.verify.cases import DOMAINS, INVENTORY, OURS, SERVERS, Case
 from tests.lab.verify.servers import GOOD
 from tests.lab.verify.world import Broken
 
@@ -47,6 +47,15 @@ def test_a_good_domain_has_nothing_to_mend(broken: Broken) -> None:
 
     assert found
     assert [f for f in found if f["status"] != "pass" and f["target"] not in {DEAD, REFUSES}] == []
+
+
+def test_a_provisioned_host_agrees_to_no_weak_tls(broken: Broken) -> None:
+    """On every port, as its templates have it."""
+    wanted = {"tls.ciphers", "tls.key-exchange", "tls.legacy"}
+    found = [f for f in broken.inventories if f["check"] in wanted and f["subject"]["name"] == f"mx.{OURS}"]
+
+    assert {f["check"] for f in found} == wanted
+    assert {f["status"] for f in found} == {"pass"}, found
 
 
 @pytest.mark.parametrize(("place", "subject"), [(DEAD, f"mx.{GOOD}"), (REFUSES, GOOD)])

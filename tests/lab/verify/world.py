@@ -73,7 +73,8 @@ class Broken:
     def anybody(self) -> list[dict[str, Any]]:
         """What is said of every domain of the cases, in one run."""
         named = {name for case in DOMAINS for name in (case.breaks, case.holds)}
-        behind = {case.breaks.removeprefix("mx.").removeprefix("submit.") for case in SERVERS}
+        spoken = {name for case in SERVERS for name in (case.breaks, case.holds)}
+        behind = {name.removeprefix("mx.").removeprefix("submit.") for name in spoken}
         return self.verify(domains=sorted(named | behind), selectors=[keys.SELECTOR])
 
     @cached_property
