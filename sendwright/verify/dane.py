@@ -142,7 +142,7 @@ def _remedy(server: Server, name: str, served: Read | None) -> str:
     if declared is None or served is None or declared.spki in {b"", served.spki}:
         return _to_publish(name, served)
     publish = _to_publish(name, declared)
-    return f"Run `sendwright provision INVENTORY`: another key is served than the declared one. Of that one: {publish}"
+    return f"Run `sendwright provision INVENTORY`: the key that is served is not the declared one. For that: {publish}"
 
 
 def _to_publish(name: str, leaf: Read | None) -> str:

@@ -45,7 +45,8 @@ def judged(server: Server, seen: Shown, look: Look, target: str) -> Iterator[Fin
         yield CHAIN.passed(server.subject, f"issued by {leaf.issuer}; only its dates are wrong", target)
     elif seen.mail_programs and server.host is not None and not isinstance(server.host.tls, CertificateFile):
         # Declared to be of its own authority: a person chose it, and knows what mail programs say.
-        yield CHAIN.warned(server.subject, f"{seen.trusted}, as the inventory has it", _mend(seen), target)
+        advice = "Declare a certificate of a public authority for the host: tls with the mode 'file'."
+        yield CHAIN.warned(server.subject, f"{seen.trusted}, as the inventory has it", advice, target)
     else:
         yield _unverified(CHAIN, server, seen, look, seen.trusted, _mend(seen), target)
     if covers(leaf.names, server.name):
@@ -66,10 +67,10 @@ def _unverified(check: Check, server: Server, seen: Shown, look: Look, why: str,
         return check.failed(server.subject, insisted, advice, target)
     if seen.vouched:
         return check.passed(server.subject, f"{why}, and DANE vouches for its key", target)
-    return check.warned(server.subject, why, advice, target)
+    return check.warned(server.subject, why, f"{advice} Or vouch for this one by DANE.", target)
 
 
 def _mend(seen: Shown) -> str:
     if len(seen.chain) == 1 and seen.trusted != SELF_SIGNED:
         return "Serve the whole chain: the certificates between it and the authority are missing (fullchain.pem)."
-    return "Serve a certificate of a public authority, or vouch for this one by DANE."
+    return "Serve a certificate of a public authority."
