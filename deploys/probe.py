@@ -6,6 +6,7 @@ Each command is run as root by ``sh``; none ever holds text from outside. The pr
 import base64
 import binascii
 import json
+import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from sendwright.errors import HostError
 from sendwright.stack import Address, Host
 
 _MOST_NAME = 255
+# The last words of a program that a reply of the server ended.
+_REFUSED = re.compile(r"""smtplib\.\w+: \((\d{3}), b['"](.*)['"]\)""")
 _MOST_SIGNATURES = 4
 
 
@@ -129,7 +132,8 @@ def parse_smtp(output: str) -> Smtp | str:
             base64.b64decode(found["certificate"], validate=True),
         )
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
-        return last[:200]
+        refused = _REFUSED.fullmatch(last)
+        return (f"{refused[1]} {refused[2]}" if refused else last)[:200]
 
 
 def sign_command() -> str:

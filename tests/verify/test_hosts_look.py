@@ -93,6 +93,13 @@ def test_what_could_not_be_looked_at_is_none_and_no_guess() -> None:
     assert read(room="1 1 - -\n").room == Room(1024, 1024, 0, 0)
 
 
+def test_a_reply_that_ends_the_look_at_a_port_is_told_as_the_server_gave_it() -> None:
+    """Without the words of the program that asked."""
+    found = read(smtpcf="smtplib.SMTPResponseException: (454, b'4.3.0 Try again later')\n")
+
+    assert found.smtp == {25: "454 4.3.0 Try again later"}
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -27,7 +27,7 @@ LOADED = Check(
 DESIRED = Check(
     "host.as-desired",
     "Files, packages and settings are what the inventory says",
-    "Somebody changed the host by hand",
+    "Something is not rolled out yet, or somebody changed the host by hand",
     "RFC 5321, 7.8",
     needs="--hosts",
 )
@@ -56,7 +56,7 @@ OUTBOUND = Check(
 EXPOSED = Check(
     "host.exposed",
     "The declared ports are open to the world, and no other of ours",
-    "An open resolver, or a signer that anybody may use",
+    "People cannot send, or strangers use what is not for them",
     "RFC 5358, 4",
     needs="--hosts",
 )
