@@ -42,9 +42,9 @@ def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator
 def _told(
     server: Server, talks: Sequence[Conversation], judge: Callable[[Server, Conversation], Finding]
 ) -> Iterator[Finding]:
-    """Judge each endpoint, and tell once what is the same of several."""
-    for finding, group in alike(talks, lambda talk: judge(server, talk)).items():
-        yield replace(finding, target=where(group, talks))
+    """Judge each endpoint by itself."""
+    for talk in talks:
+        yield replace(judge(server, talk), target=str(talk.endpoint))
 
 
 def _wanted(server: Server, look: Look) -> Status | None:
@@ -64,11 +64,11 @@ def _reachable(server: Server, talks: Sequence[Conversation], *, wanted: Status 
     untold = [talk for talk in talks if talk.silence in _UNTOLD]
     if untold:
         yield REACHABLE.unknown(server.subject, _silences(untold), _ELSEWHERE, where(untold, talks))
-    dead = [talk for talk in talks if talk.silence not in {None, *_UNTOLD}]
-    if dead:
-        judged = REACHABLE.failed if wanted is Status.FAIL else REACHABLE.warned
-        advice = "Start the mail server there, or take it out of DNS."
-        yield judged(server.subject, _silences(dead), advice, where(dead, talks))
+    judged = REACHABLE.failed if wanted is Status.FAIL else REACHABLE.warned
+    for talk in talks:
+        if talk.silence not in {None, *_UNTOLD}:
+            advice = "Start the mail server there, or take it out of DNS."
+            yield judged(server.subject, shown(talk.why), advice, str(talk.endpoint))
 
 
 def _silences(talks: Sequence[Conversation]) -> str:

@@ -1,9 +1,11 @@
 """What checks of servers share: which endpoints spoke, and how findings about some of them name them."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from sendwright.verify.conversation import Conversation
+from sendwright.verify.finding import Finding
 
 K = TypeVar("K", bound=Hashable)
 _SHOWN = 4
@@ -25,6 +27,14 @@ def alike(talks: Sequence[Conversation], key: Callable[[Conversation], K]) -> Ma
 def where(some: Sequence[Conversation], everything: Sequence[Conversation]) -> str:
     """Return a finding's target: the endpoints that it is about, and nothing if it is about all."""
     return "" if len(some) == len(everything) else places(some)
+
+
+def each(finding: Finding, some: Sequence[Conversation]) -> Iterator[Finding]:
+    """Yield a finding for each endpoint that it is about: a baseline knows them apart, whoever else answers that day.
+
+    Reports for people tell those once that say the same.
+    """
+    yield from (replace(finding, target=str(talk.endpoint)) for talk in some)
 
 
 def places(talks: Sequence[Conversation]) -> str:

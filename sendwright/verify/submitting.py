@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from sendwright.stack import HostState
 from sendwright.verify.conversation import Conversation, Silence
-from sendwright.verify.endpoints import alike, where
 from sendwright.verify.finding import Finding
 from sendwright.verify.rules.behaviour import SUBMISSION
 from sendwright.verify.target import Server
@@ -19,9 +18,9 @@ def submission(server: Server, talks: Sequence[Conversation]) -> Iterator[Findin
     draining = server.host is not None and server.host.state is HostState.DRAINING
     alive = any(talk.silence in {None, Silence.REFUSED} for talk in talks)
     judged = _draining if draining else _open_and_alive if alive else _open
-    for finding, group in alike(talks, lambda talk: judged(server, talk)).items():
-        if finding is not None:
-            yield replace(finding, target=where(group, talks))
+    for talk in talks:
+        if (finding := judged(server, talk)) is not None:
+            yield replace(finding, target=str(talk.endpoint))
 
 
 def _draining(server: Server, talk: Conversation) -> Finding | None:

@@ -7,7 +7,7 @@ from sendwright.stack import CertificateFile
 from sendwright.verify import dane, tls_parameters, tls_trust
 from sendwright.verify.certificate import Read, first_of
 from sendwright.verify.conversation import Conversation, Handshake
-from sendwright.verify.endpoints import alike, places, spoken, where
+from sendwright.verify.endpoints import alike, each, places, spoken
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Look
 from sendwright.verify.rules.tls import DAYS, DESIRED, KEY, OFFERED, PROTOCOLS, SAME, SIGNATURE
@@ -20,18 +20,20 @@ _HOURS = timedelta(days=3)
 
 
 def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator[Finding]:
-    """Judge every endpoint that spoke; what several show alike is told once."""
+    """Judge every endpoint that spoke; what several show alike is judged once."""
     awake = spoken(talks)
     for talk in awake:
         yield from _offered(server, talk)
     shown = [talk for talk in awake if dane.read_chain(talk)]
     for chain, group in alike(shown, lambda talk: dane.read_chain(talk) or ()).items():
-        yield from _itself(server, chain, look.now, where(group, shown))
+        for finding in _itself(server, chain, look.now):
+            yield from each(finding, group)
     for seen, group in alike(shown, lambda talk: tls_trust.shown(server, talk, look)).items():
-        yield from tls_trust.judged(server, seen, look, where(group, shown))
+        for finding in tls_trust.judged(server, seen, look):
+            yield from each(finding, group)
     secured = [talk for talk in awake if talk.tls is not None]
     for (tls, mail_programs), group in alike(secured, _versions).items():
-        yield _protocols(server, tls, where(group, secured), mail_programs=mail_programs)
+        yield from each(_protocols(server, tls, mail_programs=mail_programs), group)
     yield from tls_parameters.check(server, awake)
     if shown:
         yield _same(server, shown)
@@ -52,45 +54,45 @@ def _offered(server: Server, talk: Conversation) -> Iterator[Finding]:
         yield OFFERED.failed(server.subject, "STARTTLS is not offered", advice, target)
 
 
-def _itself(server: Server, chain: tuple[Read, ...], now: datetime, target: str) -> Iterator[Finding]:
+def _itself(server: Server, chain: tuple[Read, ...], now: datetime) -> Iterator[Finding]:
     if chain[0].problem:
-        yield KEY.failed(server.subject, chain[0].problem, "Serve a certificate that follows RFC 5280.", target)
+        yield KEY.failed(server.subject, chain[0].problem, "Serve a certificate that follows RFC 5280.")
         return
-    yield _days(server, chain[0], now, target)
+    yield _days(server, chain[0], now)
     weak = next((c for c in chain if c.weak_key and (c is chain[0] or not c.own)), None)
     if weak is None:
-        yield KEY.passed(server.subject, chain[0].key, target)
+        yield KEY.passed(server.subject, chain[0].key)
     else:
         advice = "Make a new key (ECDSA P-256, or RSA of 2,048 bits) and a certificate for it."
-        yield KEY.failed(server.subject, _of(weak, chain) + weak.key, advice, target)
+        yield KEY.failed(server.subject, _of(weak, chain) + weak.key, advice)
     # What signs itself at the end of a chain is trusted as it is, and not for its signature.
     weak = next((c for c in chain if c.weak_signature and (c is chain[0] or not c.own)), None)
     if weak is None:
-        yield SIGNATURE.passed(server.subject, chain[0].signature, target)
+        yield SIGNATURE.passed(server.subject, chain[0].signature)
     else:
         advice = "Have it issued again: every authority signs with SHA-256 today."
-        yield SIGNATURE.failed(server.subject, _of(weak, chain) + weak.signature, advice, target)
+        yield SIGNATURE.failed(server.subject, _of(weak, chain) + weak.signature, advice)
 
 
 def _of(weak: Read, chain: Sequence[Read]) -> str:
     return "" if weak is chain[0] else f"a certificate further up the chain, issued by {weak.issuer}: "
 
 
-def _days(server: Server, leaf: Read, now: datetime, target: str) -> Finding:
+def _days(server: Server, leaf: Read, now: datetime) -> Finding:
     if leaf.not_before is None or leaf.not_after is None:
-        return DAYS.unknown(server.subject, "it has no dates", "", target)
+        return DAYS.unknown(server.subject, "it has no dates")
     renew = _renewal(server)
     if now > leaf.not_after:
-        return DAYS.failed(server.subject, f"it ended on {leaf.not_after:%Y-%m-%d %H:%M} UTC", renew, target)
+        return DAYS.failed(server.subject, f"it ended on {leaf.not_after:%Y-%m-%d %H:%M} UTC", renew)
     if now < leaf.not_before:
         seen = f"it begins on {leaf.not_before:%Y-%m-%d %H:%M} UTC"
-        return DAYS.failed(server.subject, seen, "Set the clock of whoever issued it, or wait.", target)
+        return DAYS.failed(server.subject, seen, "Set the clock of whoever issued it, or wait.")
     left = leaf.not_after - now
     words = f"{left.days} days" if left >= _HOURS else f"{left.total_seconds() / 3600:.0f} hours"
     seen = f"{words} left, until {leaf.not_after:%Y-%m-%d}"
     if left < leaf.soon:
-        return DAYS.warned(server.subject, seen, renew, target)
-    return DAYS.passed(server.subject, seen, target)
+        return DAYS.warned(server.subject, seen, renew)
+    return DAYS.passed(server.subject, seen)
 
 
 def _renewal(server: Server) -> str:
@@ -106,20 +108,18 @@ def _versions(talk: Conversation) -> tuple[tuple[str, str, str], bool]:
     return (tls.version, tls.old, tls.unasked), talk.endpoint.port != 25
 
 
-def _protocols(server: Server, tls: tuple[str, str, str], target: str, *, mail_programs: bool) -> Finding:
+def _protocols(server: Server, tls: tuple[str, str, str], *, mail_programs: bool) -> Finding:
     version, old, unasked = tls
     advice = "Speak 1.2 and newer only: in Postfix, smtpd_tls_protocols = >=TLSv1.2 and the mandatory ones the same."
     if version in _OLD:
-        return PROTOCOLS.failed(server.subject, f"nothing newer than {version}", advice, target)
+        return PROTOCOLS.failed(server.subject, f"nothing newer than {version}", advice)
     if old:
         # Between servers an old version is still better than none at all; a mail program has no such choice.
         judged = PROTOCOLS.failed if mail_programs else PROTOCOLS.warned
-        return judged(server.subject, f"{version}, and {old} as well", advice, target)
+        return judged(server.subject, f"{version}, and {old} as well", advice)
     if unasked:
-        return PROTOCOLS.unknown(
-            server.subject, cut(f"{version}; older ones could not be offered: {unasked}"), "", target
-        )
-    return PROTOCOLS.passed(server.subject, f"{version}, and nothing older than 1.2", target)
+        return PROTOCOLS.unknown(server.subject, cut(f"{version}; older ones could not be offered: {unasked}"))
+    return PROTOCOLS.passed(server.subject, f"{version}, and nothing older than 1.2")
 
 
 def _same(server: Server, shown: Sequence[Conversation]) -> Finding:

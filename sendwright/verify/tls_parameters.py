@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sendwright.verify.conversation import Conversation, Handshake, Parameters
-from sendwright.verify.endpoints import alike, where
+from sendwright.verify.endpoints import alike, each
 from sendwright.verify.finding import Finding
 from sendwright.verify.rules.tls import CIPHERS, KEY_EXCHANGE, LEGACY
 from sendwright.verify.suites import Weakness, weakness
@@ -39,21 +39,21 @@ class _Seen:
 
 
 def check(server: Server, awake: Sequence[Conversation]) -> Iterator[Finding]:
-    """Judge what endpoints agreed to that were asked; what several have in common is told once."""
+    """Judge what endpoints agreed to that were asked; what several have in common is judged once."""
     asked = [talk for talk in awake if _seen(talk) is not None]
     for seen, group in alike(asked, _seen).items():
         if seen is None:
             continue
-        target = where(group, asked)
         for check, known, judge in (
             (CIPHERS, seen.told.weak is not None, _ciphers),
             (KEY_EXCHANGE, _knows_exchange(seen), _key_exchange),
             (LEGACY, seen.told.compresses is not None or seen.told.refused, _legacy),
         ):
             if known:
-                yield judge(server, seen, target)
+                yield from each(judge(server, seen), group)
             elif seen.told.unasked:
-                yield check.unknown(server.subject, cut(f"it could not be asked: {seen.told.unasked}"), "", target)
+                unknown = check.unknown(server.subject, cut(f"it could not be asked: {seen.told.unasked}"))
+                yield from each(unknown, group)
 
 
 def _seen(talk: Conversation) -> _Seen | None:
@@ -65,31 +65,31 @@ def _seen(talk: Conversation) -> _Seen | None:
     return _Seen(tls, told, talk.endpoint.port != 25)
 
 
-def _ciphers(server: Server, seen: _Seen, target: str) -> Finding:
+def _ciphers(server: Server, seen: _Seen) -> Finding:
     weak = {weakness(suite): suite for suite in seen.told.weak or ()}
     if not weak:
         alone = (
             "weak suites are refused" if seen.mail_programs else "weak suites are refused (anonymous ones not asked)"
         )
-        return CIPHERS.passed(server.subject, alone, target)
+        return CIPHERS.passed(server.subject, alone)
     words = ", ".join(f"TLS_{suite}: {kind}" for kind, suite in weak.items())
     bad = _BROKEN | (_AGED if seen.mail_programs else frozenset())
     judged = CIPHERS.failed if weak.keys() & bad else CIPHERS.warned
     advice = _IDENTIFY if weak.keys() == {Weakness.ANONYMOUS} else _EXCLUDE
-    return judged(server.subject, f"accepted: {words}", advice, target)
+    return judged(server.subject, f"accepted: {words}", advice)
 
 
-def _key_exchange(server: Server, seen: _Seen, target: str) -> Finding:
+def _key_exchange(server: Server, seen: _Seen) -> Finding:
     bits = seen.told.group or 0
     prime = f"a prime of {bits:,} bits" if bits else "no finite-field Diffie-Hellman"
     if bits and bits < _LEAST_GROUP:
         bad = seen.mail_programs or bits < _BROKEN_GROUP
-        return (KEY_EXCHANGE.failed if bad else KEY_EXCHANGE.warned)(server.subject, prime, _PRIME, target)
+        return (KEY_EXCHANGE.failed if bad else KEY_EXCHANGE.warned)(server.subject, prime, _PRIME)
     if not _forward(seen):
         chosen = f"{seen.tls.cipher}, " if seen.tls is not None else ""
         words = f"{chosen}of all that was offered, has no forward secrecy: RSA encrypts the key"
-        return KEY_EXCHANGE.warned(server.subject, words, _EPHEMERAL, target)
-    return KEY_EXCHANGE.passed(server.subject, f"forward secrecy, {prime}", target)
+        return KEY_EXCHANGE.warned(server.subject, words, _EPHEMERAL)
+    return KEY_EXCHANGE.passed(server.subject, f"forward secrecy, {prime}")
 
 
 def _knows_exchange(seen: _Seen) -> bool:
@@ -103,19 +103,19 @@ def _forward(seen: _Seen) -> bool:
     return seen.tls.version == "TLSv1.3" or seen.tls.cipher.startswith(_FORWARD)
 
 
-def _legacy(server: Server, seen: _Seen, target: str) -> Finding:
+def _legacy(server: Server, seen: _Seen) -> Finding:
     told = seen.told
     if told.compresses is None:
         if seen.tls is not None and seen.tls.version == "TLSv1.3":
             words = "it refuses TLS 1.2, and TLS 1.3 has neither compression nor renegotiation"
-            return LEGACY.passed(server.subject, words, target)
-        return LEGACY.unknown(server.subject, "it refused every suite of TLS 1.2 that was offered", "", target)
+            return LEGACY.passed(server.subject, words)
+        return LEGACY.unknown(server.subject, "it refused every suite of TLS 1.2 that was offered")
     wrong = {
         "it compresses (DEFLATE)": (told.compresses, _COMPRESSED),
         "it does not announce secure renegotiation": (not told.renegotiates, _RENEWED),
     }
     found = {words: advice for words, (bad, advice) in wrong.items() if bad}
     if not found:
-        return LEGACY.passed(server.subject, "no compression, secure renegotiation", target)
+        return LEGACY.passed(server.subject, "no compression, secure renegotiation")
     judged = LEGACY.failed if seen.mail_programs else LEGACY.warned
-    return judged(server.subject, "; ".join(found), " ".join(found.values()), target)
+    return judged(server.subject, "; ".join(found), " ".join(found.values()))

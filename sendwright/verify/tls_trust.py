@@ -34,40 +34,40 @@ def shown(server: Server, talk: Conversation, look: Look) -> Shown:
     return Shown(dane.read_chain(talk) or (), trusted, talk.endpoint.port != 25, vouched)
 
 
-def judged(server: Server, seen: Shown, look: Look, target: str) -> Iterator[Finding]:
+def judged(server: Server, seen: Shown, look: Look) -> Iterator[Finding]:
     """Judge issuer and name; of a certificate that cannot be read `tls.key` has told."""
     leaf = seen.chain[0]
     if leaf.problem:
         return
     if not seen.trusted:
-        yield CHAIN.passed(server.subject, f"issued by {leaf.issuer}", target)
+        yield CHAIN.passed(server.subject, f"issued by {leaf.issuer}")
     elif seen.trusted == EXPIRED:
-        yield CHAIN.passed(server.subject, f"issued by {leaf.issuer}; only its dates are wrong", target)
+        yield CHAIN.passed(server.subject, f"issued by {leaf.issuer}; only its dates are wrong")
     elif seen.mail_programs and server.host is not None and not isinstance(server.host.tls, CertificateFile):
         # Declared to be of its own authority: a person chose it, and knows what mail programs say.
         advice = "Declare a certificate of a public authority for the host: tls with the mode 'file'."
-        yield CHAIN.warned(server.subject, f"{seen.trusted}, as the inventory has it", advice, target)
+        yield CHAIN.warned(server.subject, f"{seen.trusted}, as the inventory has it", advice)
     else:
-        yield _unverified(CHAIN, server, seen, look, seen.trusted, _mend(seen), target)
+        yield _unverified(CHAIN, server, seen, look, seen.trusted, _mend(seen))
     if covers(leaf.names, server.name):
-        yield NAME.passed(server.subject, f"it is for {server.name}", target)
+        yield NAME.passed(server.subject, f"it is for {server.name}")
     else:
         words = f"it is for {listed(leaf.names, _MOST_NAMES)}" if leaf.names else "it has no DNS name in its SAN"
         advice = f"Have one issued for {server.name}, as a DNS name in its SAN."
-        yield _unverified(NAME, server, seen, look, words, advice, target)
+        yield _unverified(NAME, server, seen, look, words, advice)
 
 
-def _unverified(check: Check, server: Server, seen: Shown, look: Look, why: str, advice: str, target: str) -> Finding:
+def _unverified(check: Check, server: Server, seen: Shown, look: Look, why: str, advice: str) -> Finding:
     """Say how bad it is: mail programs and enforced MTA-STS refuse it, DANE makes up for it, and others do not look."""
     if seen.mail_programs:
-        return check.failed(server.subject, why, f"{advice} Mail programs refuse to send.", target)
+        return check.failed(server.subject, why, f"{advice} Mail programs refuse to send.")
     if domain := enforcing(server.takes, server.name, look):
         # Senders that know no DANE hold to it, the largest among them.
         insisted = f"{why}, and {domain} has senders insist on a valid one (MTA-STS)"
-        return check.failed(server.subject, insisted, advice, target)
+        return check.failed(server.subject, insisted, advice)
     if seen.vouched:
-        return check.passed(server.subject, f"{why}, and DANE vouches for its key", target)
-    return check.warned(server.subject, why, f"{advice} Or vouch for this one by DANE.", target)
+        return check.passed(server.subject, f"{why}, and DANE vouches for its key")
+    return check.warned(server.subject, why, f"{advice} Or vouch for this one by DANE.")
 
 
 def _mend(seen: Shown) -> str:

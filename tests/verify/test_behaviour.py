@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwright.verify import behaviour
+from sendwright.verify import behaviour, known
 from sendwright.verify.conversation import Conversation, Reply, Silence
 from sendwright.verify.finding import Finding, Kind, Status, Subject
 from sendwright.verify.target import Server
@@ -75,6 +75,23 @@ def test_a_domain_without_mx_may_be_a_web_server_only(record: str, status: str |
     found = judged(silent(Silence.REFUSED), of=own, world=f"{MX1}. {record}")
 
     assert worst(found).get("reachable") == status
+
+
+def test_a_baseline_of_one_address_accepts_nothing_of_another() -> None:
+    """Whoever else answers that day: a run without IPv6 knows an open relay at the one, and not that at the other."""
+    relaying = {"<>": Reply(250, "Ok")}
+    here, there = (talk(shown=SHOWN, address=address, relay=relaying) for address in (ADDRESS, V6))
+    mended, closed = (talk(shown=SHOWN, address=address, relay={"<>": Reply(550, "No")}) for address in (ADDRESS, V6))
+    baseline = judged(here, silent(Silence.FILTERED, address=V6))
+
+    def new(*talks: Conversation) -> list[str]:
+        found = judged(*talks)
+        accepted = known.accepted(baseline, found)
+        return [f.target for f in found if f.status is Status.FAIL and f not in accepted]
+
+    assert new(here, closed) == []
+    assert new(here, there) == [f"[{V6}]:25"]
+    assert new(mended, there) == [f"[{V6}]:25"]
 
 
 @pytest.mark.parametrize(("record", "status"), [('IN TXT "v=spf1 -all"', None), ("IN TXT something", "fail")])
