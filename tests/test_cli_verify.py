@@ -65,6 +65,15 @@ def test_strict_fails_for_a_warning(spf: Run) -> None:
     assert "FAILED (--strict)" in told
 
 
+def test_a_selector_of_a_domain_that_is_not_verified_is_a_mistake(run: Run, resolver: Server) -> None:
+    """Nothing would look at it, and that would look like a success."""
+    at = f"127.0.0.1:{resolver.port}"
+
+    code, _, told = run("verify", "good.example", "--selector", "s1._domainkey.god.example", "--resolver", at)
+
+    assert (code, "s1._domainkey.god.example belongs to no domain of this run" in told) == (2, True)
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_full_disk_is_told_of_in_every_form(form: str, resolver: Server) -> None:
     """Standard output may be it: then the error has no room there either."""

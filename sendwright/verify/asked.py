@@ -1,7 +1,7 @@
 """What somebody wants verified, judged before anything is asked: every mistake at once."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from sendwright.verify.resolving import resolver_at
 from sendwright.verify.target import Declared, Target
 
 _LONGEST = 600
+_SHOWN = 3
 _GROUPS = {
     group: frozenset(check.name for check in CHECKS.values() if check.group == group)
     for group in dict.fromkeys(check.group for check in CHECKS.values())
@@ -70,7 +71,16 @@ def asked(
     at = resolver_at(resolver)
     declared = load(inventory) if isinstance(inventory, Path) else inventory
     targets = tuple(Target(name, chosen) for name in names) if declared is None else _declared(declared, chosen)
+    _known({target.domain for target in targets}, chosen)
     return Asked(targets, declared, hosts, at, timeout, wanted, trust)
+
+
+def _known(domains: Collection[str], selectors: Iterable[str]) -> None:
+    """Refuse a selector with its whole name that is no domain's of the run: nothing would look at it."""
+    strange = [s for s in selectors if (of := s.partition("._domainkey.")[2]) and of not in domains]
+    if strange:
+        names = ", ".join(strange[:_SHOWN])
+        raise UsageError(f"nothing was verified: the selector {names} belongs to no domain of this run.")
 
 
 def verified_name(text: str) -> str:

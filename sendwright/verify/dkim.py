@@ -73,7 +73,8 @@ def _absent(target: Target, selector: Selector) -> Iterator[Finding]:
         yield PRESENT.failed(target.subject, _leads_nowhere(selector), _mend_alias(selector), name)
     elif not selector.meant:
         seen = f"No key, but {shown(selector.texts[0], 80)}" if selector.texts else "No TXT record"
-        yield PRESENT.failed(target.subject, seen, f"{_SIGN} Or name the selector that signs (s=).", name)
+        advice = f"Publish the public key at {name}, or name the selector that signs: it is s= in each signature."
+        yield PRESENT.failed(target.subject, seen, advice, name)
 
 
 def _not_guessed(target: Target, selectors: Selectors) -> Finding:

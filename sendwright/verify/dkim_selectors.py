@@ -161,7 +161,9 @@ def _asked(target: Target, look: Look, wanted: Mapping[str, Origin]) -> tuple[Se
 
 def _wanted(target: Target) -> Iterator[tuple[str, Origin]]:
     for name in target.selectors:
-        yield name.lower().removesuffix(f"._domainkey.{target.domain}"), Origin.NAMED
+        own, _, domain = name.lower().partition("._domainkey.")
+        if domain in {"", target.domain}:
+            yield own, Origin.NAMED
     for key in stories(target):
         if key.stage not in {KeyStage.GENERATED, KeyStage.REMOVED}:
             yield key.selector, Origin.DECLARED

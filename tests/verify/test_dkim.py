@@ -100,6 +100,7 @@ def test_a_named_selector_without_a_record_fails_by_its_name() -> None:
     found = _check(NAMED, "")
 
     assert (found["present"].status, found["present"].target) == ("fail", NAME)
+    assert f"Publish the public key at {NAME}" in found["present"].advice
     assert set(found) == {"present"}
 
 
@@ -124,6 +125,13 @@ def _silence(*selectors: str) -> dict[tuple[str, str], Told]:
 def test_a_selector_may_be_named_with_its_whole_name() -> None:
     """As it is copied from a zone."""
     assert _check(Target("example.com", (NAME.upper(),)), txt(NAME, GOOD))["present"].status == "pass"
+
+
+def test_a_selector_with_the_whole_name_of_another_domain_is_not_looked_at() -> None:
+    """Domains of one run may sign with different selectors."""
+    others = Target("example.com", ("r1._domainkey.example.org",))
+
+    assert _check(others, txt("google._domainkey.example.com", GOOD))["present"].status == "pass"
 
 
 def test_an_alias_is_followed_and_a_broken_one_is_named() -> None:
