@@ -23,6 +23,7 @@ from sendwright.verify.dns_exchange import Resolver
 Records = Mapping[tuple[str, str], Sequence[dns.rdata.Rdata]]
 #: What a server does with the octets of a question: the octets that it sends back, none for silence.
 Answering = Callable[[bytes, bool], Sequence[bytes]]
+_TRIES = 20
 
 
 @dataclass
@@ -64,13 +65,9 @@ class Server:
 @contextmanager
 def serving(answering: Answering) -> Iterator[Server]:
     """Serve on loopback by UDP and TCP until the end."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel,
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as door,
-    ):
-        channel.bind(("127.0.0.1", 0))
+    channel, door = _bound()
+    with channel, door:
         server = Server(answering, channel.getsockname()[1])
-        door.bind(("127.0.0.1", server.port))
         door.listen()
         threads = [
             threading.Thread(target=server._udp, args=(channel,), daemon=True),
@@ -86,6 +83,21 @@ def serving(answering: Answering) -> Iterator[Server]:
                     closing.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join(timeout=5)
+
+
+def _bound() -> tuple[socket.socket, socket.socket]:
+    """Return a socket of UDP and one of TCP at the same port: one that is free of the one may be taken of the other."""
+    for _ in range(_TRIES):
+        channel, door = (socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM))
+        try:
+            channel.bind(("127.0.0.1", 0))
+            door.bind(channel.getsockname())
+        except OSError:
+            channel.close()
+            door.close()
+        else:
+            return channel, door
+    raise OSError("no port is free of both UDP and TCP")
 
 
 def from_records(records: Records, secure: Collection[str] = ()) -> Answering:
