@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 from sendwright.stack import Address, Host, HostState, Stack
 from sendwright.verify.look import Answer, Dns, Look
+from sendwright.verify.reserved import reserved
 from sendwright.verify.target import Declared, Server, Target
 
 # A stranger's zone must not send us to half of the Internet. The largest providers have five MX of eight addresses.
@@ -84,7 +85,10 @@ def _built(found: Mapping[str, _Found], dns: Dns) -> Iterator[Server]:
     answers = iter(dns.ask_all([(name, rdtype) for name in found for rdtype in ("A", "AAAA")]))
     for name, what in found.items():
         addresses = _addresses((next(answers), next(answers)))
-        if not addresses and what.host is not None:
+        if what.host is None:
+            # A stranger's records must not have us speak to whatever listens inside our own network.
+            addresses = tuple(address for address in addresses if not reserved(address))
+        elif not addresses:
             addresses = what.host.addresses
         if not addresses:
             continue  # Said by the checks of MX; and a domain without MX and address takes no mail.

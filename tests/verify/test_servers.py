@@ -63,6 +63,17 @@ def test_a_name_without_address_is_no_server() -> None:
     assert not _found("a.example. IN MX 10 mx.example.", Target("a.example"))
 
 
+def test_a_stranger_does_not_have_us_speak_to_our_own_network() -> None:
+    """Loopback, private and link-local addresses: `mx.address` tells of them, and nothing is connected to."""
+    inside = "".join(f"mx.example. IN A {address}\n" for address in ("127.0.0.1", "10.0.0.5", "169.254.169.254"))
+    world = "a.example. IN MX 10 mx.example.\n" + inside
+
+    assert not _found(world, Target("a.example"))
+    assert _found(world + "mx.example. IN A 192.0.2.1\n", Target("a.example"))["mx.example"].addresses == (
+        ip_address("192.0.2.1"),
+    )
+
+
 def test_submission_is_where_the_services_say() -> None:
     """RFC 6186 and RFC 8314; at their own ports only, for a stranger's record could name any."""
     world = """
