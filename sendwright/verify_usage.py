@@ -1,7 +1,6 @@
 """What ``sendwright verify`` is asked for: every mistake in its arguments at once, before anything is asked."""
 
 import os
-import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,7 +11,7 @@ from sendwright.errors import UsageError
 from sendwright.escape import plain
 from sendwright.report.findings import FORMS
 from sendwright.verify import known
-from sendwright.verify.asked import selector_name, verified_name
+from sendwright.verify.asked import authorities, selector_name, verified_name
 from sendwright.verify.catalogue import CHECKS
 from sendwright.verify.finding import Finding
 from sendwright.verify.resolving import resolver_at
@@ -251,9 +250,6 @@ def _resolver(text: str) -> str:
 
 def _trust(path: Path) -> Path:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except ssl.SSLError:
-        raise ValueError(f"--trust {plain(path)}: no certificate in PEM form is in it") from None
-    except OSError as error:
-        raise ValueError(f"--trust {plain(path)}: {error.strerror}") from None
-    return path
+        return authorities(path)
+    except ValueError as error:
+        raise ValueError(f"--trust {plain(path)}: {error}") from None

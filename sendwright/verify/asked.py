@@ -1,9 +1,11 @@
 """What somebody wants verified, judged before anything is asked: every mistake at once."""
 
 import re
+import ssl
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sendwright.errors import UsageError
 from sendwright.escape import plain
@@ -15,6 +17,8 @@ from sendwright.verify.catalogue import CHECKS
 from sendwright.verify.dns_exchange import Resolver
 from sendwright.verify.resolving import resolver_at
 from sendwright.verify.target import Declared, Target
+
+T = TypeVar("T")
 
 _LONGEST = 600
 _SHOWN = 3
@@ -59,8 +63,7 @@ def asked(
         mistakes.append("only an inventory knows hosts to look at")
     if not 0 < timeout <= _LONGEST:
         mistakes.append(f"a server may take more than 0 and at most {_LONGEST} seconds, not {timeout:g}")
-    if trust is not None and not trust.is_file():
-        mistakes.append(f"there is no file {plain(trust)} to trust")
+    _read([] if trust is None else [trust], authorities, mistakes)
     names = _read(domains, verified_name, mistakes)
     chosen = _read(selectors, selector_name, mistakes)
     wanted = _wanted(only, skip, mistakes)
@@ -95,6 +98,17 @@ def verified_name(text: str) -> str:
         raise ValueError(f"not an internationalised domain name: {error}") from error
 
 
+def authorities(path: Path) -> Path:
+    """Return a file of authorities in PEM; ValueError for what is none."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        raise ValueError("no certificate in PEM form is in it") from None
+    except OSError as error:
+        raise ValueError(error.strerror) from None
+    return path
+
+
 def selector_name(text: str) -> str:
     """Return a DKIM selector in lower case; ValueError for what is none (RFC 6376, 3.1)."""
     if not _SELECTOR.fullmatch(text.lower()):
@@ -108,8 +122,8 @@ def _declared(inventory: Inventory, selectors: tuple[str, ...]) -> tuple[Target,
     return tuple(Target(domain.name, selectors, Declared(stack, state, domain)) for domain in stack.domains)
 
 
-def _read(texts: Iterable[str], parse: Callable[[str], str], mistakes: list[str]) -> tuple[str, ...]:
-    good: dict[str, None] = {}
+def _read(texts: Iterable[T], parse: Callable[[T], T], mistakes: list[str]) -> tuple[T, ...]:
+    good: dict[T, None] = {}
     for text in texts:
         try:
             good[parse(text)] = None

@@ -213,6 +213,7 @@ def test_a_domain_named_twice_is_checked_once(meant: Callable[..., Asked]) -> No
         ({"domains": ["a.example"], "timeout": float("nan")}, "seconds"),
         ({"domains": ["a.example"], "hosts": True}, "inventory"),
         ({"domains": ["a.example"], "trust": Path("/nowhere/at-all.pem")}, "at-all.pem"),
+        ({"domains": ["a.example"], "trust": Path(__file__)}, "no certificate in PEM"),
         ({}, "Name"),
         ({"domains": ["a.example"], "inventory": Path("x")}, "one of both"),
         ({"domains": ["a.example"], "only": ["spf"], "skip": ["spf"]}, "nothing is left"),
