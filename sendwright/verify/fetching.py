@@ -7,7 +7,7 @@ import errno
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 from sendwright.names import domain_name
-from sendwright.verify.look import Dns, Fetched, Told
+from sendwright.verify.flights import Done, Flights
+from sendwright.verify.look import Dns, Fetch, Fetched, Told
 
 _PORT = 443
 _PIECE = 16384
@@ -130,6 +131,25 @@ class Https:
         if left <= 0:
             raise _Failed("the reply did not end in time")
         return left
+
+
+class Once:
+    """Get each address once in a run, from any thread; plays `look.Fetch` by another one.
+
+    The policy of a domain is judged itself, and weighs in the judgement of each of its servers.
+    """
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._flights: Flights[tuple[str, int], Fetched] = Flights(self._each)
+        self._fetch = fetch
+
+    def __call__(self, url: str, limit: int, /) -> Fetched:
+        """Return the reply, as it was when it was first asked for."""
+        return self._flights.get(((url, limit),))[0]
+
+    def _each(self, wanted: Sequence[tuple[str, int]], done: Done[tuple[str, int], Fetched]) -> None:
+        for each in wanted:
+            done(each, self._fetch(*each))
 
 
 def _parts(url: str) -> SplitResult:

@@ -14,7 +14,7 @@ from sendwright.verify import first
 from sendwright.verify.asked import Asked
 from sendwright.verify.asking import Asking
 from sendwright.verify.conversation import Conversation
-from sendwright.verify.fetching import Https
+from sendwright.verify.fetching import Https, Once
 from sendwright.verify.finding import Finding, Report, Status, Subject
 from sendwright.verify.groups import ALL, Group, Groups
 from sendwright.verify.look import Look
@@ -113,7 +113,7 @@ def _run(asked: Asked, progress: Progress, groups: Groups) -> Report:
 def look_for(asked: Asked, now: datetime) -> Look:
     """Return the door to the world for a run, with what is asked first; SendwrightError if its resolver is silent."""
     dns = Dns(asked.resolver)
-    fetch = Https(dns, asked.timeout, asked.trust)
+    fetch = Once(Https(dns, asked.timeout, asked.trust))
     at, ask = str(asked.resolver.address), Asking(asked.resolver)
     return Look(dns, ask, at, fetch, now, first.ask(asked.targets, asked.wanted, dns), asked.wanted)
 

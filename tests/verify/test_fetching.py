@@ -3,13 +3,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from sendwright.verify.fetching import Https
+from sendwright.verify.fetching import Https, Once
 from sendwright.verify.look import Fetched, Told
 from tests.verify.certificates import Made, made, root
 from tests.verify.names import Names, zone
@@ -193,3 +194,20 @@ def test_a_refused_connection_is_the_servers_fault() -> None:
 
     assert "refused" in fetched.failure
     assert not fetched.unreachable
+
+
+def test_each_address_is_fetched_once_in_a_run() -> None:
+    """However many servers and threads want the same policy; a silent one is waited for once."""
+    asked: list[str] = []
+
+    def slow(url: str, _: int) -> Fetched:
+        asked.append(url)
+        time.sleep(0.05)
+        return Fetched(status=200, body=url.encode())
+
+    fetch = Once(slow)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda i: fetch(f"https://{i % 2}.example/", 9).body, range(32)))
+
+    assert sorted(asked) == ["https://0.example/", "https://1.example/"]
+    assert found == [f"https://{i % 2}.example/".encode() for i in range(32)]
