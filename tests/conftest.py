@@ -1,5 +1,6 @@
 """What tests share: whose hosts the checks in ``tests/live`` look at, and inventories whose zone is a file."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,3 +67,9 @@ def written(inventory_folder: Callable[[str, str], Path]) -> Callable[[str, str,
         return inventory.load(folder)
 
     return write
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of garbage collection: it stays until the end, and it is much."""
+    gc.collect()
+    gc.freeze()
