@@ -5,7 +5,8 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 # A namespace with nothing but loopback: no test can reach anybody, whatever it asks this machine's resolver.
-ALONE  := unshare --net $(if $(filter 0,$(shell id -u)),,--map-root-user) sh -c 'ip link set lo up && exec "$$@"' alone
+# Tests start the command line often: where no bytecode may be kept, all of it would be compiled each time.
+ALONE  := env -u PYTHONDONTWRITEBYTECODE unshare --net $(if $(filter 0,$(shell id -u)),,--map-root-user) sh -c 'ip link set lo up && exec "$$@"' alone
 
 .PHONY: help setup check test-unit test demo lab-tools browser-tools bench constraints clean
 

@@ -12,9 +12,9 @@ from sendwright.escape import plain
 from sendwright.report.findings import FORMS
 from sendwright.verify import known
 from sendwright.verify.asked import authorities, selector_name, verified_name
+from sendwright.verify.asking.resolving import resolver_at
 from sendwright.verify.catalogue import CHECKS
 from sendwright.verify.finding import Finding
-from sendwright.verify.resolving import resolver_at
 
 GROUPS = tuple(dict.fromkeys(check.group for check in CHECKS.values()))
 _SECONDS = (0.1, 600.0)

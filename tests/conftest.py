@@ -73,3 +73,4 @@ def pytest_collection_finish() -> None:
     """Leave what was imported and collected out of garbage collection: it stays until the end, and it is much."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)

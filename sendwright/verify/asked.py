@@ -13,9 +13,9 @@ from sendwright.inventory import Inventory, load
 from sendwright.mistakes import nearest
 from sendwright.names import domain_name
 from sendwright.state.folder import StateFolder
+from sendwright.verify.asking.dns_exchange import Resolver
+from sendwright.verify.asking.resolving import resolver_at
 from sendwright.verify.catalogue import CHECKS
-from sendwright.verify.dns_exchange import Resolver
-from sendwright.verify.resolving import resolver_at
 from sendwright.verify.target import Declared, Target
 
 T = TypeVar("T")

@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from sendwright.verify.conversation import Conversation, Silence
-from sendwright.verify.dialogue import first_word
 from sendwright.verify.endpoints import alike, places, spoken, where
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Look
 from sendwright.verify.must_take import must_take
 from sendwright.verify.rules.behaviour import AUTH25, AUTHTLS, BANNER, REACHABLE, RELAY
 from sendwright.verify.sending import sends_nothing
+from sendwright.verify.speaking.conversation import Conversation, Silence
+from sendwright.verify.speaking.dialogue import first_word
 from sendwright.verify.submitting import submission
 from sendwright.verify.target import Server, Target
 from sendwright.verify.wording import shown

@@ -2,12 +2,12 @@
 
 from collections.abc import Generator, Iterator
 
-from sendwright.verify.bimi_logo import LARGEST_LOGO, evidence_faults, logo_faults
-from sendwright.verify.bimi_record import Assertion, BadAssertion, is_assertion, parse
-from sendwright.verify.dmarc_record import Policy
-from sendwright.verify.dmarc_record import parse as parse_policy
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Fetched, Look
+from sendwright.verify.records.bimi_logo import LARGEST_LOGO, evidence_faults, logo_faults
+from sendwright.verify.records.bimi_record import Assertion, BadAssertion, is_assertion, parse
+from sendwright.verify.records.dmarc_record import Policy
+from sendwright.verify.records.dmarc_record import parse as parse_policy
 from sendwright.verify.rules.bimi import POLICY, RECORD
 from sendwright.verify.target import Target
 from sendwright.verify.tree_walk import walk

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sendwright.stack import Address
-from sendwright.verify.blocklists import LISTS, Blocklist, Reading, read
-from sendwright.verify.conversation import Conversation
 from sendwright.verify.finding import Check, Finding, Subject
 from sendwright.verify.look import Answer, Look
+from sendwright.verify.records.blocklists import LISTS, Blocklist, Reading, read
 from sendwright.verify.reserved import reserved
 from sendwright.verify.rules import blocklist as rules
+from sendwright.verify.speaking.conversation import Conversation
 from sendwright.verify.target import Server, Target
 from sendwright.verify.wording import counted, listed, shown
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sendwright.stack import CertificateFile
-from sendwright.verify import certificate, tlsa
-from sendwright.verify.certificate import Read
-from sendwright.verify.conversation import Conversation
 from sendwright.verify.endpoints import places, spoken
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
+from sendwright.verify.records import certificate, tlsa
+from sendwright.verify.records.certificate import Read
+from sendwright.verify.records.tlsa import Tlsa
 from sendwright.verify.rules.dane import MATCHES, NEXT, PRESENT, SECURE, USABLE
+from sendwright.verify.speaking.conversation import Conversation
 from sendwright.verify.target import Server
-from sendwright.verify.tlsa import Tlsa
 from sendwright.verify.unheard import unheard
 
 _SHOWN = 3

@@ -6,10 +6,10 @@ from sendwright.delegated import Alias, aliases
 from sendwright.dkim import live_text
 from sendwright.dns.rdata import plain_name
 from sendwright.state.model import DkimKey, KeyStage
-from sendwright.verify.dkim_record import BadRecord, looks_like_key, parse
 from sendwright.verify.dkim_selectors import PROBE, record_name, stories, tells
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Answer, Dns, Look
+from sendwright.verify.records.dkim_record import BadRecord, looks_like_key, parse
 from sendwright.verify.rules.dkim import DESIRED
 from sendwright.verify.target import Declared, Target
 from sendwright.verify.unheard import unheard

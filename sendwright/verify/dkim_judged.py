@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sendwright.verify.dkim_record import BadRecord, KeyRecord, looks_like_key, parse
 from sendwright.verify.finding import Finding, Subject
+from sendwright.verify.records.dkim_record import BadRecord, KeyRecord, looks_like_key, parse
 from sendwright.verify.rules.dkim import HASH, SERVICE, SIZE, STRINGS, SYNTAX, TESTING, TYPE
 from sendwright.verify.wording import listed, shown
 

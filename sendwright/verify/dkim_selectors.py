@@ -10,8 +10,8 @@ from sendwright.dns.key_tags import same_key
 from sendwright.dns.rdata import txt
 from sendwright.stack import DkimAlgorithm
 from sendwright.state.model import DkimKey, KeyStage
-from sendwright.verify.dkim_record import is_of_other_kind, looks_like_key
 from sendwright.verify.look import Answer, Look, Told
+from sendwright.verify.records.dkim_record import is_of_other_kind, looks_like_key
 from sendwright.verify.target import Target
 
 KNOWN = (

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from sendwright.verify.dmarc_alignment import alignment
-from sendwright.verify.dmarc_record import Policy, PolicyRecord, is_meant, is_policy, parse
 from sendwright.verify.dmarc_reports import addresses, consent, reports
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Look, Told
+from sendwright.verify.records.dmarc_record import Policy, PolicyRecord, is_meant, is_policy, parse
 from sendwright.verify.remedy import publish_policy
 from sendwright.verify.rules.dmarc import ORGANISATION, POLICY, PRESENT, REMOVED, SINGLE, SUBDOMAINS, SYNTAX, TESTING
 from sendwright.verify.rules.dmarc import UNKNOWN as UNKNOWN_TAGS

@@ -11,9 +11,9 @@ from sendwright.dns.spf_check import Result, check_mail
 from sendwright.stack import Host
 from sendwright.state.model import DkimKey, KeyStage
 from sendwright.verify.dkim_selectors import stories, tells
-from sendwright.verify.dmarc_record import PolicyRecord
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look
+from sendwright.verify.records.dmarc_record import PolicyRecord
 from sendwright.verify.rules.dmarc import ALIGNMENT
 from sendwright.verify.spf_lookup import through
 from sendwright.verify.target import Target

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from sendwright.verify.dmarc_record import PolicyRecord, is_policy
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Dns
 from sendwright.verify.receiving import takes_mail
-from sendwright.verify.report_uri import ReportUri
+from sendwright.verify.records.dmarc_record import PolicyRecord, is_policy
+from sendwright.verify.records.report_uri import ReportUri
 from sendwright.verify.rules.dmarc import ADDRESSES, CONSENT, REPORTS
 from sendwright.verify.tree_walk import walk
 from sendwright.verify.unheard import unheard

@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from sendwright.verify.conversation import Conversation
 from sendwright.verify.finding import Finding
+from sendwright.verify.speaking.conversation import Conversation
 
 K = TypeVar("K", bound=Hashable)
 _SHOWN = 4

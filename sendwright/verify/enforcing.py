@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sendwright.verify import sts_policy, sts_record
 from sendwright.verify.look import Look
-from sendwright.verify.sts_policy import Mode
-from sendwright.verify.sts_record import StsSyntaxError
+from sendwright.verify.records import sts_policy, sts_record
+from sendwright.verify.records.sts_policy import Mode
+from sendwright.verify.records.sts_record import StsSyntaxError
 
 _MOST = 10
 _OK = 200

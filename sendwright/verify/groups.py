@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 
 from sendwright.names import domain_name
-from sendwright.verify.conversation import Conversation
 from sendwright.verify.finding import Check, Finding
 from sendwright.verify.look import Look
 from sendwright.verify.rules import (
@@ -26,6 +25,7 @@ from sendwright.verify.rules import (
     tls_rpt,
     zone,
 )
+from sendwright.verify.speaking.conversation import Conversation
 from sendwright.verify.target import Server
 
 Judge = Callable[..., Iterable[Finding]]
@@ -75,7 +75,7 @@ def _listed(server: Server, talks: Sequence[Conversation], look: Look) -> Iterab
 
 
 def _spoken(server: Server, timeout: float, trust: Path | None, wanted: frozenset[str]) -> Sequence[Conversation]:
-    talk: Callable[..., Sequence[Conversation]] = import_module("sendwright.verify.speaking").speak
+    talk: Callable[..., Sequence[Conversation]] = import_module("sendwright.verify.speaking.speak").speak
     return talk(server, timeout=timeout, trust=trust, wanted=wanted, helo=helo())
 
 
@@ -104,6 +104,6 @@ ALL = Groups(
     ),
     spoken=(_group("tls", tls.CHECKS), _group("dane", dane.CHECKS), _group("behaviour", behaviour.CHECKS)),
     servers=(_group("ptr", ptr.CHECKS), Group((blocklist.ADDRESS,), _listed)),
-    inside=(_group("inside", (*hosts.CHECKS, *(check for check in dkim.CHECKS if check.needs == "--hosts"))),),
+    inside=(_group("inside.check", (*hosts.CHECKS, *(check for check in dkim.CHECKS if check.needs == "--hosts"))),),
     speak=_spoken,
 )

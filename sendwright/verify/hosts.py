@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sendwright.verify import host_daemons, host_files, host_machine, host_mail
 from sendwright.verify.finding import Finding
-from sendwright.verify.host_facts import Facts
+from sendwright.verify.inside import daemons as host_daemons
+from sendwright.verify.inside import files as host_files
+from sendwright.verify.inside import machine as host_machine
+from sendwright.verify.inside import mail as host_mail
+from sendwright.verify.inside.facts import Facts
 from sendwright.verify.rules import hosts as rules
 
 Rule = Callable[[Facts], Iterator[Finding]]

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from sendwright.verify import sts_policy, sts_record
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Fetched, Look, Told
+from sendwright.verify.records import sts_policy, sts_record
+from sendwright.verify.records.sts_policy import Mode, StsPolicy
+from sendwright.verify.records.sts_record import StsSyntaxError
 from sendwright.verify.rules.mta_sts import AGE, MODE, MX, POLICY, PRESENT, RECORD, SYNTAX
 from sendwright.verify.sending import sends_nothing
 from sendwright.verify.servers import mail_hosts
-from sendwright.verify.sts_policy import Mode, StsPolicy
-from sendwright.verify.sts_record import StsSyntaxError
 from sendwright.verify.target import Target
 from sendwright.verify.wording import counted, listed, shown
 

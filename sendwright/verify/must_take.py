@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from sendwright.verify.conversation import Conversation, Reply
 from sendwright.verify.endpoints import spoken
 from sendwright.verify.finding import Check, Finding, Kind, Status, Subject
 from sendwright.verify.rules.behaviour import ABUSE, POSTMASTER
+from sendwright.verify.speaking.conversation import Conversation, Reply
 from sendwright.verify.target import Server
 from sendwright.verify.wording import shown
 

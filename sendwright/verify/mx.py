@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from sendwright.verify import mx_desired
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
-from sendwright.verify.mx_record import Exchange, exchange
+from sendwright.verify.records.mx_record import Exchange, exchange
 from sendwright.verify.remedy import publish
 from sendwright.verify.reserved import reserved
 from sendwright.verify.rules import mx as rules

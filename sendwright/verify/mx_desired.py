@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sendwright.stack import Mx, Stack
 from sendwright.verify.finding import Finding
-from sendwright.verify.mx_record import Exchange, exchange
+from sendwright.verify.records.mx_record import Exchange, exchange
 from sendwright.verify.remedy import publish, wanted
 from sendwright.verify.rules.mx import DESIRED
 from sendwright.verify.target import Target

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from sendwright.stack import Address
-from sendwright.verify.conversation import Conversation
 from sendwright.verify.finding import Check, Finding
 from sendwright.verify.generic import generic
 from sendwright.verify.look import Answer, Look, Told
 from sendwright.verify.reserved import reserved
 from sendwright.verify.rules import ptr as rules
+from sendwright.verify.speaking.conversation import Conversation
 from sendwright.verify.target import Server
 from sendwright.verify.wording import listed, shown
 

@@ -10,17 +10,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sendwright.concurrently import concurrently
-from sendwright.verify import first
 from sendwright.verify.asked import Asked
-from sendwright.verify.asking import Asking
-from sendwright.verify.conversation import Conversation
-from sendwright.verify.fetching import Https, Once
+from sendwright.verify.asking import first
+from sendwright.verify.asking.fetching import Https, Once
+from sendwright.verify.asking.resolving import Dns
+from sendwright.verify.asking.single import Asking
 from sendwright.verify.finding import Finding, Report, Status, Subject
 from sendwright.verify.groups import ALL, Group, Groups
 from sendwright.verify.look import Look
 from sendwright.verify.ordering import described, ordered
-from sendwright.verify.resolving import Dns
 from sendwright.verify.servers import servers
+from sendwright.verify.speaking.conversation import Conversation
 from sendwright.verify.target import Server, Target
 
 Progress = Callable[[str], None]

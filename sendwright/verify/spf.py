@@ -5,14 +5,15 @@ from collections.abc import Iterator
 
 from sendwright.dns.spf import SpfRecord, SpfSyntaxError, parse
 from sendwright.dns.spf_cost import cost
-from sendwright.verify import spf_hosts, spf_reach, spf_record
+from sendwright.verify import spf_hosts, spf_reach
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
+from sendwright.verify.records import spf_record
+from sendwright.verify.records.spf_tree import follow
 from sendwright.verify.remedy import publish
 from sendwright.verify.rules import spf as rules
 from sendwright.verify.sending import nobody, sends_nothing
 from sendwright.verify.spf_lookup import spf_records, through
-from sendwright.verify.spf_tree import follow
 from sendwright.verify.target import Target
 from sendwright.verify.wording import counted, listed, shown
 

@@ -4,7 +4,7 @@ from sendwright.dns.spf import is_spf
 from sendwright.dns.spf_lookup import NOTHING, Answer, Lookup, presented, valid_name
 from sendwright.verify.look import Answer as Told
 from sendwright.verify.look import Dns
-from sendwright.verify.mx_record import exchange
+from sendwright.verify.records.mx_record import exchange
 
 
 def spf_records(answer: Told) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from sendwright.dns.spf_lookup import presented, valid_name
 from sendwright.dns.spf_session import NAMES, VOIDS
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Dns, Told
+from sendwright.verify.records.spf_tree import MOST_RECORDS, Link, Node, Tree, passing, target_of
 from sendwright.verify.rules import spf as rules
-from sendwright.verify.spf_tree import MOST_RECORDS, Link, Node, Tree, passing, target_of
 from sendwright.verify.wording import counted, listed, shown
 
 # Nobody sends from a million addresses; the widest that a large provider lists is a /14.

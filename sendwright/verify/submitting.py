@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sendwright.stack import HostState
-from sendwright.verify.conversation import Conversation, Silence
 from sendwright.verify.finding import Finding
 from sendwright.verify.rules.behaviour import SUBMISSION
+from sendwright.verify.speaking.conversation import Conversation, Silence
 from sendwright.verify.target import Server
 from sendwright.verify.wording import shown
 

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 from sendwright.stack import CertificateFile
 from sendwright.verify import dane, tls_parameters, tls_trust
-from sendwright.verify.certificate import Read, first_of
-from sendwright.verify.conversation import Conversation, Handshake
 from sendwright.verify.endpoints import alike, each, places, spoken
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Look
+from sendwright.verify.records.certificate import Read, first_of
 from sendwright.verify.rules.tls import DAYS, DESIRED, KEY, OFFERED, PROTOCOLS, SAME, SIGNATURE
+from sendwright.verify.speaking.conversation import Conversation, Handshake
 from sendwright.verify.target import Server
 from sendwright.verify.wording import shown as cut
 

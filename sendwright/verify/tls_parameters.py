@@ -7,11 +7,11 @@ ports of submission: a mail program sends a password there, and has no reason to
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sendwright.verify.conversation import Conversation, Handshake, Parameters
 from sendwright.verify.endpoints import alike, each
 from sendwright.verify.finding import Finding
 from sendwright.verify.rules.tls import CIPHERS, KEY_EXCHANGE, LEGACY
-from sendwright.verify.suites import Weakness, weakness
+from sendwright.verify.speaking.conversation import Conversation, Handshake, Parameters
+from sendwright.verify.speaking.suites import Weakness, weakness
 from sendwright.verify.target import Server
 from sendwright.verify.wording import shown as cut
 

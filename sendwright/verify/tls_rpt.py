@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sendwright.verify.finding import Finding, Subject
 from sendwright.verify.look import Dns, Look, Told
 from sendwright.verify.receiving import takes_mail
+from sendwright.verify.records.report_uri import ReportUri, report_uris
 from sendwright.verify.remedy import publish_policy
-from sendwright.verify.report_uri import ReportUri, report_uris
 from sendwright.verify.rules.tls_rpt import PRESENT, RECORD
 from sendwright.verify.target import Target
 from sendwright.verify.unheard import unheard

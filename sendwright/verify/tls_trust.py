@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from sendwright.stack import CertificateFile
 from sendwright.verify import dane
-from sendwright.verify.certificate import Read, covers
-from sendwright.verify.conversation import EXPIRED, SELF_SIGNED, Conversation
 from sendwright.verify.enforcing import enforcing
 from sendwright.verify.finding import Check, Finding
 from sendwright.verify.look import Look
+from sendwright.verify.records.certificate import Read, covers
 from sendwright.verify.rules.tls import CHAIN, NAME
+from sendwright.verify.speaking.conversation import EXPIRED, SELF_SIGNED, Conversation
 from sendwright.verify.target import Server
 from sendwright.verify.wording import listed
 

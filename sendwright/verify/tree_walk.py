@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from sendwright.verify.dmarc_record import is_policy, parse
 from sendwright.verify.look import Answer, Dns
+from sendwright.verify.records.dmarc_record import is_policy, parse
 
 # So many labels are asked for from below, so that nobody makes receivers ask more than eight times.
 _MOST = 8

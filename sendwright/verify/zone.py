@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from sendwright.dns.authority import Server
 from sendwright.dns.providers.base import Key
 from sendwright.dns.transport import NoAnswer, Question, ask_all
-from sendwright.verify import caa, dnssec, zone_desired, zone_servers
+from sendwright.verify import dnssec, zone_desired, zone_servers
 from sendwright.verify.delegation import Delegation, Reply, delegation, parents, zone_of
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
+from sendwright.verify.records import caa
 from sendwright.verify.rules.zone import AGREE, CAA, CHECKS, DESIRED, DNSSEC, EXISTS, SIGNATURES, TCP
 from sendwright.verify.target import Target
 from sendwright.verify.zone_servers import Heard

@@ -13,10 +13,10 @@ from sendwright.dns.transport import query
 from sendwright.lab import LabHost, RRset
 from sendwright.rehearse import World
 from sendwright.state.folder import StateFolder
-from sendwright.verify import inside
+from sendwright.verify.asking.resolving import Dns, resolver_at
 from sendwright.verify.finding import Finding, Status
+from sendwright.verify.inside import check as inside
 from sendwright.verify.look import Fetched, Look
-from sendwright.verify.resolving import Dns, resolver_at
 from sendwright.verify.rules import dkim as key_rules
 from sendwright.verify.rules import hosts as rules
 from sendwright.verify.target import Target

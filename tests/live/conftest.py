@@ -19,9 +19,9 @@ from sendwright.service import Release, Service
 from sendwright.stack import Host
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import State
-from sendwright.verify import inside
-from sendwright.verify.host_facts import Facts, takes_submission
-from sendwright.verify.resolving import Dns, resolver_at
+from sendwright.verify.asking.resolving import Dns, resolver_at
+from sendwright.verify.inside import check as inside
+from sendwright.verify.inside.facts import Facts, takes_submission
 
 
 @cache

@@ -5,8 +5,8 @@ import warnings
 import pytest
 
 from sendwright.verify.finding import Finding, Status
-from sendwright.verify.host_facts import Facts
 from sendwright.verify.hosts import RULES
+from sendwright.verify.inside.facts import Facts
 
 
 @pytest.mark.parametrize("check", RULES)

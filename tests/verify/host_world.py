@@ -16,8 +16,8 @@ from sendwright.preflight import Outbound
 from sendwright.service import Release, Running, Service
 from sendwright.stack import DkimAlgorithm, Stack
 from sendwright.state.model import DkimKey, KeyStage, State
-from sendwright.verify.host_facts import Facts
-from sendwright.verify.host_look import Inside, Listener, Room
+from sendwright.verify.inside.facts import Facts
+from sendwright.verify.inside.look import Inside, Listener, Room
 from sendwright.verify.look import Answer, Told
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -18,7 +18,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from sendwright.verify.dns_exchange import Resolver
+from sendwright.verify.asking.dns_exchange import Resolver
 
 Records = Mapping[tuple[str, str], Sequence[dns.rdata.Rdata]]
 #: What a server does with the octets of a question: the octets that it sends back, none for silence.

@@ -7,7 +7,7 @@ import dns.rdata
 import dns.rdatatype
 import dns.zonefile
 
-from sendwright.verify.dns_message import lengths, presented
+from sendwright.verify.asking.dns_message import lengths, presented
 from sendwright.verify.look import Answer, Told
 
 _LONGEST_CHAIN = 8

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from OpenSSL import SSL
 
-from sendwright.verify.conversation import Endpoint
-from sendwright.verify.wire import Connect
+from sendwright.verify.speaking.conversation import Endpoint
+from sendwright.verify.speaking.wire import Connect
 from tests.verify.certificates import Made
 
 Stream = socket.socket | SSL.Connection

@@ -5,8 +5,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from sendwright.verify.catalogue import CHECKS
-from sendwright.verify.conversation import Conversation
-from sendwright.verify.speaking import speak
+from sendwright.verify.speaking.conversation import Conversation
+from sendwright.verify.speaking.speak import speak
 from sendwright.verify.target import Server as Target
 from tests.verify.servers import Serve, serving
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-from sendwright.verify.conversation import Conversation, Endpoint, Handshake, Reply
 from sendwright.verify.look import Dns, Look
+from sendwright.verify.speaking.conversation import Conversation, Endpoint, Handshake, Reply
 from sendwright.verify.target import Server
 from tests.verify.certificates import NOW, Made
 from tests.verify.worlds import look_at

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.verify import behaviour, known
-from sendwright.verify.conversation import Conversation, Reply, Silence
 from sendwright.verify.finding import Finding, Kind, Status, Subject
+from sendwright.verify.speaking.conversation import Conversation, Reply, Silence
 from sendwright.verify.target import Server
 from tests.verify.certificates import made
 from tests.verify.talks import ADDRESS, MX1, UNSIGNED, look_now, replies, server, silent, talk

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.verify import bimi
-from sendwright.verify.bimi_logo import evidence_faults, logo_faults
-from sendwright.verify.bimi_record import BadAssertion, parse
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Fetched, Told
+from sendwright.verify.records.bimi_logo import evidence_faults, logo_faults
+from sendwright.verify.records.bimi_record import BadAssertion, parse
 from sendwright.verify.target import Target
 from tests.verify.keys_world import NOW, by_check, look, txt
 

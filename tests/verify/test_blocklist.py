@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendwright.verify.blocklist import check, check_server
-from sendwright.verify.blocklists import LISTS, read
 from sendwright.verify.look import Told
+from sendwright.verify.records.blocklists import LISTS, read
 from sendwright.verify.target import Server, Target
 from tests.verify.names import Names, zone
 from tests.verify.worlds import by_check, host, look_at

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.dns.transport import NoAnswer, Question
-from sendwright.verify import caa
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Fetched, Look, Told
+from sendwright.verify.records import caa
 from sendwright.verify.target import Target
 from tests.verify.names import Names, zone
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from sendwright.service import Sealed
 from sendwright.state.model import Certificate, State
 from sendwright.verify import dane
-from sendwright.verify.certificate import read
-from sendwright.verify.conversation import Conversation, Silence
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Told
+from sendwright.verify.records.certificate import read
+from sendwright.verify.records.tlsa import matches, parse
+from sendwright.verify.speaking.conversation import Conversation, Silence
 from sendwright.verify.target import Server
-from sendwright.verify.tlsa import matches, parse
 from tests.verify.certificates import NOW, Made, made, root
 from tests.verify.names import Names, zone
 from tests.verify.talks import ADDRESS, MX1, UNSIGNED, look_now, server, silent, talk

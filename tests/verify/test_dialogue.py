@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwright.verify.dialogue import keywords, parse
-from sendwright.verify.wire import Fallen
+from sendwright.verify.speaking.dialogue import keywords, parse
+from sendwright.verify.speaking.wire import Fallen
 
 
 @pytest.mark.parametrize(

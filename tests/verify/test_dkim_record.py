@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendwright.verify.dkim_record import BadRecord, looks_like_key, parse
+from sendwright.verify.records.dkim_record import BadRecord, looks_like_key, parse
 from tests.verify.keys_world import ED25519, real_key, rsa_key
 
 KEY = rsa_key()

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwright.verify.dmarc_record import NoPolicy, Policy, is_meant, is_policy, parse
-from sendwright.verify.report_uri import report_uris
+from sendwright.verify.records.dmarc_record import NoPolicy, Policy, is_meant, is_policy, parse
+from sendwright.verify.records.report_uri import report_uris
 from sendwright.verify.tree_walk import path, walk
 from tests.verify.keys_world import look, txt
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendwright.verify.dns_message import NotAnAnswer, Query, _name, belongs, plain, read
+from sendwright.verify.asking.dns_message import NotAnAnswer, Query, _name, belongs, plain, read
 
 TYPES = ("A", "AAAA", "MX", "TXT", "SRV", "SOA", "TLSA", "CAA", "DS", "DNSKEY", "PTR", "NS")
 QUERY = Query("example.com", "TXT")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from sendwright.verify.fetching import Https, Once
+from sendwright.verify.asking.fetching import Https, Once
 from sendwright.verify.look import Fetched, Told
 from tests.verify.certificates import Made, made, root
 from tests.verify.names import Names, zone

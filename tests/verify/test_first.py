@@ -3,12 +3,12 @@ from datetime import UTC, datetime
 import pytest
 
 from sendwright.dns.transport import NoAnswer, Question
-from sendwright.verify import first
+from sendwright.verify.asking import first
+from sendwright.verify.asking.resolving import Dns
 from sendwright.verify.catalogue import CHECKS
 from sendwright.verify.groups import ALL
 from sendwright.verify.look import Dns as Asks
 from sendwright.verify.look import Fetched, Look
-from sendwright.verify.resolving import Dns
 from sendwright.verify.target import Target
 from tests.verify.loopback import from_records, serving
 from tests.verify.names import Names, zone

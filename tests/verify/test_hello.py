@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwright.verify import suites
-from sendwright.verify.hello import HEADER, Answer, Malformed, agreed, answer, offer, size
-from sendwright.verify.suites import CURVES, FINITE_FIELD, STATIC, Weakness
+from sendwright.verify.speaking import suites
+from sendwright.verify.speaking.hello import HEADER, Answer, Malformed, agreed, answer, offer, size
+from sendwright.verify.speaking.suites import CURVES, FINITE_FIELD, STATIC, Weakness
 from tests.verify.hellos import CERTIFICATE, DONE, NOTED, REFUSED, key_exchange, offered, record, server_hello
 
 DHE = FINITE_FIELD[0]

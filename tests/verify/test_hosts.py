@@ -16,8 +16,8 @@ from sendwright.observation import Stray
 from sendwright.preflight import Outbound
 from sendwright.verify import hosts
 from sendwright.verify.finding import Finding, Status
-from sendwright.verify.host_facts import Facts
-from sendwright.verify.host_look import Room, Waiting
+from sendwright.verify.inside.facts import Facts
+from sendwright.verify.inside.look import Room, Waiting
 from sendwright.verify.look import Told
 from sendwright.verify.rules import hosts as rules
 from tests.verify.host_world import GIGABYTE, LATER, MX1, NOW, facts, listener, material, served, stack

@@ -12,8 +12,8 @@ from sendwright.errors import Unreachable
 from sendwright.generation import Generation
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
-from sendwright.verify import inside
 from sendwright.verify.finding import Status
+from sendwright.verify.inside import check as inside
 from sendwright.verify.look import Fetched, Look
 from sendwright.verify.target import Target
 from tests.verify.host_world import MX1, NOW, observed, services, stack, state

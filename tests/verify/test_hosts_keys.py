@@ -17,9 +17,9 @@ from sendwright.deploys.probe import Signed
 from sendwright.signers import host_seen
 from sendwright.stack import DkimAlgorithm, Domain
 from sendwright.state.model import DkimKey, KeyStage
-from sendwright.verify import inside
 from sendwright.verify.finding import Finding, Status
-from sendwright.verify.host_keys import Signer, author, matches, named, probed, signers_of
+from sendwright.verify.inside import check as inside
+from sendwright.verify.inside.keys import Signer, author, matches, named, probed, signers_of
 from sendwright.verify.look import Answer, Told
 from tests.verify.host_world import LATER, MX1, NOW, facts, material, observed, services, stack, state
 

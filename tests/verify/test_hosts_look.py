@@ -23,7 +23,7 @@ from sendwright.deploys.probe import ChrootAnswer, Sample, Signed, Smtp
 from sendwright.errors import HostError
 from sendwright.ssh import Result
 from sendwright.stack import Host
-from sendwright.verify.host_look import Inside, Listener, Room, Waiting, look_inside, parse, script
+from sendwright.verify.inside.look import Inside, Listener, Room, Waiting, look_inside, parse, script
 from tests.verify.host_world import MX1, stack
 
 HOST = stack().host(MX1)

@@ -10,11 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 
-from sendwright.verify import offering, suites
-from sendwright.verify.conversation import Endpoint, Parameters
-from sendwright.verify.suites import CURVES, FINITE_FIELD, STATIC
+from sendwright.verify.speaking import offering, suites
+from sendwright.verify.speaking.conversation import Endpoint, Parameters
+from sendwright.verify.speaking.suites import CURVES, FINITE_FIELD, STATIC
+from sendwright.verify.speaking.wire import Unreached, Wire, reach
 from sendwright.verify.target import Server as Target
-from sendwright.verify.wire import Unreached, Wire, reach
 from tests.lab.verify.certificates import SHORT_PRIME
 from tests.verify.certificates import made
 from tests.verify.hellos import CERTIFICATE, NOTED, REFUSED, Choosing, key_exchange, record, server_hello

@@ -16,8 +16,8 @@ import dns.rrset
 import pytest
 
 from sendwright.errors import SendwrightError, UsageError
+from sendwright.verify.asking.resolving import Dns, resolver_at, validates
 from sendwright.verify.look import Told
-from sendwright.verify.resolving import Dns, resolver_at, validates
 from tests.verify.loopback import Answering, from_records, serving
 from tests.verify.names import Names, zone
 

@@ -14,13 +14,13 @@ import pytest
 from sendwright.errors import UsageError
 from sendwright.verify import verify
 from sendwright.verify.asked import Asked, asked
-from sendwright.verify.conversation import Conversation
 from sendwright.verify.finding import Finding, Kind, Subject
 from sendwright.verify.groups import Group, Groups
 from sendwright.verify.look import Look
 from sendwright.verify.rules import blocklist, mx, spf, tls
 from sendwright.verify.rules import zone as zone_rules
 from sendwright.verify.runner import BrokenChecks, run
+from sendwright.verify.speaking.conversation import Conversation
 from sendwright.verify.target import Server, Target
 from tests.verify.loopback import from_records, serving
 from tests.verify.names import zone

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from sendwright.verify.conversation import Silence
+from sendwright.verify.speaking.conversation import Silence
 from sendwright.verify.target import Server as Target
 from tests.verify.certificates import made
 from tests.verify.servers import Server, context, refuses_strangers

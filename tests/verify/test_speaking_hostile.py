@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendwright.verify.catalogue import CHECKS
-from sendwright.verify.conversation import Endpoint, Silence
-from sendwright.verify.speaking import speak
+from sendwright.verify.speaking.conversation import Endpoint, Silence
+from sendwright.verify.speaking.speak import speak
 from sendwright.verify.target import Server as Target
 from tests.verify import misbehaving
 from tests.verify.servers import Serve, Server

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 
 from sendwright.errors import UsageError
-from sendwright.verify.conversation import EXPIRED, SELF_SIGNED, Parameters
+from sendwright.verify.speaking.conversation import EXPIRED, SELF_SIGNED, Parameters
 from sendwright.verify.target import Server as Target
 from tests.verify.certificates import Made, made, root
 from tests.verify.servers import Server, context

@@ -11,8 +11,8 @@ from checkdmarc.mta_sts import (
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendwright.verify import sts_policy, sts_record
-from sendwright.verify.sts_record import StsSyntaxError
+from sendwright.verify.records import sts_policy, sts_record
+from sendwright.verify.records.sts_record import StsSyntaxError
 
 LINES = st.sampled_from(
     [

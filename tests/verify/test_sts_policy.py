@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwright.verify.sts_policy import LARGEST, LONGEST, Mode, StsPolicy, parse
-from sendwright.verify.sts_record import StsSyntaxError
+from sendwright.verify.records.sts_policy import LARGEST, LONGEST, Mode, StsPolicy, parse
+from sendwright.verify.records.sts_record import StsSyntaxError
 
 PLAIN = "version: STSv1\nmode: enforce\nmx: mx.example.com\nmax_age: 604800\n"
 

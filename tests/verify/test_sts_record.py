@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwright.verify.sts_record import StsRecord, StsSyntaxError, is_record, parse
+from sendwright.verify.records.sts_record import StsRecord, StsSyntaxError, is_record, parse
 
 
 @pytest.mark.parametrize(

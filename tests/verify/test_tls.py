@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from sendwright.service import Sealed
 from sendwright.state.model import Certificate, State
 from sendwright.verify import tls
-from sendwright.verify.certificate import covers, read
-from sendwright.verify.conversation import EXPIRED, SELF_SIGNED, Conversation, Silence
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Fetched
+from sendwright.verify.records.certificate import covers, read
+from sendwright.verify.records.tlsa import wanted
+from sendwright.verify.speaking.conversation import EXPIRED, SELF_SIGNED, Conversation, Silence
 from sendwright.verify.target import Server
-from sendwright.verify.tlsa import wanted
 from tests.verify.certificates import NOW, Made, made, root
 from tests.verify.names import Names, zone
 from tests.verify.talks import MX1, UNSIGNED, look_now, server, silent, talk, with_tls

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sendwright.verify import tls
-from sendwright.verify.conversation import Parameters
 from sendwright.verify.finding import Status
+from sendwright.verify.speaking.conversation import Parameters
 from tests.verify.certificates import made, root
 from tests.verify.talks import MX1, look_now, server, talk, with_tls
 from tests.verify.worlds import by_check, worst

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from sendwright.verify.dkim_record import looks_like_key
+from sendwright.verify.records.dkim_record import looks_like_key
 from tests.lab.corpora.material import Sdist, Upstream, unpacked
 
 MAIL_DKIM = Upstream(

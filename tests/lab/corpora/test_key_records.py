@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from sendwright.verify.dkim_judged import judge
-from sendwright.verify.dkim_record import BadRecord, KeyRecord, parse
 from sendwright.verify.finding import Kind, Status, Subject
+from sendwright.verify.records.dkim_record import BadRecord, KeyRecord, parse
 from tests.lab.corpora import key_records
 from tests.lab.corpora.key_records import Case
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from sendwright.verify import sts_policy, sts_record
-from sendwright.verify.sts_record import StsSyntaxError
+from sendwright.verify.records import sts_policy, sts_record
+from sendwright.verify.records.sts_record import StsSyntaxError
 from tests.lab.corpora.material import Upstream, unpacked
 
 pytestmark = pytest.mark.lab

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sendwright.lab import RRset, ZoneSpec
-from sendwright.verify.blocklists import LISTS, Blocklist
+from sendwright.verify.records.blocklists import LISTS, Blocklist
 from tests.lab.verify.servers import BAD, SERVICES
 
 _TTL = 60

@@ -7,8 +7,8 @@ from pathlib import Path
 from OpenSSL import SSL, crypto
 
 from sendwright.errors import UsageError
-from sendwright.verify.conversation import EXPIRED, SELF_SIGNED, Handshake
-from sendwright.verify.wire import Wire
+from sendwright.verify.speaking.conversation import EXPIRED, SELF_SIGNED, Handshake
+from sendwright.verify.speaking.wire import Wire
 
 # All that OpenSSL can do, strong first: what is weak about a server is seen only by those who would take it.
 _EVERYTHING = b"DEFAULT:@SECLEVEL=0"

@@ -7,10 +7,10 @@ from ipaddress import ip_address
 
 from OpenSSL import SSL
 
-from sendwright.verify import handshake, offering, recipients
-from sendwright.verify.conversation import Conversation, Endpoint, Handshake, Parameters, Reply, Silence
-from sendwright.verify.dialogue import Dialogue
-from sendwright.verify.wire import Clock, Closed, Connect, Fallen, Unreached, Wire, reach, reason
+from sendwright.verify.speaking import handshake, offering, recipients
+from sendwright.verify.speaking.conversation import Conversation, Endpoint, Handshake, Parameters, Reply, Silence
+from sendwright.verify.speaking.dialogue import Dialogue
+from sendwright.verify.speaking.wire import Clock, Closed, Connect, Fallen, Unreached, Wire, reach, reason
 
 _IMPLICIT_TLS = 465
 _OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})

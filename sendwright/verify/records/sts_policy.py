@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sendwright.verify.sts_record import StsSyntaxError
+from sendwright.verify.records.sts_record import StsSyntaxError
 
 LONGEST = 31557600
 """Seconds that a policy may be kept at most: a year."""

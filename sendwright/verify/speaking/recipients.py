@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from sendwright.verify.conversation import Reply
-from sendwright.verify.dialogue import Dialogue
+from sendwright.verify.speaking.conversation import Reply
+from sendwright.verify.speaking.dialogue import Dialogue
 
 RELAYED = ("relay-test@www.example.com", "relay-test@[192.0.2.1]")
 """Recipients elsewhere, whom nobody can be (RFC 2606, RFC 5737), and who get nothing, for no message is ever sent.

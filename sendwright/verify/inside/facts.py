@@ -13,7 +13,7 @@ from sendwright.service import Service
 from sendwright.stack import Host, Stack
 from sendwright.state.model import Certificate, State
 from sendwright.verify.finding import Check, Finding, Kind, Status, Subject
-from sendwright.verify.host_look import Inside
+from sendwright.verify.inside.look import Inside
 from sendwright.verify.look import Answer
 
 _MOST_TROUBLES = 10

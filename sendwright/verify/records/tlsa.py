@@ -9,7 +9,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from sendwright.verify.certificate import Read, covers, read
+from sendwright.verify.records.certificate import Read, covers, read
 from sendwright.verify.wording import shown
 
 _DIGESTS = {1: hashlib.sha256, 2: hashlib.sha512}

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sendwright.verify.suites import FINITE_FIELD
+from sendwright.verify.speaking.suites import FINITE_FIELD
 
 HEADER = 5
 """Octets of a record before its content."""

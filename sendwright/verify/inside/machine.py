@@ -10,8 +10,8 @@ from sendwright.deploys.base import TLS_CHAIN
 from sendwright.deploys.probe import Smtp
 from sendwright.state.model import Certificate
 from sendwright.verify.finding import Finding, Status
-from sendwright.verify.host_facts import Facts, Trouble, converge, told
-from sendwright.verify.host_look import Room, Waiting
+from sendwright.verify.inside.facts import Facts, Trouble, converge, told
+from sendwright.verify.inside.look import Room, Waiting
 from sendwright.verify.rules import hosts as rules
 
 _HOUR = 3600.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from OpenSSL import SSL
 
-from sendwright.verify.conversation import Endpoint, Silence
+from sendwright.verify.speaking.conversation import Endpoint, Silence
 
 Connect = Callable[[Endpoint, float], socket.socket]
 Clock = Callable[[], float]

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sendwright.verify.conversation import Reply
-from sendwright.verify.wire import Fallen, Wire
+from sendwright.verify.speaking.conversation import Reply
+from sendwright.verify.speaking.wire import Fallen, Wire
 
 _REPLY = re.compile(r"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _MOST_LINES = 100

@@ -5,8 +5,8 @@ It changes nothing but time: each question is asked once anyway, and whoever nee
 
 from collections.abc import Collection, Iterator, Sequence
 
+from sendwright.verify.asking.resolving import Dns, validates
 from sendwright.verify.catalogue import CHECKS
-from sendwright.verify.resolving import Dns, validates
 from sendwright.verify.servers import MOST_SERVERS, mail_hosts
 from sendwright.verify.target import Target
 from sendwright.verify.tree_walk import path

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sendwright.stack import Address
-from sendwright.verify.dns_message import NotAnAnswer, Query, Reply, belongs, read
+from sendwright.verify.asking.dns_message import NotAnAnswer, Query, Reply, belongs, read
 
 # So many that a resolver's and our own receive buffer hold them all.
 _AT_ONCE = 64

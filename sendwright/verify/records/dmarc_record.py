@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
-from sendwright.verify.report_uri import ReportUri, report_uris
+from sendwright.verify.records.report_uri import ReportUri, report_uris
 
 _DMARC = re.compile(r"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)")
 _MEANT = re.compile(r"""[\s"'\\]*v\s*=\s*["'\\]*dmarc""", re.IGNORECASE)

@@ -12,7 +12,7 @@ from sendwright.observation import Observation
 from sendwright.observe import POLICY
 from sendwright.service import Sealed, Service
 from sendwright.verify.finding import Finding
-from sendwright.verify.host_facts import Facts, Trouble, converge, told
+from sendwright.verify.inside.facts import Facts, Trouble, converge, told
 from sendwright.verify.rules import hosts as rules
 
 _SPOOL = "/var/spool/postfix"

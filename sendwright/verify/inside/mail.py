@@ -7,7 +7,7 @@ from sendwright.deploys.probe import Smtp
 from sendwright.preflight import Outbound
 from sendwright.stack import Address
 from sendwright.verify.finding import Finding, Status
-from sendwright.verify.host_facts import Facts, Trouble, converge, told
+from sendwright.verify.inside.facts import Facts, Trouble, converge, told
 from sendwright.verify.rules import hosts as rules
 
 # Whoever has one of these in the world's reach is a daemon of ours.

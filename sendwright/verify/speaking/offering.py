@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from sendwright.verify import hello, suites
-from sendwright.verify.conversation import Endpoint, Parameters
-from sendwright.verify.hello import Answer, Malformed
 from sendwright.verify.rules.tls import CIPHERS, KEY_EXCHANGE, LEGACY
-from sendwright.verify.suites import CURVES, FINITE_FIELD, STATIC, Weakness
-from sendwright.verify.wire import Closed, Fallen, Unreached, Wire
+from sendwright.verify.speaking import hello, suites
+from sendwright.verify.speaking.conversation import Endpoint, Parameters
+from sendwright.verify.speaking.hello import Answer, Malformed
+from sendwright.verify.speaking.suites import CURVES, FINITE_FIELD, STATIC, Weakness
+from sendwright.verify.speaking.wire import Closed, Fallen, Unreached, Wire
 
 CHECKS = frozenset({CIPHERS.name, KEY_EXCHANGE.name, LEGACY.name})
 """The checks for which weak TLS is offered."""

@@ -20,7 +20,7 @@ from sendwright.signing import by_domain, signing, signs
 from sendwright.stack import Domain, Host, Stack
 from sendwright.state.model import DkimKey, KeyStage
 from sendwright.verify.finding import Check, Finding, Kind, Subject
-from sendwright.verify.host_facts import Facts, converge
+from sendwright.verify.inside.facts import Facts, converge
 from sendwright.verify.look import Answer, Told
 from sendwright.verify.rules import dkim as rules
 

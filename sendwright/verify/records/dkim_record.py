@@ -5,7 +5,7 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from sendwright.verify.der import BadKey, rsa_public
+from sendwright.verify.records.der import BadKey, rsa_public
 
 # Section 3.2: printable ASCII without the semicolon; white space may be folded anywhere between.
 # Possessive throughout: white space fits two places, and to try each division of it would take for ever.

@@ -10,11 +10,11 @@ from itertools import product
 from pathlib import Path
 
 from sendwright.stack import HostState
-from sendwright.verify import handshake, offering, recipients
-from sendwright.verify.conversation import Conversation, Endpoint, Silence
-from sendwright.verify.talking import Probe
+from sendwright.verify.speaking import handshake, offering, recipients
+from sendwright.verify.speaking.conversation import Conversation, Endpoint, Silence
+from sendwright.verify.speaking.talking import Probe
+from sendwright.verify.speaking.wire import Clock, Connect, connect
 from sendwright.verify.target import Server
-from sendwright.verify.wire import Clock, Connect, connect
 
 _RECIPIENTS = frozenset({"mx.postmaster", "mx.abuse"})
 _GROUPS = ("smtp.", "tls.", "dane.")

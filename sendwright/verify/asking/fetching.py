@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 from sendwright.names import domain_name
-from sendwright.verify.flights import Done, Flights
+from sendwright.verify.asking.flights import Done, Flights
 from sendwright.verify.look import Dns, Fetch, Fetched, Told
 
 _PORT = 443

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from sendwright.dns import transport
 from sendwright.errors import SendwrightError, UsageError
 from sendwright.names import ip_address as plain_address
-from sendwright.verify.dns_exchange import Resolver, Silent, exchange
-from sendwright.verify.dns_message import Query, Reply
-from sendwright.verify.flights import Done, Flights
+from sendwright.verify.asking.dns_exchange import Resolver, Silent, exchange
+from sendwright.verify.asking.dns_message import Query, Reply
+from sendwright.verify.asking.flights import Done, Flights
 from sendwright.verify.look import Answer, Told
 
 _PORT = 53

@@ -7,7 +7,7 @@ from sendwright import hostdiff, needs
 from sendwright.plan import Action, Change
 from sendwright.service import Directory, File
 from sendwright.verify.finding import Finding, Status
-from sendwright.verify.host_facts import Facts, Trouble, bare, converge, told
+from sendwright.verify.inside.facts import Facts, Trouble, bare, converge, told
 from sendwright.verify.rules import hosts as rules
 
 # A folder that names of keys can be read in, or a file that others may read.

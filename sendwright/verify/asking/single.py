@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import dns.message
 
 from sendwright.dns.transport import NoAnswer, Question, query
-from sendwright.verify.dns_exchange import Resolver
-from sendwright.verify.flights import Done, Flights
+from sendwright.verify.asking.dns_exchange import Resolver
+from sendwright.verify.asking.flights import Done, Flights
 
 _Came = dns.message.Message | NoAnswer
 

@@ -25,9 +25,9 @@ from sendwright.state.folder import StateFolder
 from sendwright.state.model import State
 from sendwright.verify import hosts
 from sendwright.verify.finding import Finding, Kind, Subject
-from sendwright.verify.host_facts import Facts, of_host, takes_submission
-from sendwright.verify.host_keys import Signer, author, matches, probed, signers_of
-from sendwright.verify.host_look import Inside, look_inside
+from sendwright.verify.inside.facts import Facts, of_host, takes_submission
+from sendwright.verify.inside.keys import Signer, author, matches, probed, signers_of
+from sendwright.verify.inside.look import Inside, look_inside
 from sendwright.verify.look import Answer, Look
 from sendwright.verify.rules import dkim as key_rules
 from sendwright.verify.rules import hosts as rules

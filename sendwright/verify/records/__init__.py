@@ -1,0 +1,1 @@
+"""What records, policies and certificates say: parsers of hostile text, pure."""

@@ -1,0 +1,1 @@
+"""How mail servers are spoken to: as a stranger, gently, within bounds."""
