@@ -66,6 +66,17 @@ def test_ctrl_c_again_and_again_stops_with_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+def test_ctrl_c_at_a_verb_that_only_looks_says_that_nothing_was_changed(tmp_path: Path) -> None:
+    """Where nothing is applied, nothing stays, and nothing is to be finished."""
+    (tmp_path / "inventory.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+
+    for verb in ("verify", "plan"):
+        done = _run("-m", "sendwright", verb, str(tmp_path))
+
+        assert done.stderr.strip() == "Stopped. Nothing was changed."
+        assert done.returncode == 1
+
+
 def test_ctrl_c_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """A program that a shell started in the background does not hear its terminal's keys."""
     (tmp_path / "inventory.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsenders = 7\n")

@@ -29,6 +29,10 @@ _VERBS = {
 }
 
 
+# Whoever interrupts them has nothing to finish.
+_ONLY_LOOK = {"plan", "verify"}
+
+
 class _Verbs(Lazy):
     """The verbs, and the one place where their errors are printed."""
 
@@ -40,6 +44,11 @@ class _Verbs(Lazy):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
+        except (click.Abort, KeyboardInterrupt):
+            if ctx.invoked_subcommand not in _ONLY_LOOK:
+                raise
+            click.echo("Stopped. Nothing was changed.", err=True)
+            return 1
         except OSError as error:
             return _refused(ctx, refused_by_system(error))
         except SendwrightError as error:
