@@ -14,7 +14,7 @@ from sendwright.mistakes import nearest
 from sendwright.names import domain_name
 from sendwright.state.folder import StateFolder
 from sendwright.verify.asking.dns_exchange import Resolver
-from sendwright.verify.asking.resolving import resolver_at
+from sendwright.verify.asking.resolving import patient, resolver_at
 from sendwright.verify.catalogue import CHECKS
 from sendwright.verify.target import Declared, Target
 
@@ -71,7 +71,7 @@ def asked(
         mistakes.append("of the checks that were chosen nothing is left")
     if mistakes:
         raise UsageError("nothing was verified: " + "; ".join(mistakes) + ".")
-    at = resolver_at(resolver)
+    at = patient(resolver_at(resolver), timeout)
     declared = load(inventory) if isinstance(inventory, Path) else inventory
     targets = tuple(Target(name, chosen) for name in names) if declared is None else _declared(declared, chosen)
     _known({target.domain for target in targets}, chosen)

@@ -16,7 +16,7 @@ import dns.rrset
 import pytest
 
 from sendwright.errors import SendwrightError, UsageError
-from sendwright.verify.asking.resolving import Dns, resolver_at, validates
+from sendwright.verify.asking.resolving import Dns, patient, resolver_at, validates
 from sendwright.verify.look import Told
 from tests.verify.loopback import Answering, from_records, serving
 from tests.verify.names import Names, zone
@@ -246,6 +246,19 @@ def test_a_name_that_cannot_be_asked_for_is_a_failure(name: str) -> None:
 
     assert answer.told is Told.FAILED
     assert not server.asked
+
+
+@pytest.mark.parametrize(("timeout", "waited"), [(0.3, 0.3), (60, 10)])
+def test_a_resolver_is_waited_for_no_longer_than_a_run_has_patience(timeout: float, waited: float) -> None:
+    """A shorter patience holds for it too; a longer one, meant for slow servers, makes nobody wait for a dead one."""
+    with serving(_silence) as server:
+        resolver = patient(resolver_at(f"127.0.0.1:{server.port}"), timeout)
+        assert resolver.every * resolver.tries == pytest.approx(waited)
+        if waited < 1:
+            began = time.monotonic()
+            assert f"within {waited:g} s" in Dns(resolver).ask("a.example", "A").why
+            assert time.monotonic() - began < 1
+            assert len(server.asked) == 5
 
 
 def test_nobody_at_the_port_is_said_without_waiting_long() -> None:

@@ -18,6 +18,8 @@ from sendwright.verify.asking.dns_message import NotAnAnswer, Query, Reply, belo
 _AT_ONCE = 64
 _LARGEST = 65535
 _PAUSE = 0.1
+# Seconds for an answer over TCP, the connection included.
+_STREAM = 4.0
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,12 @@ def _received(
 
 
 def _over_tcp(resolver: Resolver, query: Query) -> Reply | Silent:
-    until = time.monotonic() + resolver.every * 2
+    patience = min(_STREAM, resolver.every * resolver.tries)
+    until = time.monotonic() + patience
     number = int.from_bytes(os.urandom(2), "big")
     message = query.message(number)
     try:
-        with socket.create_connection((str(resolver.address), resolver.port), resolver.every) as channel:
+        with socket.create_connection((str(resolver.address), resolver.port), patience / 2) as channel:
             channel.sendall(len(message).to_bytes(2, "big") + message)
             length = int.from_bytes(_exactly(channel, 2, until), "big")
             answer = _exactly(channel, length, until)

@@ -37,6 +37,11 @@ def resolver_at(text: str | None, *, system: Callable[[], str] = transport.syste
     return Resolver(at, port)
 
 
+def patient(resolver: Resolver, seconds: float) -> Resolver:
+    """Return a resolver that is waited for at most so many seconds, asked as often as before."""
+    return replace(resolver, every=min(resolver.every, seconds / resolver.tries))
+
+
 @dataclass(frozen=True)
 class Pursuit:
     """A question on its way to an answer: what is asked next, and what is known from before.
