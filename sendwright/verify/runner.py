@@ -113,8 +113,10 @@ def _run(asked: Asked, progress: Progress, groups: Groups) -> Report:
 def look_for(asked: Asked, now: datetime) -> Look:
     """Return the door to the world for a run, with what is asked first; SendwrightError if its resolver is silent."""
     dns = Dns(asked.resolver)
-    fetch = Once(Https(dns, asked.timeout, asked.trust))
-    at, ask = str(asked.resolver.address), Asking(asked.resolver)
+    # Only who declares a domain may have it looked at inside a network of his own.
+    declared = asked.inventory is not None
+    fetch = Once(Https(dns, asked.timeout, asked.trust, anywhere=declared))
+    at, ask = str(asked.resolver.address), Asking(asked.resolver, anywhere=declared)
     return Look(dns, ask, at, fetch, now, first.ask(asked.targets, asked.wanted, dns), asked.wanted)
 
 

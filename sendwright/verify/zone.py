@@ -108,10 +108,11 @@ def _keys(target: Target, cut: Delegation, look: Look) -> tuple[Key, ...]:
 
 
 def _hear(servers: Sequence[Server], keys: Sequence[Key], look: Look) -> tuple[Heard, ...]:
-    pairs = [(server, key) for server in servers for key in keys]
+    # All servers about one thing, then about the next: those that fall silent are waited for at the same time.
+    pairs = [(server, key) for key in keys for server in servers]
     questions = [Question(s.address, *key, signatures=key[1] in _SIGNED) for s, key in pairs]
-    replies = iter(ask_all(look.ask, questions))
-    return tuple(Heard(server, {key: next(replies) for key in keys}) for server in servers)
+    replies = dict(zip(pairs, ask_all(look.ask, questions), strict=True))
+    return tuple(Heard(server, {key: replies[server, key] for key in keys}) for server in servers)
 
 
 def _streams(target: Target, servers: Sequence[Server], look: Look) -> dict[Server, Reply]:

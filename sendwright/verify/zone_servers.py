@@ -189,11 +189,19 @@ def _shares_load(reply: Reply, name: str, rdtype: str) -> bool:
 
 
 def _speechless(target: Target, heard: Sequence[Heard]) -> Iterator[Finding]:
-    for one in heard:
-        silent = [f"{rdtype} {name}" for (name, rdtype), reply in one.replies.items() if isinstance(reply, NoAnswer)]
-        if silent:
-            seen = f"{one.server} speaks for the zone, and said nothing when asked for {listed(silent)}"
-            yield AGREE.unknown(target.subject, seen, "It may limit how much it answers: look again.", str(one.server))
+    said = {one.server: _unanswered(one) for one in heard}
+    quiet = {server: unanswered for server, unanswered in said.items() if unanswered}
+    if not quiet:
+        return
+    advice, several = "It may limit how much it answers: look again.", len(quiet) > 1
+    what = listed(list(dict.fromkeys(words for unanswered in quiet.values() for words in unanswered)))
+    who = f"{listed(list(quiet))} speak" if several else f"{next(iter(quiet))} speaks"
+    seen = f"{who} for the zone, and said nothing when asked for {what}"
+    yield AGREE.unknown(target.subject, shown(seen), advice, "several" if several else str(next(iter(quiet))))
+
+
+def _unanswered(one: Heard) -> list[str]:
+    return [f"{rdtype} {name}" for (name, rdtype), reply in one.replies.items() if isinstance(reply, NoAnswer)]
 
 
 def _said(reply: dns.message.Message, name: str, rdtype: str) -> frozenset[str]:

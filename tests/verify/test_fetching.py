@@ -72,7 +72,9 @@ def get(tmp_path: Path) -> Callable[..., Fetched]:
 
     def fetch(serve: Serve, *, shown: Made = GOOD, tls: bool = True, host: str = "mta-sts.example.com") -> Fetched:
         with _serving(tmp_path, serve, shown, tls=tls) as port:
-            return Https(Names(zone(WORLD)), 0.6, trust)(f"https://{host}:{port}/.well-known/mta-sts.txt", 20)
+            return Https(Names(zone(WORLD)), 0.6, trust, anywhere=True)(
+                f"https://{host}:{port}/.well-known/mta-sts.txt", 20
+            )
 
     return fetch
 
@@ -172,13 +174,13 @@ def test_what_is_no_http_is_a_failure(get: Callable[..., Fetched], pieces: tuple
 )
 def test_what_is_no_https_address_is_not_asked_for(url: str) -> None:
     """Addresses come out of hostile records."""
-    assert Https(Names(zone(WORLD)), 0.2)(url, 20).failure
+    assert Https(Names(zone(WORLD)), 0.2, anywhere=True)(url, 20).failure
 
 
 def test_a_name_without_address_is_the_servers_fault_and_a_silent_resolver_nobodys() -> None:
     """The one fails, the other cannot be told."""
     told = {("dark.example.com", "A"): Told.FAILED, ("bogus.example.com", "A"): Told.BOGUS}
-    https = Https(Names(zone(WORLD), told), 0.2)
+    https = Https(Names(zone(WORLD), told), 0.2, anywhere=True)
 
     assert not https("https://empty.example.com/", 20).unreachable
     assert https("https://dark.example.com/", 20).unreachable
@@ -190,7 +192,7 @@ def test_a_refused_connection_is_the_servers_fault() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-    fetched = Https(Names(zone(WORLD)), 0.5)(f"https://mta-sts.example.com:{port}/", 20)
+    fetched = Https(Names(zone(WORLD)), 0.5, anywhere=True)(f"https://mta-sts.example.com:{port}/", 20)
 
     assert "refused" in fetched.failure
     assert not fetched.unreachable
@@ -211,3 +213,19 @@ def test_each_address_is_fetched_once_in_a_run() -> None:
 
     assert sorted(asked) == ["https://0.example/", "https://1.example/"]
     assert found == [f"https://{i % 2}.example/".encode() for i in range(32)]
+
+
+def test_a_stranger_s_name_does_not_lead_inside_our_own_network() -> None:
+    """Whoever has a name has it point to loopback or a private address; nothing is connected to there."""
+    with socket.socket() as inside:
+        inside.bind(("127.0.0.1", 0))
+        inside.listen()
+        inside.setblocking(False)  # noqa: FBT003
+        port = inside.getsockname()[1]
+
+        fetched = Https(Names(zone(WORLD)), 0.5)(f"https://mta-sts.example.com:{port}/", 20)
+
+        assert "reserved (loopback)" in fetched.failure
+        assert not fetched.unreachable
+        with pytest.raises(BlockingIOError):
+            inside.accept()

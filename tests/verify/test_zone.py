@@ -301,6 +301,15 @@ def test_a_server_that_said_nothing_for_once_leaves_it_open() -> None:
     assert [(f.status, f.target) for f in found] == [(Status.UNKNOWN, "ns2.example.net (192.0.2.2)")]
 
 
+def test_servers_that_fall_silent_together_are_told_of_once() -> None:
+    """A zone of ill will has forty that answer NS and then nothing: that is one thing that is not known."""
+    found = World(change=lambda s: replace(s, speechless={(NS1, "MX"), (NS2, "MX"), (NS2, "TXT")})).of("servers-agree")
+
+    assert [f.status for f in found] == [Status.UNKNOWN]
+    assert "ns1.example.com (192.0.2.1)" in found[0].seen
+    assert "TXT example.com" in found[0].seen
+
+
 def test_the_order_and_the_cutting_of_values_are_no_difference() -> None:
     """Record sets are sets, and a TXT record is its joined strings."""
     more = CHILD + 'example.com. IN TXT "another"\n'

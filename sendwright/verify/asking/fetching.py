@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,6 +19,7 @@ import h11
 from sendwright.names import domain_name
 from sendwright.verify.asking.flights import Done, Flights
 from sendwright.verify.look import Dns, Fetch, Fetched, Told
+from sendwright.verify.reserved import reserved
 
 _PORT = 443
 _PIECE = 16384
@@ -39,13 +41,15 @@ class Https:
     """Get HTTPS addresses; plays `look.Fetch`. No proxy, no redirects, and names are asked of ``dns``.
 
     ``timeout``: in seconds, for one request in all; ``trust``: a file of authorities in PEM, None for those that
-    OpenSSL trusts on this machine (``SSL_CERT_FILE`` is honoured).
+    OpenSSL trusts on this machine (``SSL_CERT_FILE`` is honoured); ``anywhere``: whether reserved addresses are asked
+    as well: a stranger's name must not lead to what listens inside our own network.
     """
 
     dns: Dns
     timeout: float
     trust: Path | None = None
     clock: Callable[[], float] = time.monotonic
+    anywhere: bool = False
 
     def __call__(self, url: str, limit: int, /) -> Fetched:
         """Return the reply with at most ``limit`` octets of its body; never raises for what a server does."""
@@ -64,8 +68,11 @@ class Https:
     def _addresses(self, host: str) -> list[str]:
         answers = self.dns.ask_all(((host, "A"), (host, "AAAA")))
         found = [value for answer in answers for value in answer.values]
+        open_to_all = [value for value in found if self.anywhere or not reserved(ip_address(value))]
+        if open_to_all:
+            return open_to_all[:_MOST_ADDRESSES]
         if found:
-            return found[:_MOST_ADDRESSES]
+            raise _Failed(f"{found[0]}, the address of {host}, is reserved ({reserved(ip_address(found[0]))})")
         silent = next((answer for answer in answers if not answer.known), None)
         if silent:
             raise _Failed(f"{host}: {silent.why}", unreachable=silent.told is Told.FAILED)
