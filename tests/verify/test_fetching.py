@@ -220,7 +220,7 @@ def test_a_stranger_s_name_does_not_lead_inside_our_own_network() -> None:
     with socket.socket() as inside:
         inside.bind(("127.0.0.1", 0))
         inside.listen()
-        inside.setblocking(False)  # noqa: FBT003
+        inside.setblocking(False)
         port = inside.getsockname()[1]
 
         fetched = Https(Names(zone(WORLD)), 0.5)(f"https://mta-sts.example.com:{port}/", 20)

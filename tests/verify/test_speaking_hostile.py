@@ -12,7 +12,8 @@ from sendwright.verify.speaking.conversation import Endpoint, Silence
 from sendwright.verify.speaking.speak import speak
 from sendwright.verify.target import Server as Target
 from tests.verify import misbehaving
-from tests.verify.servers import Serve, Server
+from tests.verify.certificates import made
+from tests.verify.servers import Serve, Server, context, refuses_strangers, serving
 from tests.verify.spoken import HERE, MX, MX1, spoken
 
 MISBEHAVING = (
@@ -57,6 +58,54 @@ def test_where_one_address_is_filtered_the_others_are_waited_for_in_a_hurry() ->
 
     assert {talk.silence for talk in talks} == {Silence.FILTERED}
     assert waited == [10, *[4] * 15]
+
+
+def test_a_server_that_keeps_strangers_waiting_is_given_up_as_a_whole() -> None:
+    """Sixteen addresses that each answer at the last moment must not take a quarter of an hour; the rest is unknown."""
+    now, began = 0.0, list[float]()
+
+    def late(_: Endpoint, timeout: float) -> socket.socket:
+        nonlocal now
+        began.append(now)
+        now += timeout
+        raise ConnectionResetError
+
+    many = Target(MX1, tuple(ip_address(f"192.0.2.{n}") for n in range(1, 17)), ("example.com",))
+    wanted = frozenset(CHECKS)
+
+    talks = speak(many, timeout=10, trust=None, wanted=wanted, helo="a.example", opened=late, clock=lambda: now)
+
+    assert max(began) == 60
+    assert [t.silence for t in talks] == [Silence.BROKEN] * 7 + [Silence.NO_ROUTE] * 9
+    assert "not asked" in talks[-1].why
+
+
+def test_what_a_slow_server_said_counts_and_the_rest_is_unasked() -> None:
+    """A tarpit that has greeted is judged by that; offers of weak TLS that would take hours are not made."""
+    now = [0.0]
+
+    def says(command: str) -> str:
+        if command.startswith("RCPT"):
+            now[0] = 1000
+        return refuses_strangers(command)
+
+    with serving({25: Server(tls=context(made(MX1)), says=says)}) as connect:
+        talk, *_ = speak(
+            MX,
+            timeout=5,
+            trust=None,
+            wanted=frozenset(CHECKS),
+            helo="a.example",
+            opened=connect,
+            clock=lambda: now[0],
+        )
+
+    assert talk.silence is None
+    assert talk.greeting is not None
+    assert talk.tls is not None
+    assert "not asked" in talk.tls.unasked
+    assert talk.parameters is not None
+    assert "not asked" in talk.parameters.unasked
 
 
 def test_a_server_of_a_thousand_addresses_is_asked_at_few() -> None:

@@ -21,6 +21,9 @@ _GROUPS = ("smtp.", "tls.", "dane.")
 _MOST_ADDRESSES = 16
 _SUBMISSION = (587, 465)
 _HURRIED = 4.0
+# In which connections to a server begin, in waits for one reply: two addresses, where strangers wait for their greeting
+# for five seconds on purpose, take less than a minute.
+_WAITS = 6
 
 
 def speak(
@@ -36,15 +39,19 @@ def speak(
     """Speak to every address and port of a server and return what each said; never raises for what a server does.
 
     Arguments: ``timeout``: seconds for a connection to come about, and for each reply; one connection ends after thrice
-    that; ``trust``: authorities in PEM instead of the system's; ``wanted``: names of the chosen checks, so that nothing
-    is asked for in vain; ``helo``: the name of this machine, or empty to introduce it by its address (RFC 5321, 4.1.4);
-    ``opened``: opens a connection. UsageError when ``trust`` cannot be read.
+    that, and none begins once the server has taken six times that; ``trust``: authorities in PEM instead of the
+    system's; ``wanted``: names of the chosen checks, so that nothing is asked for in vain; ``helo``: the name of this
+    machine, or empty to introduce it by its address (RFC 5321, 4.1.4); ``opened``: opens a connection. UsageError when
+    ``trust`` cannot be read.
     """
     ports = _ports(server, wanted)
     if not ports:
         return ()
     offers = wanted & offering.CHECKS
-    probe = Probe(timeout, timeout, handshake.context(trust), helo, opened, clock, "tls.protocols" in wanted, offers)
+    latest = clock() + _WAITS * timeout
+    probe = Probe(
+        timeout, timeout, handshake.context(trust), helo, opened, clock, "tls.protocols" in wanted, offers, latest
+    )
     addresses = recipients.wanted_of(server.takes, wanted)
     senders = ("", f"postmaster@{(*server.takes, server.name)[0]}") if "smtp.relay" in wanted else ()
     talks: list[Conversation] = []

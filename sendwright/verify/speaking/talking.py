@@ -13,6 +13,7 @@ from sendwright.verify.speaking.dialogue import Dialogue
 from sendwright.verify.speaking.wire import Clock, Closed, Connect, Fallen, Unreached, Wire, reach, reason
 
 _IMPLICIT_TLS = 465
+_OVER = "not asked: the server kept this machine waiting for too long before"
 _OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 
 
@@ -48,7 +49,8 @@ class Probe:
     """How a server is spoken to; see `speaking.speak`.
 
     ``connecting`` and ``timeout``: seconds for a connection and for a reply; ``old``: whether old TLS is offered too;
-    ``offers``: names of chosen checks for which weak TLS is offered too.
+    ``offers``: names of chosen checks for which weak TLS is offered too; ``latest``: after when, by the clock, no
+    connection begins any more.
     """
 
     connecting: float
@@ -59,6 +61,7 @@ class Probe:
     clock: Clock
     old: bool
     offers: frozenset[str]
+    latest: float
 
     def endpoint(self, endpoint: Endpoint, addresses: Sequence[str], senders: Sequence[str]) -> Conversation:
         """Speak to one endpoint, and ask it for recipients (``addresses``) and, from ``senders``, to relay."""
@@ -109,6 +112,8 @@ class Probe:
 
     @contextmanager
     def _dialogue(self, endpoint: Endpoint) -> Iterator[Dialogue]:
+        if self.clock() > self.latest:
+            raise Unreached(Silence.NO_ROUTE, _OVER)
         wire = Wire(reach(endpoint, self.connecting, self.opened), self.clock, self.timeout)
         try:
             yield Dialogue(wire)
