@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from sendwright.verify.endpoints import alike, places, spoken, where
+from sendwright.verify.endpoints import spoken
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Look
 from sendwright.verify.must_take import must_take
@@ -61,18 +61,13 @@ def _reachable(server: Server, talks: Sequence[Conversation], *, wanted: Status 
             yield _greeted(server, talk)
     if wanted is None:
         return
-    untold = [talk for talk in talks if talk.silence in _UNTOLD]
-    if untold:
-        yield REACHABLE.unknown(server.subject, _silences(untold), _ELSEWHERE, where(untold, talks))
     judged = REACHABLE.failed if wanted is Status.FAIL else REACHABLE.warned
     for talk in talks:
-        if talk.silence not in {None, *_UNTOLD}:
+        if talk.silence in _UNTOLD:
+            yield REACHABLE.unknown(server.subject, shown(talk.why), _ELSEWHERE, str(talk.endpoint))
+        elif talk.silence is not None:
             advice = "Start the mail server there, or take it out of DNS."
             yield judged(server.subject, shown(talk.why), advice, str(talk.endpoint))
-
-
-def _silences(talks: Sequence[Conversation]) -> str:
-    return shown("; ".join(f"{places(group)}: {why}" for why, group in alike(talks, lambda talk: talk.why).items()))
 
 
 def _greeted(server: Server, talk: Conversation) -> Finding:

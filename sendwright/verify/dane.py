@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sendwright.stack import CertificateFile
-from sendwright.verify.endpoints import places, spoken
+from sendwright.verify.endpoints import spoken
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
 from sendwright.verify.records import certificate, tlsa
@@ -180,18 +180,20 @@ def _compared(server: Server, found: Published, talks: Sequence[Conversation], l
     name = found.name.split(".", 2)[2]
     served = [(talk, chain) for talk in talks if (chain := read_chain(talk)) is not None]
     good = [c[0] for _, c in served if any(tlsa.matches(r, c, name, look.now) for r in found.usable)]
-    bad = [(t, c[0]) for t, c in served if c[0] not in good]
     bare = [t for t in talks if read_chain(t) is None and (t.tls_failure or not t.why)]
-    if bad or bare:
-        judged = MATCHES.failed if found.secure else MATCHES.warned
-        parts = [f"none of them is about what {places([talk for talk, _ in bad])} serves"] if bad else []
-        parts += [f"{places(bare)} speaks no TLS"] if bare else []
+    judged = MATCHES.failed if found.secure else MATCHES.warned
+    for talk, chain in served:
+        where = str(talk.endpoint)
+        if chain[0] in good:
+            yield MATCHES.passed(server.subject, f"{_some(found.usable)} vouches for what is served", where)
+            continue
+        advice = f"{_remedy(server, found.name, chain[0])}, or have the server show the key that they are about."
+        yield judged(server.subject, f"none of the records at {found.name} is about what is served", advice, where)
+    for talk in bare:
         advice = "Mend TLS there first: senders that verify do not deliver."
-        if bad:
-            advice = f"{_remedy(server, found.name, bad[0][1])}, or have the server show the key that they are about."
-        yield judged(server.subject, " and ".join(parts), advice, found.name)
-    elif good:
-        yield MATCHES.passed(server.subject, f"{_some(found.usable)} vouches for what is served", found.name)
+        seen = f"there are records at {found.name}, and it speaks no TLS"
+        yield judged(server.subject, seen, advice, str(talk.endpoint))
+    if good and not bare and all(chain[0] in good for _, chain in served):
         yield _next(server, found, good)
 
 

@@ -24,11 +24,6 @@ def alike(talks: Sequence[Conversation], key: Callable[[Conversation], K]) -> Ma
     return found
 
 
-def where(some: Sequence[Conversation], everything: Sequence[Conversation]) -> str:
-    """Return a finding's target: the endpoints that it is about, and nothing if it is about all."""
-    return "" if len(some) == len(everything) else places(some)
-
-
 def each(finding: Finding, some: Sequence[Conversation]) -> Iterator[Finding]:
     """Yield a finding for each endpoint that it is about: a baseline knows them apart, whoever else answers that day.
 

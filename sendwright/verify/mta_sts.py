@@ -18,6 +18,7 @@ _OK = 200
 _DAY = 86400
 _WEEK = 604800
 _NAMES = 5
+_MOST = 50
 _ATTEMPT = re.compile(r"\s*v\s*=\s*stsv1", re.IGNORECASE)
 
 
@@ -139,7 +140,7 @@ def _policy(target: Target, body: bytes, exchanges: tuple[str, ...] | None) -> I
         yield SYNTAX.passed(target.subject, f"it can be parsed, with {counted(len(policy.mx), 'mx pattern')}")
     yield _mode(target, policy)
     if policy.mode is not Mode.NONE:
-        yield _matching(target, policy, exchanges)
+        yield from _matching(target, policy, exchanges)
         yield _age(target, policy)
 
 
@@ -155,19 +156,22 @@ def _mode(target: Target, policy: StsPolicy) -> Finding:
     return MODE.warned(target.subject, "mode: none: the policy switches MTA-STS off", advice)
 
 
-def _matching(target: Target, policy: StsPolicy, exchanges: tuple[str, ...] | None) -> Finding:
+def _matching(target: Target, policy: StsPolicy, exchanges: tuple[str, ...] | None) -> Iterator[Finding]:
+    """Yield which MX the policy leaves out, each by itself: a baseline that accepts one accepts no other."""
     if exchanges is None:
-        return MX.unknown(target.subject, "the MX records of the domain could not be asked for")
-    strays = [name for name in exchanges if not policy.allows(name)]
+        yield MX.unknown(target.subject, "the MX records of the domain could not be asked for")
+        return
+    strays = sorted(name for name in exchanges if not policy.allows(name))
     if not strays:
-        return MX.passed(target.subject, f"{len(exchanges)} of {len(exchanges)} MX match: {listed(policy.mx, _NAMES)}")
-    seen = f"no pattern matches {listed(strays, _NAMES)}; the policy allows {listed(policy.mx, _NAMES)}"
-    advice = (
-        "Add to the policy " + ", ".join(f"mx: {name}" for name in strays[:_NAMES]) + ", and change the record's id."
-    )
-    if policy.mode is Mode.ENFORCE:
-        return MX.failed(target.subject, seen, advice)
-    return MX.warned(target.subject, f"{seen} (with mode: enforce senders would not deliver there)", advice)
+        yield MX.passed(target.subject, f"{len(exchanges)} of {len(exchanges)} MX match: {listed(policy.mx, _NAMES)}")
+    for name in strays[:_MOST]:
+        seen = f"no pattern matches {name}; the policy allows {listed(policy.mx, _NAMES)}"
+        advice = f"Add to the policy mx: {name}, and change the record's id."
+        if policy.mode is Mode.ENFORCE:
+            yield MX.failed(target.subject, seen, advice, name)
+        else:
+            seen += " (with mode: enforce senders would not deliver there)"
+            yield MX.warned(target.subject, seen, advice, name)
 
 
 def _age(target: Target, policy: StsPolicy) -> Finding:

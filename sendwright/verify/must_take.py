@@ -19,31 +19,38 @@ _WANTED = {"postmaster": (POSTMASTER, Status.FAIL), "abuse": (ABUSE, Status.WARN
 
 
 def must_take(server: Server, talks: Sequence[Conversation]) -> Iterator[Finding]:
-    """Judge each domain by what all endpoints of this server said to its recipients."""
+    """Judge each domain by what each endpoint of this server said to its recipients."""
     heard = [talk for talk in spoken(talks) if talk.greeting is not None]
     if not heard:
         return
     for domain in server.takes:
         for part, (check, worst) in _WANTED.items():
-            yield _judged(check, worst, server, f"{part}@{domain}", heard)
+            yield from _judged(check, worst, server, f"{part}@{domain}", heard)
 
 
-def _judged(check: Check, worst: Status, server: Server, address: str, talks: Sequence[Conversation]) -> Finding:
-    subject = Subject(Kind.DOMAIN, address.partition("@")[2])
-    replies = [talk.recipients[address] for talk in talks if address in talk.recipients]
-    if refused := next((said for said in replies if _refused(said, address)), None):
+def _judged(
+    check: Check, worst: Status, server: Server, address: str, talks: Sequence[Conversation]
+) -> Iterator[Finding]:
+    # One endpoint of many domains' MX is asked for all of them, and the others for some.
+    asked = [talk for talk in talks if address in talk.recipients]
+    for talk in asked or talks:
+        yield _said(check, worst, server, address, talk)
+
+
+def _said(check: Check, worst: Status, server: Server, address: str, talk: Conversation) -> Finding:
+    subject, where = Subject(Kind.DOMAIN, address.partition("@")[2]), f"{server.name} {talk.endpoint}"
+    said = talk.recipients.get(address)
+    if said is None:
+        why = talk.unasked or talk.why or "it was not asked"
+        return check.unknown(subject, shown(f"{server.name}: {why}"), "", where)
+    seen = shown(f"{server.name} said: {said}")
+    if said.code // 100 == 2:
+        return check.passed(subject, seen, where)
+    if _refused(said, address):
         judged = check.failed if worst is Status.FAIL else check.warned
-        advice = f"Let {server.name} take mail for {address}, and somebody read it."
-        return judged(subject, shown(f"{server.name} said: {refused}"), advice, server.name)
-    if later := next((said for said in replies if said.code // 100 != 2), None):
-        advice = "Try again in an hour, or from another place."
-        return check.unknown(
-            subject, shown(f"{server.name} does not say it to this machine: {later}"), advice, server.name
-        )
-    if replies:
-        return check.passed(subject, shown(f"{server.name} said: {replies[0]}"), server.name)
-    why = next((talk.unasked or talk.why for talk in talks if talk.unasked or talk.why), "it was not asked")
-    return check.unknown(subject, shown(f"{server.name}: {why}"), "", server.name)
+        return judged(subject, seen, f"Let {server.name} take mail for {address}, and somebody read it.", where)
+    advice = "Try again in an hour, or from another place."
+    return check.unknown(subject, shown(f"{server.name} does not say it to this machine: {said}"), advice, where)
 
 
 def _refused(said: Reply, address: str) -> bool:

@@ -53,10 +53,11 @@ def _followed(tree: Tree) -> str:
 
 def lookups(subject: Subject, tree: Tree, cost: Cost, dns: Dns) -> Iterator[Finding]:
     """Count the terms that ask the DNS at worst, and the names of each MX (RFC 7208, 4.6.4)."""
-    crowds = list(_crowds(tree, dns))
-    for term, number in crowds:
+    crowds = dict(_crowds(tree, dns))
+    for (domain, term), number in crowds.items():
         seen = f"{shown(term, 80)} leads to {number} MX names, and {NAMES} are allowed."
-        yield rules.LOOKUPS.failed(subject, seen, f"List the addresses by ip4: and ip6: instead of {shown(term, 80)}.")
+        advice = f"List the addresses by ip4: and ip6: instead of {shown(term, 80)}."
+        yield rules.LOOKUPS.failed(subject, seen, advice, f"{domain} {shown(term)}")
     if cost.over or tree.cut:
         seen = f"More than {MOST_RECORDS} records" if tree.cut else shown(str(cost))
         advice = "Replace terms by addresses (ip4:, ip6:), or give senders domains of their own."
@@ -70,20 +71,24 @@ def _silent(tree: Tree) -> bool:
     return any(node.answer.told is Told.FAILED for node in tree.nodes.values())
 
 
-def _crowds(tree: Tree, dns: Dns) -> Iterator[tuple[str, int]]:
-    for directive, name in _named(tree, "mx"):
+def _crowds(tree: Tree, dns: Dns) -> Iterator[tuple[tuple[str, str], int]]:
+    """Yield the terms, each with the domain of its record, that lead to too many names, and how many those are."""
+    for node, directive, name in _named(tree, "mx"):
         number = len(dns.ask(name, "MX").values)
         if number > NAMES:
-            yield directive.text, number
+            yield (node.domain, directive.text), number
 
 
-def _named(tree: Tree, *mechanisms: str) -> Iterator[tuple[Directive, str]]:
-    """Yield mechanisms of all records and the names that they ask for: not more than so many, as ten are allowed."""
+def _named(tree: Tree, *mechanisms: str) -> Iterator[tuple[Node, Directive, str]]:
+    """Yield mechanisms of all records, where they stand, and the names that they ask for.
+
+    Not more than so many, as ten are allowed.
+    """
     found = ((node, directive) for node in tree.nodes.values() for directive in node.reached)
     for node, directive in islice((pair for pair in found if pair[1].mechanism in mechanisms), _MOST_NAMES):
         name = target_of(directive, node.domain, tree.root.domain)
         if name is not None and valid_name(name):
-            yield directive, presented(name)
+            yield node, directive, presented(name)
 
 
 def voids(subject: Subject, tree: Tree, cost: Cost, dns: Dns) -> Iterator[Finding]:
@@ -106,14 +111,14 @@ def _dead(tree: Tree, dns: Dns) -> list[str]:
     """Return the terms that lead nowhere, whoever sends."""
     types = {"a": ("A", "AAAA"), "mx": ("MX",), "exists": ("A",)}
     named = list(_named(tree, *types))
-    found = [d.text for d, name in named if not any(dns.ask(name, t).values for t in types[d.mechanism])]
+    found = [d.text for _, d, name in named if not any(dns.ask(name, t).values for t in types[d.mechanism])]
     links = [link for node in tree.nodes.values() for link in node.links]
     return found + [link.term for link in links if (b := tree.behind(link)) and b.answer.known and not b.answer.values]
 
 
 def _unanswered(tree: Tree, dns: Dns) -> Iterator[str]:
     types = {"a": ("A", "AAAA"), "mx": ("MX",), "exists": ("A",)}
-    for directive, name in _named(tree, *types):
+    for _, directive, name in _named(tree, *types):
         answers = dns.ask_all([(name, t) for t in types[directive.mechanism]])
         yield from (f"{a.name} {a.type} ({shown(a.why or a.told.value, 80)})" for a in answers if not a.known)
 
@@ -163,11 +168,11 @@ def networks(subject: Subject, tree: Tree) -> Iterator[Finding]:
         seen = f"Together its networks are every address of IPv{' and IPv'.join(map(str, families))}."
         yield rules.NETWORKS.failed(subject, f"{seen} Everybody may send.", "List only the addresses that send.")
         return
-    wide = [(node, directive) for node, directive in found if _wide(directive)]
-    for node, directive in wide[:_MOST]:
-        where = "" if node is tree.root else f" in the record of {shown(node.domain, 80)}"
-        seen = f"{shown(directive.text, 80)}{where} is wider than any one sender."
-        yield rules.NETWORKS.warned(subject, seen, "List only the addresses that send.", node.domain)
+    wide = {(node.domain, directive.text): node for node, directive in found if _wide(directive)}
+    for (domain, text), node in islice(wide.items(), _MOST):
+        where = "" if node is tree.root else f" in the record of {shown(domain, 80)}"
+        seen = f"{shown(text, 80)}{where} is wider than any one sender."
+        yield rules.NETWORKS.warned(subject, seen, "List only the addresses that send.", f"{domain} {shown(text)}")
     if not wide:
         yield rules.NETWORKS.passed(subject, "No network in it is wider than a sender's.")
 

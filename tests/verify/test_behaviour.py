@@ -37,18 +37,30 @@ def test_a_good_server_passes_everything() -> None:
     }
     assert {finding.status for finding in found} == {Status.PASS}
     (postmaster,) = by_check(found)["postmaster"]
-    assert (postmaster.subject, postmaster.target) == (Subject(Kind.DOMAIN, "example.com"), MX1)
+    assert postmaster.subject == Subject(Kind.DOMAIN, "example.com")
+    assert postmaster.target == f"{MX1} {ADDRESS}:25"
 
 
 @pytest.mark.parametrize("silence", [Silence.FILTERED, Silence.NO_ROUTE])
-def test_a_port_25_that_is_filtered_is_unknown_once(silence: Silence) -> None:
+def test_a_port_25_that_is_filtered_is_unknown_at_each_address(silence: Silence) -> None:
     """Many clouds block it: nothing is wrong with the server, and everything else about it is silent."""
-    (found,) = judged(silent(silence), silent(Silence.NO_ROUTE, address=V6, why="no route"))
+    both = judged(silent(silence), silent(Silence.NO_ROUTE, address=V6, why="no route"))
 
-    assert (found.check, found.status) == ("smtp.reachable", Status.UNKNOWN)
-    assert ADDRESS in found.seen
-    assert V6 in found.seen
-    assert "--hosts" in found.advice
+    assert {(f.check, f.status) for f in both} == {("smtp.reachable", Status.UNKNOWN)}
+    assert [f.target for f in both] == [f"{ADDRESS}:25", f"[{V6}]:25"]
+    assert all("--hosts" in f.advice for f in both)
+
+
+def test_a_baseline_knows_a_silent_address_whichever_others_are_silent() -> None:
+    """It is named by itself: who was silent beside it that day is no part of it."""
+    two = (silent(Silence.FILTERED), silent(Silence.FILTERED, address=V6))
+    one = (talk(shown=SHOWN), silent(Silence.FILTERED, address=V6))
+
+    for before, after in ((two, one), (two, two[::-1])):
+        now = judged(*after)
+        unknown = {f for f in now if f.check == "smtp.reachable" and f.status is Status.UNKNOWN}
+        assert unknown
+        assert unknown <= known.accepted(judged(*before), now)
 
 
 @pytest.mark.parametrize("silence", [Silence.REFUSED, Silence.BROKEN])
@@ -254,6 +266,19 @@ def test_one_address_that_refuses_postmaster_is_enough() -> None:
     refusing = talk(shown=SHOWN, address=V6, recipients=replies({"postmaster@example.com": 550}))
 
     assert worst(judged(talk(shown=SHOWN, recipients=TAKEN), refusing))["postmaster"] == "fail"
+
+
+def test_a_baseline_that_accepts_one_address_without_postmaster_accepts_no_other() -> None:
+    """Each address of a server is judged by what it said itself."""
+    lacks = replies({"postmaster@example.com": 550, "abuse@example.com": 550})
+    one, other = talk(shown=SHOWN, recipients=lacks), talk(shown=SHOWN, address=V6, recipients=lacks)
+
+    now = judged(one, other)
+    new = set(now) - known.accepted(judged(one, replace(other, recipients=TAKEN)), now)
+    assert {(f.check, f.target) for f in new if f.status in {Status.FAIL, Status.WARN}} == {
+        ("mx.postmaster", f"{MX1} [{V6}]:25"),
+        ("mx.abuse", f"{MX1} [{V6}]:25"),
+    }
 
 
 @given(st.text(max_size=300), st.integers(200, 599), st.dictionaries(st.text(max_size=20), st.text(max_size=30)))

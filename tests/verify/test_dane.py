@@ -1,5 +1,5 @@
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sendwright.service import Sealed
 from sendwright.state.model import Certificate, State
-from sendwright.verify import dane
+from sendwright.verify import dane, known
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Told
 from sendwright.verify.records.certificate import read
@@ -60,7 +60,7 @@ def test_records_of_this_key_and_the_next_pass_everything() -> None:
 
     assert set(worst(found)) == {"present", "secure", "usable", "matches", "next"}
     assert {finding.status for finding in found} == {Status.PASS}
-    assert {finding.target for finding in found} == {AT}
+    assert {finding.target for finding in found} == {AT, f"{ADDRESS}:25"}
 
 
 def test_a_signed_name_without_records_is_told_what_to_publish() -> None:
@@ -168,10 +168,22 @@ def test_one_record_that_matches_is_enough_and_each_address_needs_one() -> None:
     assert worst(judged(world(NEXT, THIS)))["matches"] == "pass"
     both = (talk(shown=SHOWN), talk(shown=OTHER, address="192.0.2.2"))
     assert worst(judged(world(THIS, NEXT), *both))["matches"] == "pass"
-    (found,) = by_check(judged(world(THIS), *both))["matches"]
-    assert found.status is Status.FAIL
-    assert "192.0.2.2:25" in found.seen
-    assert NEXT in found.advice
+    good, bad = by_check(judged(world(THIS), *both))["matches"]
+    assert (good.status, good.target) == (Status.PASS, f"{ADDRESS}:25")
+    assert (bad.status, bad.target) == (Status.FAIL, "192.0.2.2:25")
+    assert NEXT in bad.advice
+
+
+def test_a_baseline_that_accepts_what_one_address_shows_accepts_no_other() -> None:
+    """Each has a finding of its own, whichever of them answer that day."""
+    one, other = talk(shown=OTHER), talk(shown=OTHER, address="192.0.2.2")
+
+    assert _matching(known.accepted(judged(world(THIS), one), judged(world(THIS), one, other))) == {f"{ADDRESS}:25"}
+    assert _matching(known.accepted(judged(world(THIS), one, other), judged(world(THIS), other))) == {"192.0.2.2:25"}
+
+
+def _matching(found: Iterable[Finding]) -> set[str]:
+    return {finding.target for finding in found if finding.check == "dane.matches"}
 
 
 def test_a_server_without_tls_gets_no_mail_from_those_who_verify() -> None:
@@ -246,7 +258,8 @@ def test_submission_is_judged_only_where_it_has_records() -> None:
     """Mail programs do not look for them."""
     at_587 = talk(587, SHOWN)
 
-    assert {f.target for f in judged(world(THIS), talk(shown=SHOWN), at_587, of=server(587))} == {AT}
+    found = judged(world(THIS), talk(shown=SHOWN), at_587, of=server(587))
+    assert {f.target for f in found} == {AT, f"{ADDRESS}:25"}
     found = judged(world(NEXT, at=f"_587._tcp.{MX1}"), at_587, of=server(587, takes=()))
     assert worst(found)["matches"] == "fail"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.dns.transport import NoAnswer, Question
-from sendwright.verify import mta_sts
+from sendwright.verify import known, mta_sts
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Fetched, Look, Told
 from sendwright.verify.rules.mta_sts import CHECKS
@@ -45,12 +45,18 @@ def _nobody(question: Question) -> dns.message.Message:
     raise NoAnswer(question.server)
 
 
-def _check(names: Names, fetched: Fetched | None = SERVED) -> dict[str, Finding]:
+def _found(names: Names, fetched: Fetched | None = SERVED) -> list[Finding]:
     web = Web({URL: fetched} if fetched else {})
     look = Look(names, _nobody, "192.0.2.53", web, datetime(2026, 11, 22, 7, tzinfo=UTC))
     found = list(mta_sts.check(Target("example.com"), look))
-    assert len({f.check for f in found}) == len(found)
+    assert len({f.identity for f in found}) == len(found)
     assert all(f.seen and len(f.seen) < 1500 and bool(f.advice) is (f.status in {"fail", "warn"}) for f in found)
+    return found
+
+
+def _check(names: Names, fetched: Fetched | None = SERVED) -> dict[str, Finding]:
+    found = _found(names, fetched)
+    assert len({f.check for f in found}) == len(found)
     return {f.check.removeprefix("mta-sts."): f for f in found}
 
 
@@ -193,6 +199,21 @@ def test_an_mx_that_no_pattern_matches_loses_mail_where_the_policy_is_enforced(m
     assert found["mx"].status is status
     assert "no pattern matches mx.backup.example.net" in found["mx"].seen
     assert "mx: mx.backup.example.net" in found["mx"].advice
+
+
+def test_a_baseline_that_accepts_one_stray_mx_accepts_no_other() -> None:
+    """Each is a finding of its own, named by the MX; what the policy says otherwise may change."""
+
+    def strays(world: str, policy: str) -> list[Finding]:
+        found = _found(Names(zone(world)), Fetched(200, "text/plain", policy.encode()))
+        return [finding for finding in found if finding.check == "mta-sts.mx"]
+
+    before = strays(WORLD, POLICY.replace("*.backup", "backup"))
+    after = strays(WORLD + "\nexample.com. IN MX 5 a.example.net.", POLICY.replace("*.backup", "third"))
+
+    assert [finding.target for finding in before] == ["mx.backup.example.net"]
+    assert [finding.target for finding in after] == ["a.example.net", "mx.backup.example.net"]
+    assert known.accepted(before, after) == {after[1]}
 
 
 def test_without_an_mx_the_domain_itself_has_to_match() -> None:

@@ -8,6 +8,7 @@ from dns.rdtypes.ANY.TXT import TXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sendwright.verify import known
 from sendwright.verify.look import Told
 from sendwright.verify.spf import check
 from sendwright.verify.target import Target
@@ -210,6 +211,25 @@ def test_no_answer_is_no_verdict_and_a_bogus_one_is(told: Told, status: str) -> 
     assert found == {"present": status, "type": "pass"}
     assert further["includes"] == status
     assert set(further.values()) <= {"pass", status}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "about"),
+    [
+        ("v=spf1 mx:crowd.example -all", "v=spf1 include:many.example include:many.example -all", "lookups"),
+        ("v=spf1 mx:crowd.example -all", "v=spf1 mx:throng.example -all", "lookups"),
+        ("v=spf1 ip4:11.0.0.0/8 -all", "v=spf1 ip4:12.0.0.0/8 -all", "networks"),
+    ],
+)
+def test_a_baseline_that_accepts_one_cause_accepts_no_other(before: str, after: str, about: str) -> None:
+    """A finding is named by the term that it is about, and never by a figure."""
+    others = CROWD + CROWD.removeprefix(OTHERS).replace("crowd", "throng")
+    records = (before, before, after)
+    old, same, new = (by_check(check(TARGET, look_at(_world(r, others))))[about] for r in records)
+
+    assert all(finding.status != "pass" for finding in (*old, *new))
+    assert known.accepted(old, same) == set(same)
+    assert not known.accepted(old, new)
 
 
 def test_a_name_that_cannot_be_looked_up_leaves_the_void_lookups_unknown() -> None:
