@@ -86,8 +86,11 @@ def _not_guessed(target: Target, selectors: Selectors) -> Finding:
     if unread := bogus or selectors.unheard:
         return unheard(PRESENT, subject, unread[0])
     if not selectors.below:
-        seen = "Nothing exists below _domainkey: no selector can have a key"
-        return PRESENT.failed(subject, seen, _PROVISION if target.declared else f"{_SIGN}{subject.name}.")
+        seen = "Nothing exists below _domainkey: very likely there is no DKIM key at all (RFC 8020)"
+        if target.declared:
+            return PRESENT.failed(subject, seen, _PROVISION)
+        # Some servers wrongly deny a name that only has others below it: nobody named a key that is missed.
+        return PRESENT.warned(subject, seen, f"{_SIGN}{subject.name}. If it signs, name the selector with --selector.")
     why = f"None of {len(selectors.all)} well-known selectors has a key, and DNS does not list others"
     return PRESENT.unknown(subject, why, "It is written in each signature (s=): name it with --selector.")
 

@@ -166,11 +166,13 @@ def test_no_well_known_selector_is_unknown_as_others_may_exist() -> None:
     assert set(found) == {"present"}
 
 
-def test_nothing_below_domainkey_means_that_no_selector_can_exist() -> None:
-    """NXDOMAIN of a name denies everything below it (RFC 8020)."""
-    found = _check(Target("example.com"), "")
+def test_nothing_below_domainkey_fails_only_a_domain_that_is_known_to_sign() -> None:
+    """NXDOMAIN denies everything below a name (RFC 8020), and some servers say it of one that has names below it."""
+    guessed, named, ours = (_check(of, "") for of in (Target("example.com"), NAMED, declared()))
 
-    assert found["present"].status == "fail"
+    assert (set(guessed), guessed["present"].status) == ({"present"}, "warn")
+    assert "RFC 8020" in guessed["present"].seen
+    assert named["present"].status == ours["present"].status == "fail"
 
 
 def test_a_guessed_alias_that_leads_nowhere_fails_if_it_is_all_there_is() -> None:
