@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sendwright.concurrently import concurrently
+from sendwright.verify import bogus
 from sendwright.verify.asked import Asked
 from sendwright.verify.asking import first
 from sendwright.verify.asking.fetching import Https, Once
@@ -140,7 +141,7 @@ class _Run:
             targets = tuple(target for target in targets if target.subject in there)
             work += [(subject, (partial(list, rest),)) for subject, rest in there.items()]
         for target in targets:
-            judging = tuple(partial(group.judge, target, self.look) for group in chosen)
+            judging = tuple(partial(bogus.once, group.checks, group.judge, target, self.look) for group in chosen)
             # One domain is judged by many at the same time, and many domains each by one.
             parts = [judging] if len(targets) > _DOMAINS_AT_ONCE else [(one,) for one in judging]
             work += [(target.subject, part) for part in parts]

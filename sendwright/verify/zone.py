@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sendwright.dns.authority import Server
 from sendwright.dns.providers.base import Key
 from sendwright.dns.transport import NoAnswer, Question, ask_all
-from sendwright.verify import dnssec, zone_desired, zone_servers
+from sendwright.verify import bogus, dnssec, zone_desired, zone_servers
 from sendwright.verify.delegation import Delegation, Reply, delegation, parents, zone_of
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
@@ -34,6 +34,8 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     cut = delegation(target.domain, own, look)
     yield _exists(target, own, cut)
     if cut is None:
+        if bogus.told(target, look):
+            yield from dnssec.secure(target, target.domain, (own,), look.dns.ask(target.domain, "DS"), None, look)
         return
     yield from zone_servers.delegation(target, cut)
     yield from zone_servers.aliases(target, cut)
@@ -48,7 +50,7 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
     if look.wants([DNSSEC, SIGNATURES]):
         yield from _signed(target, own, cut, heard, look)
     if look.wants([CAA]):
-        yield from caa.check(target, look)
+        yield from bogus.once([CAA], caa.check, target, look)
     if look.wants([DESIRED]):
         yield from zone_desired.check(target, cut.zone, cut.speaking, look)
 
@@ -63,7 +65,7 @@ def _by_resolver(target: Target, own: Answer, zone: str, look: Look) -> Iterator
         keys = dnssec.told(rest[0]) if rest else None
         yield from dnssec.secure(target, zone, (own, mail), chain, keys, look)
     if look.wants([CAA]):
-        yield from caa.check(target, look)
+        yield from bogus.once([CAA], caa.check, target, look)
 
 
 def _missing(target: Target, own: Answer) -> Finding:

@@ -426,7 +426,15 @@ def test_a_bogus_zone_fails_and_is_told_why() -> None:
     assert status["dns.dnssec"].status is Status.FAIL
     assert "no key of the zone matches the DS" in status["dns.dnssec"].seen
     assert status["dns.signatures"].status is Status.PASS
-    assert status["dns.caa"].status is Status.FAIL
+    assert "dns.caa" not in status
+
+
+def test_caa_says_that_it_is_bogus_where_the_check_of_dnssec_was_not_chosen() -> None:
+    """Authorities issue no certificate then (RFC 8659 section 5.6)."""
+    told = {("example.com", rdtype): Told.BOGUS for rdtype in ("SOA", "CAA")}
+
+    (found,) = World(told=told, wanted=frozenset({"dns.caa"})).of("caa")
+    assert found.status is Status.FAIL
 
 
 def test_an_unsigned_zone_is_a_warning_and_has_no_signatures_to_judge() -> None:
