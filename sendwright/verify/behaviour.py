@@ -8,6 +8,7 @@ from sendwright.verify.endpoints import spoken
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Look
 from sendwright.verify.must_take import must_take
+from sendwright.verify.remedy import on_host
 from sendwright.verify.rules.behaviour import AUTH25, AUTHTLS, BANNER, REACHABLE, RELAY
 from sendwright.verify.sending import sends_nothing
 from sendwright.verify.speaking.conversation import Conversation, Silence
@@ -84,14 +85,13 @@ def _greeted(server: Server, talk: Conversation) -> Finding:
 def _banner(server: Server, talk: Conversation) -> Finding:
     greeted = first_word(talk.greeting.text if talk.greeting else "").lower().removesuffix(".")[:_LONGEST]
     named = talk.named.lower().removesuffix(".")[:_LONGEST]
-    advice = "Set the server's own name: in Postfix, myhostname and smtpd_banner = $myhostname ESMTP."
+    advice = on_host(server, "Set the server's own name: in Postfix, myhostname and smtpd_banner = $myhostname ESMTP.")
     if not _QUALIFIED.fullmatch(greeted):
         seen = f"the greeting begins with {greeted or 'nothing'}, which is no qualified name"
         return BANNER.warned(server.subject, seen, advice)
     if named and named != greeted:
         return BANNER.warned(server.subject, f"it greets as {greeted} and answers EHLO as {named}", advice)
     if server.host is not None and greeted != server.name:
-        advice = "Run `sendwright provision INVENTORY`, or see who else answers there."
         return BANNER.warned(server.subject, f"it calls itself {greeted}, not {server.name}", advice)
     return BANNER.passed(server.subject, greeted)
 
@@ -101,9 +101,10 @@ def _relay(server: Server, talk: Conversation) -> Finding:
     if accepted and talk.own:
         return RELAY.unknown(server.subject, "this is the machine itself, which it may trust", "Ask from elsewhere.")
     if accepted:
-        advice = (
+        advice = on_host(
+            server,
             "Take mail for your own domains only (in Postfix, smtpd_relay_restrictions = permit_sasl_authenticated, "
-            "reject_unauth_destination), and check mynetworks: this machine may be in it."
+            "reject_unauth_destination), and check mynetworks: this machine may be in it.",
         )
         seen = f"it takes mail for somebody elsewhere ({accepted[0]})"
         return RELAY.failed(server.subject, shown(seen), advice)
@@ -121,7 +122,9 @@ def _auth25(server: Server, talk: Conversation) -> Finding:
         return AUTH25.unknown(server.subject, shown(talk.why))
     if offered is None:
         return AUTH25.passed(server.subject, "no AUTH")
-    advice = "Offer AUTH on 465 and 587 only: in Postfix, smtpd_sasl_auth_enable = no in main.cf, yes in master.cf."
+    advice = on_host(
+        server, "Offer AUTH on 465 and 587 only: in Postfix, smtpd_sasl_auth_enable = no in main.cf, yes in master.cf."
+    )
     judged = AUTH25.failed if server.host is not None else AUTH25.warned
     return judged(server.subject, shown(f"AUTH {offered}"), advice)
 
@@ -130,7 +133,7 @@ def _auth_tls(server: Server, talk: Conversation) -> Finding:
     offered = talk.before.get("AUTH")
     if offered is None:
         return AUTHTLS.passed(server.subject, "no AUTH before TLS")
-    advice = "Offer it inside TLS only: in Postfix, smtpd_tls_auth_only = yes."
+    advice = on_host(server, "Offer it inside TLS only: in Postfix, smtpd_tls_auth_only = yes.")
     # A mechanism that proves a password without showing it is no leak, and still nothing for an open line.
     readable = not offered or not _READABLE.isdisjoint(offered.upper().split())
     judged = AUTHTLS.failed if readable else AUTHTLS.warned

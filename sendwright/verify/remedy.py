@@ -1,9 +1,9 @@
-"""What to do about a record of a domain: for a declared one the inventory knows, and has a verb."""
+"""What to do about a record of a domain, or a server: for declared ones the inventory knows, and has a verb."""
 
 from sendwright.dns.domain_records import of_domain
 from sendwright.dns.policies import policies
 from sendwright.dns.rdata import joined
-from sendwright.verify.target import Target
+from sendwright.verify.target import Server, Target
 from sendwright.verify.wording import listed
 
 
@@ -25,6 +25,16 @@ def publish_policy(target: Target, name: str, otherwise: str) -> str:
     found = policies(target.declared.domain) if target.declared else ()
     values = tuple(joined(record.value).decode("latin-1") for record in found if record.name == name)
     return _said(target, f"{name} TXT", values) or otherwise
+
+
+def on_host(server: Server, otherwise: str) -> str:
+    """Return how a mail server comes to be set up as it should be; ``otherwise`` for one that no inventory declares.
+
+    Settings that somebody changes on a declared host are put back by the next provision.
+    """
+    if server.host is None:
+        return otherwise
+    return "Run `sendwright provision INVENTORY`, which sets this up; if it has nothing to do, another server answers."
 
 
 def _said(target: Target, place: str, values: tuple[str, ...]) -> str:

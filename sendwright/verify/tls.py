@@ -9,6 +9,7 @@ from sendwright.verify.endpoints import alike, each, places, spoken
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Look
 from sendwright.verify.records.certificate import Read, first_of
+from sendwright.verify.remedy import on_host
 from sendwright.verify.rules.tls import DAYS, DESIRED, KEY, OFFERED, PROTOCOLS, SAME, SIGNATURE
 from sendwright.verify.speaking.conversation import Conversation, Handshake
 from sendwright.verify.target import Server
@@ -50,7 +51,9 @@ def _offered(server: Server, talk: Conversation) -> Iterator[Finding]:
     elif talk.why:
         yield OFFERED.unknown(server.subject, cut(talk.why), "", target)
     else:
-        advice = "Switch STARTTLS on: in Postfix, smtpd_tls_chain_files and smtpd_tls_security_level = may."
+        advice = on_host(
+            server, "Switch STARTTLS on: in Postfix, smtpd_tls_chain_files and smtpd_tls_security_level = may."
+        )
         yield OFFERED.failed(server.subject, "STARTTLS is not offered", advice, target)
 
 
@@ -110,7 +113,9 @@ def _versions(talk: Conversation) -> tuple[tuple[str, str, str], bool]:
 
 def _protocols(server: Server, tls: tuple[str, str, str], *, mail_programs: bool) -> Finding:
     version, old, unasked = tls
-    advice = "Speak 1.2 and newer only: in Postfix, smtpd_tls_protocols = >=TLSv1.2 and the mandatory ones the same."
+    advice = on_host(
+        server, "Speak 1.2 and newer only: in Postfix, smtpd_tls_protocols = >=TLSv1.2 and the mandatory ones the same."
+    )
     if version in _OLD:
         return PROTOCOLS.failed(server.subject, f"nothing newer than {version}", advice)
     if old:

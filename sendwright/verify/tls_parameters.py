@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sendwright.verify.endpoints import alike, each
 from sendwright.verify.finding import Finding
+from sendwright.verify.remedy import on_host
 from sendwright.verify.rules.tls import CIPHERS, KEY_EXCHANGE, LEGACY
 from sendwright.verify.speaking.conversation import Conversation, Handshake, Parameters
 from sendwright.verify.speaking.suites import Weakness, weakness
@@ -76,7 +77,7 @@ def _ciphers(server: Server, seen: _Seen) -> Finding:
     bad = _BROKEN | (_AGED if seen.mail_programs else frozenset())
     judged = CIPHERS.failed if weak.keys() & bad else CIPHERS.warned
     advice = _IDENTIFY if weak.keys() == {Weakness.ANONYMOUS} else _EXCLUDE
-    return judged(server.subject, f"accepted: {words}", advice)
+    return judged(server.subject, f"accepted: {words}", on_host(server, advice))
 
 
 def _key_exchange(server: Server, seen: _Seen) -> Finding:
@@ -84,11 +85,11 @@ def _key_exchange(server: Server, seen: _Seen) -> Finding:
     prime = f"a prime of {bits:,} bits" if bits else "no finite-field Diffie-Hellman"
     if bits and bits < _LEAST_GROUP:
         bad = seen.mail_programs or bits < _BROKEN_GROUP
-        return (KEY_EXCHANGE.failed if bad else KEY_EXCHANGE.warned)(server.subject, prime, _PRIME)
+        return (KEY_EXCHANGE.failed if bad else KEY_EXCHANGE.warned)(server.subject, prime, on_host(server, _PRIME))
     if not _forward(seen):
         chosen = f"{seen.tls.cipher}, " if seen.tls is not None else ""
         words = f"{chosen}of all that was offered, has no forward secrecy: RSA encrypts the key"
-        return KEY_EXCHANGE.warned(server.subject, words, _EPHEMERAL)
+        return KEY_EXCHANGE.warned(server.subject, words, on_host(server, _EPHEMERAL))
     return KEY_EXCHANGE.passed(server.subject, f"forward secrecy, {prime}")
 
 
@@ -118,4 +119,4 @@ def _legacy(server: Server, seen: _Seen) -> Finding:
     if not found:
         return LEGACY.passed(server.subject, "no compression, secure renegotiation")
     judged = LEGACY.failed if seen.mail_programs else LEGACY.warned
-    return judged(server.subject, "; ".join(found), " ".join(found.values()))
+    return judged(server.subject, "; ".join(found), on_host(server, " ".join(found.values())))

@@ -296,3 +296,14 @@ def test_whatever_a_server_says_is_judged_within_bounds(text: str, code: int, wo
     )
 
     assert all(len(finding.seen) <= 600 for finding in judged(said))
+
+
+def test_a_host_of_the_inventory_that_behaves_otherwise_is_mended_by_provision() -> None:
+    """It would put settings back that somebody changes by hand as Postfix's."""
+    said = talk(587, shown=SHOWN, greeting=Reply(220, "localhost ESMTP"), before={"AUTH": "PLAIN", "STARTTLS": ""})
+
+    found = by_check(judged(said, of=server(587, host=host(MX1, ADDRESS))))
+
+    for name in ("banner", "auth-tls"):
+        assert "sendwright provision" in found[name][0].advice
+        assert "Postfix" not in found[name][0].advice

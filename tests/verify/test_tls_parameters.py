@@ -10,7 +10,7 @@ from sendwright.verify.finding import Status
 from sendwright.verify.speaking.conversation import Parameters
 from tests.verify.certificates import made, root
 from tests.verify.talks import MX1, look_now, server, talk, with_tls
-from tests.verify.worlds import by_check, worst
+from tests.verify.worlds import by_check, host, worst
 
 GOOD = made(MX1, issuer=root())
 CHECKS = {"ciphers", "key-exchange", "legacy"}
@@ -63,6 +63,18 @@ def test_the_worst_suite_decides_and_each_is_named() -> None:
     assert "TLS_RSA_WITH_NULL_SHA: no encryption" in found.seen
     assert "3DES" in found.seen
     assert "smtpd_tls_exclude_ciphers" in found.advice
+
+
+def test_a_host_of_the_inventory_is_mended_by_provision() -> None:
+    """It would put settings back that somebody changes by hand as Postfix's."""
+    wrong = parameters(weak=("RSA_WITH_NULL_SHA",), group=1024, compresses=True)
+    heard = with_tls(talk(587, GOOD, parameters=wrong), version="TLSv1.1", cipher="AES128-SHA")
+
+    found = list(tls.check(server(587, host=host(MX1, "192.0.2.1")), (heard,), look_now()))
+
+    advice = [f.advice for name in (*CHECKS, "protocols") for f in by_check(found)[name]]
+    assert len(advice) == 4
+    assert all("sendwright provision" in text and "Postfix" not in text for text in advice)
 
 
 @pytest.mark.parametrize(
