@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -85,8 +86,8 @@ def asked(
         hosts=hosts,
         form=form,
         files=files,
-        baseline=reading.tried(known.read, baseline),
-        before=reading.tried(known.read, diff),
+        baseline=reading.tried(partial(_older, "--baseline"), baseline),
+        before=reading.tried(partial(_older, "--diff"), diff),
     )
     reading.end()
     return found
@@ -246,6 +247,13 @@ def _resolver(text: str) -> str:
     except UsageError as error:
         raise ValueError(f"--resolver {plain(text)}: {error.what} {error.hint}".rstrip(".")) from None
     return text
+
+
+def _older(option: str, path: Path) -> tuple[Finding, ...]:
+    try:
+        return known.read(path)
+    except UsageError as error:
+        raise UsageError(f"{option} {error.what}", error.hint) from None
 
 
 def _trust(path: Path) -> Path:

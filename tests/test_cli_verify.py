@@ -89,8 +89,24 @@ def test_a_full_disk_is_told_of_in_every_form(form: str, resolver: Server) -> No
         )
 
     assert done.returncode == 1
-    assert "error: No space left on device" in done.stderr
+    assert "error: standard output cannot be written: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["2>/dev/full", "2>&-"])
+def test_a_report_is_not_lost_where_progress_cannot_be_told(closed: str, resolver: Server) -> None:
+    """Standard error is for people who wait; the report is what they wait for."""
+    argv = ["good.example", "--only", "spf", "--resolver", f"127.0.0.1:{resolver.port}"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m sendwright verify "$@" {closed}', sys.executable, *argv],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert "good.example" in done.stdout
+    assert done.returncode == 0
 
 
 def test_every_form_goes_to_its_file_in_one_run(spf: Run, tmp_path: Path) -> None:

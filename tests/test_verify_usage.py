@@ -80,7 +80,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         "--selector s!: no selector",
         "--resolver nowhere:0: no resolver",
         "--timeout never: seconds, from 0.1 to 600",
-        "none.json cannot be read: No such file",
+        f"--baseline {tmp_path / 'none.json'} cannot be read: No such file",
         "no certificate in PEM form",
     ):
         assert part in told

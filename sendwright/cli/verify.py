@@ -101,10 +101,22 @@ def command(
         view = _view(report, asked, broken=bool(broken), strict=strict, every=every)
         for draft, (_, form) in zip(drafts, asked.files, strict=True):
             draft.write(_rendered(report, form, view))
-        click.echo(_shown(report, asked, view))
+        _print(_shown(report, asked, view))
         for error in broken:
             click.echo(_bug(error), err=True)
     return 1 if view.failed(report) else 0
+
+
+def _print(text: str) -> None:
+    from sendwright.errors import SendwrightError
+
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        hint = "Send it elsewhere, or to a file: --format FORM=FILE."
+        raise SendwrightError(f"standard output cannot be written: {error.strerror}.", hint) from None
 
 
 def _verified(asked: "Asked", progress: "Callable[[str], None]") -> "tuple[Report, tuple[Exception, ...]]":

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -21,7 +21,7 @@ class Progress:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, held: bool = False) -> None:
         self._clock = clock
-        self._moving = sys.stderr.isatty() and not held
+        self._moving = sys.stderr is not None and sys.stderr.isatty() and not held
         self._held: list[str] | None = [] if held else None
         self._last = ""
 
@@ -37,7 +37,7 @@ class Progress:
             self._held.append(text)
             return
         self._erase()
-        click.echo(text, err=True)
+        _put(f"{text}\n")
 
     def note(self, text: str) -> None:
         """Show what is being done right now: the moving line of a terminal, a plain line without one; never twice."""
@@ -46,7 +46,7 @@ class Progress:
         self._last = text
         if self._moving:
             self._erase()
-            click.echo(f"  … {printable(text)}"[: _width()], err=True, nl=False)
+            _put(f"  … {printable(text)}"[: _width()])
         else:
             self.say(f"  {printable(text)}")
 
@@ -67,8 +67,15 @@ class Progress:
     def _erase(self) -> None:
         if self._moving:
             # Not by click: it takes this for colour, and drops it where NO_COLOR is set.
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            with suppress(OSError):
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
+
+
+def _put(text: str) -> None:
+    # Who cannot be told how far it is must not lose what comes of it.
+    with suppress(OSError):
+        click.echo(text, err=True, nl=False)
 
 
 def _width() -> int:

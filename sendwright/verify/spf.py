@@ -67,7 +67,7 @@ def _reach(target: Target, look: Look, answer: Answer, record: SpfRecord) -> Ite
     yield from spf_reach.networks(subject, tree)
     if target.declared is not None:
         hosts = target.declared.stack.hosts_of(target.declared.domain)
-        yield from spf_hosts.egress(target, hosts, lookup)
+        yield from spf_hosts.egress(target, record.text, hosts, lookup)
         yield from spf_hosts.helo(target, hosts, lookup)
 
 

@@ -3,18 +3,21 @@
 from collections.abc import Iterator
 
 from sendwright.dns.domain_records import spf_text
+from sendwright.dns.spf import SpfSyntaxError
 from sendwright.dns.spf_check import Result, Verdict, check_host
 from sendwright.dns.spf_lookup import Lookup
+from sendwright.dns.spf_merge import SpfTooLong, added, merged, terms_of
+from sendwright.dns.spf_slot import VERDICTS
 from sendwright.stack import Host
 from sendwright.verify.finding import Finding
-from sendwright.verify.remedy import publish
+from sendwright.verify.remedy import publish, wanted
 from sendwright.verify.rules import spf as rules
 from sendwright.verify.target import Target
 from sendwright.verify.wording import shown
 
 
-def egress(target: Target, hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[Finding]:
-    """Evaluate the domain's record for each address that its hosts send from (RFC 7208, 2.4)."""
+def egress(target: Target, record: str, hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[Finding]:
+    """Evaluate the domain's record (its text) for each address that its hosts send from (RFC 7208, 2.4)."""
     for host in hosts:
         for address in host.addresses:
             sender = f"postmaster@{target.domain}"
@@ -25,8 +28,23 @@ def egress(target: Target, hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[
             elif verdict.result is Result.TEMPERROR:
                 yield rules.EGRESS.unknown(target.subject, seen, "Ask again later.", where)
             else:
-                advice = publish(target, "TXT", f"Add ip{address.version}:{address} to the SPF record.")
+                advice = _merged(target, record) or publish(target, "TXT", "")
                 yield rules.EGRESS.failed(target.subject, seen, advice, where)
+
+
+def _merged(target: Target, record: str) -> str:
+    """Return what is to be added to a record that stands there; nothing if it takes more than that."""
+    terms = [term for text in wanted(target, "TXT") for term in terms_of(text) if term not in VERDICTS]
+    try:
+        ours = added(record, merged(record, terms, (), "~all"), terms)
+    except (SpfSyntaxError, SpfTooLong):
+        return ""
+    if target.declared is None or not ours:
+        return ""
+    if target.declared.domain.dns is None:
+        return f"Have the owner of the zone add to the record of {target.domain}: {' '.join(ours)}"
+    what = "which adds to the record, and leaves what others wrote"
+    return f"Run `sendwright provision INVENTORY`, {what}: {' '.join(ours)}"
 
 
 def helo(target: Target, hosts: tuple[Host, ...], lookup: Lookup) -> Iterator[Finding]:

@@ -299,6 +299,16 @@ def test_a_declared_domain_is_mended_by_the_verb_that_publishes_it() -> None:
     assert "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all" in finding.advice
 
 
+def test_somebody_else_s_record_is_added_to_and_not_replaced() -> None:
+    """The advice shows what provision does: it merges, and leaves the terms and the end of others."""
+    world = _world("v=spf1 ip4:192.0.2.10 include:other.example -all", 'other.example. IN TXT "v=spf1 -all"\n' + HOSTS)
+
+    _, finding = by_check(check(declared("example.com", HOST), look_at(world)))["egress"]
+
+    assert finding.status == "fail"
+    assert finding.advice.endswith("leaves what others wrote: ip6:2001:db8::10")
+
+
 def test_a_domain_declared_to_send_nothing_lets_nobody_send() -> None:
     """Anything but v=spf1 -all is a failure, and hosts are not asked about."""
     target = declared("example.com", HOST, sends=False)

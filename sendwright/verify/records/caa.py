@@ -75,7 +75,7 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
             yield judged(target, name, [parse(value) for value in found.values])
             return
     advice = f'Publish {target.domain}. CAA 0 issue "AUTHORITY", with the domain of the authority that you use.'
-    yield CAA.warned(target.subject, "no CAA record: any authority may issue certificates for the domain", advice)
+    yield CAA.warned(target.subject, f"no CAA record at {target.domain} or above it", advice)
 
 
 def judged(target: Target, name: str, records: Sequence[Property | None]) -> Finding:
@@ -98,7 +98,7 @@ def judged(target: Target, name: str, records: Sequence[Property | None]) -> Fin
         return _strange(target, name, properties) or CAA.passed(subject, f"{name} allows {_listed(named)}")
     if any(p.tag == "issue" for p in properties):
         return CAA.passed(subject, f"{name} allows nobody to issue certificates")
-    seen = f"the CAA records at {name} have no issue property, so any authority may issue"
+    seen = f"the CAA records at {name} have no issue property"
     return CAA.warned(
         subject, seen, f'Add {name}. CAA 0 issue "AUTHORITY", with the domain of the authority that you use.'
     )
