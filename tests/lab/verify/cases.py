@@ -126,7 +126,7 @@ SERVERS = (
 INVENTORY = (
     Case("mx.as-desired", ASTRAY, FAIL, OURS),
     Case("spf.egress", ASTRAY, FAIL, OURS),
-    Case("spf.helo", f"mx.{ASTRAY}", FAIL, f"mx.{OURS}"),
+    Case("spf.helo", ASTRAY, FAIL, OURS),
     Case("dkim.as-desired", ASTRAY, FAIL, OURS),
     Case("dkim.stale", ASTRAY, WARN, OURS),
     Case("dmarc.alignment", ASTRAY, FAIL, OURS),
