@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # Tests start the command line often: where no bytecode may be kept, all of it would be compiled each time.
 ALONE  := env -u PYTHONDONTWRITEBYTECODE unshare --net $(if $(filter 0,$(shell id -u)),,--map-root-user) sh -c 'ip link set lo up && exec "$$@"' alone
 
-.PHONY: help setup check test-unit test demo lab-tools browser-tools bench constraints clean
+.PHONY: help setup check test-unit test demo lab-tools browser-tools bench bench-tools constraints clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -43,8 +43,11 @@ browser-tools:
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
 	  apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
 
-bench: $(STAMP) lab-tools ## ratios, measured side by side in one run
+bench: $(STAMP) lab-tools bench-tools ## ratios, measured side by side in one run
 	$(PYTHON) -m benchmarks
+
+bench-tools:
+	@command -v unbound >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends unbound; }
 
 constraints:    ## renew the pinned versions
 	python3 -m venv .venv-constraints && .venv-constraints/bin/pip install -q -e '.[dev]'
