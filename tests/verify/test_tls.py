@@ -264,7 +264,9 @@ def test_whatever_a_server_shows_is_judged_without_a_crash(noise: bytes, place: 
     chains: Sequence[tuple[bytes, ...]] = ((noise,), (bytes(bent),), (GOOD.der, noise), ())
 
     for chain in chains:
-        judged(with_tls(talk(shown=GOOD), chain=chain))
+        found = judged(with_tls(talk(shown=GOOD), chain=chain))
+        assert "tls.offered" in {finding.check for finding in found}
+        assert all(finding.advice for finding in found if finding.status in {"fail", "warn"})
 
 
 def test_a_key_of_another_kind_is_none_for_mail() -> None:

@@ -95,4 +95,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     """Nothing from outside breaks the reading."""
     for record in (text, f"v=TLSRPTv1;{text}", f"v=TLSRPTv1;rua={text}"):
         with suppress(BadReports):
-            parse(record)
+            found = parse(record)
+            assert record.startswith("v=TLSRPTv1")
+            assert found.rua
+            assert all(uri.text in record for uri in found.rua)
