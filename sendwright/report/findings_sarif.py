@@ -96,7 +96,7 @@ def _fingerprint(finding: Finding) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text as a message that means nothing else: no placeholder ({0}) and no link ([text](address)); 3.11.5 and 6."""
+    """Text as a message that means nothing else: no argument ({0}) and no link ([text](address)); 3.11.5 and 6."""
     return printable(text).replace("{", "{{").replace("}", "}}").replace("](", "] (")
 
 

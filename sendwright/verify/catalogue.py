@@ -22,5 +22,8 @@ from sendwright.verify.rules import (
 
 _MODULES = (mx, spf, dkim, dmarc, zone, ptr, tls, dane, mta_sts, tls_rpt, bimi, behaviour, blocklist, hosts)
 
+OF_MODULE: Mapping[str, tuple[Check, ...]] = {m.__name__.rpartition(".")[2]: m.CHECKS for m in _MODULES}
+"""By the module of `rules`, which is also called as what judges them."""
+
 CHECKS: Mapping[str, Check] = {check.name: check for module in _MODULES for check in module.CHECKS}
 """By name."""

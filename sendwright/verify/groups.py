@@ -7,24 +7,10 @@ from importlib import import_module
 from pathlib import Path
 
 from sendwright.names import domain_name
+from sendwright.verify.catalogue import OF_MODULE
 from sendwright.verify.finding import Check, Finding
 from sendwright.verify.look import Look
-from sendwright.verify.rules import (
-    behaviour,
-    bimi,
-    blocklist,
-    dane,
-    dkim,
-    dmarc,
-    hosts,
-    mta_sts,
-    mx,
-    ptr,
-    spf,
-    tls,
-    tls_rpt,
-    zone,
-)
+from sendwright.verify.rules.blocklist import ADDRESS, DOMAIN
 from sendwright.verify.speaking.conversation import Conversation
 from sendwright.verify.target import Server
 
@@ -61,12 +47,12 @@ class Groups:
     speak: Speak
 
 
-def _group(module: str, checks: Iterable[Check]) -> Group:
+def _group(module: str, checks: Iterable[Check] | None = None) -> Group:
     def judge(*given: object) -> Iterable[Finding]:
         found: Iterable[Finding] = import_module(f"sendwright.verify.{module}").check(*given)
         return found
 
-    return Group(tuple(checks), judge)
+    return Group(OF_MODULE[module] if checks is None else tuple(checks), judge)
 
 
 def _listed(server: Server, talks: Sequence[Conversation], look: Look) -> Iterable[Finding]:
@@ -90,20 +76,23 @@ def helo() -> str:
         return ""
 
 
+_INSIDE = "--hosts"
 ALL = Groups(
-    zone=(_group("zone", zone.CHECKS),),
+    zone=(_group("zone"),),
     domains=(
-        _group("mx", mx.CHECKS),
-        _group("spf", spf.CHECKS),
-        _group("dkim", (check for check in dkim.CHECKS if check.needs != "--hosts")),
-        _group("dmarc", dmarc.CHECKS),
-        _group("mta_sts", mta_sts.CHECKS),
-        _group("tls_rpt", tls_rpt.CHECKS),
-        _group("bimi", bimi.CHECKS),
-        _group("blocklist", (blocklist.DOMAIN,)),
+        _group("mx"),
+        _group("spf"),
+        _group("dkim", (check for check in OF_MODULE["dkim"] if check.needs != _INSIDE)),
+        _group("dmarc"),
+        _group("mta_sts"),
+        _group("tls_rpt"),
+        _group("bimi"),
+        _group("blocklist", (DOMAIN,)),
     ),
-    spoken=(_group("tls", tls.CHECKS), _group("dane", dane.CHECKS), _group("behaviour", behaviour.CHECKS)),
-    servers=(_group("ptr", ptr.CHECKS), Group((blocklist.ADDRESS,), _listed)),
-    inside=(_group("inside.check", (*hosts.CHECKS, *(check for check in dkim.CHECKS if check.needs == "--hosts"))),),
+    spoken=(_group("tls"), _group("dane"), _group("behaviour")),
+    servers=(_group("ptr"), Group((ADDRESS,), _listed)),
+    inside=(
+        _group("inside.check", (check for checks in OF_MODULE.values() for check in checks if check.needs == _INSIDE)),
+    ),
     speak=_spoken,
 )
