@@ -16,13 +16,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sendwright import certfile
 from sendwright.service import Sealed
-from sendwright.stack import CertificateFile, Host, InternalCa
+from sendwright.stack import AcmeTls, CertificateFile, Host, InternalCa
 from sendwright.state import seal
 from sendwright.state.model import Certificate
 
 # Clocks of receivers and of fresh virtual machines run behind.
 _BACKDATE = timedelta(hours=1)
 _AUTHORITY_LIFE = timedelta(days=3650)
+# What a host starts with, until the authority has looked at it.
+_UNTIL_ACME = 90
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def issue(
         chain, pem = certfile.read(host.name, host.tls, now, base)
         return _certificate(host, chain, pem), pem
     key = _kept(existing_key) or ec.generate_private_key(ec.SECP256R1())
-    life = timedelta(days=host.tls.days)
+    life = timedelta(days=_UNTIL_ACME if isinstance(host.tls, AcmeTls) else host.tls.days)
     if not isinstance(host.tls, InternalCa):
         subject = _subject(host.name)
         made = _leaf(_builder(subject, subject, key.public_key(), now, life), host.name).sign(key, hashes.SHA256())

@@ -76,6 +76,17 @@ class TlsRpt(Model):
     rua: tuple[MailtoUri, ...] | None = None
 
 
+class MtaSts(Model):
+    """What senders do that find a server of the domain's without a certificate that they trust (RFC 8461).
+
+    ``testing``: they deliver and report; ``enforce``: they do not deliver; ``none``: they forget an earlier policy;
+    ``off``: there is none. ``max_age_days``: how long they remember it.
+    """
+
+    mode: Literal["off", "none", "testing", "enforce"] = "testing"
+    max_age_days: int = Field(7, ge=1, le=365)
+
+
 class Receive(Model):
     """What happens to the little mail that a sender must take: kept in a local Maildir, or forwarded.
 
@@ -112,7 +123,8 @@ class Domain(Model):
 
     ``dns`` None: its zone is not ours to write, and its owner publishes what it needs; ``hosts`` None means every host;
     ``replace_mx`` consents to withdrawing a foreign MX; ``submission_srv``: whether mail programs find its hosts by SRV
-    (RFC 6186); ``caa``: who alone may issue certificates (RFC 8659), if anybody is named.
+    (RFC 6186); ``mta_sts`` None: a policy in testing where its mail comes here, to hosts in ``acme`` mode; ``caa``: who
+    alone may issue certificates (RFC 8659), if anybody is named.
     """
 
     name: DomainName
@@ -123,6 +135,7 @@ class Domain(Model):
     spf: Spf = Spf()
     dmarc: Dmarc = Dmarc()
     tls_rpt: TlsRpt = TlsRpt()
+    mta_sts: MtaSts | None = None
     mx: Mx = Field(default_factory=_mx)
     replace_mx: StrictBool = False
     submission_srv: StrictBool = Field(default_factory=_submission_srv)

@@ -21,6 +21,11 @@
     │   ├── NotDelegated             nobody is known to serve the zone
     │   ├── ForeignRecord            a record of somebody else is in the way
     │   └── TooManyLookups           an SPF record would be an error for every receiver
+    ├── AuthorityError               one certificate; the others are still issued, and the old one stays
+    │   ├── AuthorityUnreachable     the ACME server does not answer, or not by ACME
+    │   ├── AuthorityRefused         it refused the account, the order or a name
+    │   ├── RateLimited              it wants no more orders for a while
+    │   └── NotProvable              a name cannot be proven to be ours; the authority was not asked
     ├── PlanMoved                    the world is no longer as a saved plan saw it
     ├── LabError                     the lab cannot run or did not come up
     └── ProofFailed                  everything was carried out, and the outcome is not what was promised
@@ -158,6 +163,30 @@ class WorldMoved(DnsError):
 
 class ForeignRecord(DnsError):
     """Report somebody else's record in the way of ours; it stays."""
+
+
+class AuthorityError(SendwrightError):
+    """A certificate of one host could not be had. ``host``: whose; what it serves stays as it is."""
+
+    def __init__(self, host: str, what: str, hint: str = "") -> None:
+        super().__init__(f"{host}: {what}", hint)
+        self.host = host
+
+
+class AuthorityUnreachable(AuthorityError):
+    """The ACME server does not answer, or what answers is none."""
+
+
+class AuthorityRefused(AuthorityError):
+    """The ACME server refused the account, the order, or the proof of a name."""
+
+
+class RateLimited(AuthorityError):
+    """The ACME server wants no more orders for a while (RFC 8555 section 6.6)."""
+
+
+class NotProvable(AuthorityError):
+    """A name cannot be proven to be ours: its zone is not ours to write, or it does not point here."""
 
 
 class PlanMoved(SendwrightError):

@@ -26,7 +26,7 @@ _SSH = {
     "ssh_known_hosts_file": "known_hosts",
     "_sudo": "sudo",
 }
-_OURS = ("egress", "state", "adopt", "tls")
+_OURS = ("egress", "state", "adopt", "tls", "dane")
 # Strict is all that there is here, so pyinfra's own switch for it has nothing to say.
 _IGNORED = ("ssh_strict_host_key_checking",)
 _HOST = (*_SSH, *_OURS, *_IGNORED)

@@ -138,6 +138,16 @@ TsigName = Annotated[
     str, _matching(re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?"), "a TSIG key's name")
 ]
 HttpUrl = Annotated[str, _matching(_URL, "a URL of a server, as in https://ns1.example.com:8081")]
+DirectoryUrl = Annotated[
+    str,
+    _matching(
+        re.compile(r"https://[A-Za-z0-9._:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?"),
+        "an https:// URL of an ACME directory",
+    ),
+]
+AccountId = Annotated[
+    str, _matching(re.compile(r"[A-Za-z0-9._~+/=:@-]{1,256}"), "a key identifier as the authority prints it")
+]
 SshHost = Annotated[str, AfterValidator(ssh_host)]
 Argument = Annotated[str, AfterValidator(_argument)]
 Selector = Annotated[str, _matching(_LABEL, "a DKIM selector of lower-case letters, digits and hyphens")]

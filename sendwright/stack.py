@@ -12,11 +12,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictBool, field_validator, model_validator
 
 from sendwright.declared import SECRET, EnvSecret, Model, NamedCommand, NamedFile, SecretRef
-from sendwright.domain import Address, Dkim, DkimAlgorithm, Dmarc, Domain, Mx, Receive, Spf, TlsRpt
+from sendwright.domain import Address, Dkim, DkimAlgorithm, Dmarc, Domain, MtaSts, Mx, Receive, Spf, TlsRpt
 from sendwright.names import (
+    AccountId,
+    DirectoryUrl,
     DomainName,
     Fingerprint,
     Identifier,
+    MailtoUri,
     MasterFileText,
     PlainPath,
     PublicAddress,
@@ -26,6 +29,8 @@ from sendwright.names import (
 from sendwright.providers import Dns
 
 __all__ = [
+    "AcmeAuthority",
+    "AcmeTls",
     "Address",
     "CertificateFile",
     "Dkim",
@@ -37,6 +42,7 @@ __all__ = [
     "HostState",
     "InternalCa",
     "KeyStore",
+    "MtaSts",
     "Mx",
     "Receive",
     "Rehearsal",
@@ -97,7 +103,27 @@ class CertificateFile(Model):
     key: Annotated[NamedFile | NamedCommand, SECRET]
 
 
-Tls = Annotated[SelfSigned | InternalCa | CertificateFile, Field(discriminator="mode")]
+class AcmeTls(Model):
+    """A certificate from the authority that ``Shared.acme`` names (RFC 8555).
+
+    ``challenge`` None: by DNS where the host's zone is ours to write, else by HTTP on the host. ``renewal``: who renews
+    it, keeping its key: the controller, or the host by itself, so that mail does not depend on anybody's laptop.
+    """
+
+    mode: Literal["acme"]
+    challenge: Literal["dns-01", "http-01"] | None = None
+    key: Literal["ecdsa", "rsa"] = "ecdsa"
+    renewal: Literal["controller", "host"] = "controller"
+
+
+Tls = Annotated[SelfSigned | InternalCa | CertificateFile | AcmeTls, Field(discriminator="mode")]
+
+DanePort = Literal[25, 465, 587]
+
+
+def _dane(settings: Mapping[str, Any]) -> tuple[DanePort, ...]:
+    # A certificate from an authority renews with its key kept; what somebody else puts into a file may have another.
+    return (25,) if isinstance(settings.get("tls"), AcmeTls) else ()
 
 
 class Ssh(Model):
@@ -114,7 +140,11 @@ class Ssh(Model):
 
 
 class Host(Model):
-    """A sending server. ``name`` is its HELO name, its PTR and its A/AAAA (RFC 5321 section 4.1.4)."""
+    """A sending server. ``name`` is its HELO name, its PTR and its A/AAAA (RFC 5321 section 4.1.4).
+
+    ``tls``: settings, or only their mode; ``dane``: the ports whose key is published in TLSA records where the host's
+    zone is signed (RFC 7672).
+    """
 
     name: DomainName
     ssh: Ssh
@@ -122,6 +152,12 @@ class Host(Model):
     state: HostState = HostState.ACTIVE
     adopt: StrictBool = False
     tls: Tls = SelfSigned()
+    dane: tuple[DanePort, ...] = Field(default_factory=_dane)
+
+    @field_validator("tls", mode="before")
+    @classmethod
+    def _mode_in_a_word(cls, tls: Any) -> Any:
+        return {"mode": tls} if isinstance(tls, str) else tls
 
     @field_validator("egress")
     @classmethod
@@ -171,6 +207,27 @@ class Smtp(Model):
     keep_bounces_days: int = Field(90, ge=1, le=3650)
 
 
+class ExternalAccount(Model):
+    """What ties an account to one that a person has with the authority already (RFC 8555 section 7.3.4)."""
+
+    kid: AccountId
+    hmac: SecretRef
+
+
+class AcmeAuthority(Model):
+    """Who issues certificates in ``acme`` mode; asking it for one agrees to its terms of service.
+
+    ``directory``: ``letsencrypt``, ``staging`` (the same, whose certificates nobody trusts) or the URL of any other;
+    ``contact``: whom it may write to; ``external_account``: for authorities that ask for one; ``trust``: a PEM file
+    with the roots of a private authority, for its own server and for the certificates that it issues.
+    """
+
+    directory: Literal["letsencrypt", "staging"] | DirectoryUrl = "letsencrypt"
+    contact: tuple[MailtoUri, ...] = ()
+    external_account: ExternalAccount | None = None
+    trust: PlainPath | None = None
+
+
 class Rehearsal(Model):
     """The one overlay by which a rehearsal differs from production: root hints, trust anchor, a shorter clock."""
 
@@ -184,6 +241,7 @@ class Shared(Model):
     dns: Mapping[Identifier, Dns] = Field(default_factory=dict)
     key_store: KeyStore = KeyStore()
     smtp: Smtp = Smtp()
+    acme: AcmeAuthority = AcmeAuthority()
     state_dir: PlainPath | None = None
     rehearsal: Rehearsal | None = None
 

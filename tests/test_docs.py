@@ -33,6 +33,10 @@ SECTIONS: dict[type[BaseModel], str] = {
     stack.SelfSigned: "Certificates",
     stack.InternalCa: "Certificates",
     stack.CertificateFile: "Certificates",
+    stack.AcmeTls: "Certificates",
+    stack.AcmeAuthority: "Who issues",
+    stack.ExternalAccount: "Who issues",
+    stack.MtaSts: "Certificates that senders insist on",
     stack.Domain: "Domains",
     stack.Dkim: "Signing",
     stack.Spf: "Who else may send",
@@ -54,7 +58,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     declared.CommandSecret: "Secrets",
 }
 # Told by the document itself rather than by a row: a name is a key, parts of all have a section of their own.
-_ELSEWHERE = {"name", "ssh", "dns", "key_store", "smtp", "mode", "hosts", "domains"}
+_ELSEWHERE = {"name", "ssh", "dns", "key_store", "smtp", "acme", "mode", "hosts", "domains"}
 FIELDS = [
     (model, name)
     for model in SECTIONS

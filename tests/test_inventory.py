@@ -82,7 +82,7 @@ def test_five_mistakes_are_reported_together_each_with_its_place_and_what_is_all
 
     assert str(refused.value) == (
         "inventories/mail/inventory.py: 5 mistakes; nothing was tried.\n"
-        "  hosts › mx1.example.com › ssh_prot: no such setting (did you mean ssh_port? known: _sudo, adopt, egress, "
+        "  hosts › mx1.example.com › ssh_prot: no such setting (did you mean ssh_port? known: _sudo, adopt, dane, egress, "
         "ssh_host_key, ssh_hostname, ssh_key, ssh_key_password, ssh_known_hosts_file, ssh_port, "
         "ssh_strict_host_key_checking, ssh_user, state, tls)\n"
         "  hosts › mx1.example.com › egress › 1 › public: “203.0.113.300”: not an IP address, as in 203.0.113.10 or "
@@ -107,7 +107,8 @@ def test_five_mistakes_are_reported_together_each_with_its_place_and_what_is_all
         ({"host": {"egress": [{"public": "127.0.0.1"}]}}, "hosts › mx1.example.com › egress › 1 › public", "can see"),
         ({"host": {"egress": [{"public": "2001:db8::1%x"}]}}, "hosts › mx1.example.com › egress › 1 › public", "%"),
         ({"host": {"state": "drained"}}, "hosts › mx1.example.com › state", "'active' or 'draining'"),
-        ({"host": {"tls": {"mode": "acme"}}}, "hosts › mx1.example.com › tls", "self-signed, internal-ca, file"),
+        ({"host": {"tls": {"mode": "amce"}}}, "hosts › mx1.example.com › tls", "self-signed, internal-ca, file, acme"),
+        ({"host": {"tls": "amce"}}, "hosts › mx1.example.com › tls", "self-signed, internal-ca, file, acme"),
         ({"host": {"tls": {"mode": "file"}}}, "hosts › mx1.example.com › tls › certificate", "is missing"),
         ({"host": {"tls": {"mode": "internal-ca", "days": 0}}}, "hosts › mx1.example.com › tls › days", "1 to 825"),
         ({"tls": {"mode": "self-signed", "dayz": 3}}, "tls › dayz", "did you mean days?"),

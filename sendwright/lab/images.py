@@ -42,6 +42,8 @@ DOWNLOADS = (
     "ca-certificates",
     "libsasl2-modules",
     "systemd-resolved",
+    "nginx-light",
+    "certbot",
 )
 #: The daemons of the lab's own infrastructure; each machine of it starts those that it needs.
 INFRASTRUCTURE = (
@@ -57,6 +59,10 @@ INFRASTRUCTURE = (
     # What tests break on purpose: policies of MTA-STS are served by it, and AUTH is offered by these.
     "nginx-light",
     "libsasl2-modules",
+    # An authority, a sender that enforces MTA-STS, and another judge of TLS than ours.
+    "pebble",
+    "postfix-mta-sts-resolver",
+    "testssl.sh",
 )
 
 
@@ -77,7 +83,7 @@ WORLD = Recipe(
     "world",
     "bookworm",
     (*BASE, *INFRASTRUCTURE),
-    disable=("pdns", "knot", "unbound", "postfix", "opendkim", "opendmarc", "nginx"),
+    disable=("pdns", "knot", "unbound", "postfix", "opendkim", "opendmarc", "nginx", "postfix-mta-sts-resolver"),
 )
 
 _SUITES = ("bookworm", "trixie")

@@ -102,7 +102,12 @@ class DkimKey:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A host's certificate: ``chain`` is PEM text, leaf first; the private key is a reference."""
+    """A host's certificate: ``chain`` is PEM text, leaf first; the private key is a reference.
+
+    ``mode``: how it was got (``stack.Tls``): a host in ``acme`` mode begins with a self-signed one. ``number``: 0 is
+    the one that mail is taken with; further ones are for policy hosts of MTA-STS that it has no room for.
+    ``issuer``: the URL of the ACME directory that it was ordered from.
+    """
 
     host: str
     mode: str
@@ -110,6 +115,23 @@ class Certificate:
     key: Sealed
     not_before: AwareDatetime
     not_after: AwareDatetime
+    number: int = 0
+    issuer: str | None = None
+
+
+@dataclass(frozen=True)
+class NextKey:
+    """The key that a host's certificate will have after this one, made ahead: senders know it before it is used.
+
+    ``spki``: the SHA-256 digest of its public key (``tlsa``); ``fresh_at``: from when on no cache can hold TLSA records
+    of the host without it, None until every server was seen to serve it; a look at them comes before it is used.
+    """
+
+    host: str
+    key: Sealed
+    spki: str
+    created: AwareDatetime
+    fresh_at: AwareDatetime | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +177,7 @@ class State:
     users: tuple[User, ...] = ()
     claims: tuple[Claim, ...] = ()
     authority: str | None = None
+    next_keys: tuple[NextKey, ...] = ()
 
     @property
     def standing(self) -> frozenset[str]:
@@ -162,5 +185,13 @@ class State:
         return frozenset(c.name for c in self.claims if c.type == "TXT" and not c.withdrawn)
 
     def certificate_of(self, host: str) -> Certificate | None:
-        """Return a host's certificate, or None."""
-        return next((c for c in self.certificates if c.host == host), None)
+        """Return the certificate that a host takes mail with, or None."""
+        return next((c for c in self.certificates if c.host == host and c.number == 0), None)
+
+    def certificates_of(self, host: str) -> tuple[Certificate, ...]:
+        """Return all certificates of a host, by their numbers."""
+        return tuple(sorted((c for c in self.certificates if c.host == host), key=lambda c: c.number))
+
+    def next_of(self, host: str) -> NextKey | None:
+        """Return the key that a host's certificate will have next, or None."""
+        return next((k for k in self.next_keys if k.host == host), None)

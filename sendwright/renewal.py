@@ -1,0 +1,158 @@
+"""When a certificate is renewed, with which key, and what has to come before. Pure.
+
+The rule that all else serves: a key is used only once every sender that enforces DANE knows it, and a record goes only
+once nothing shows the key any more (RFC 7671 section 8.1).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sendwright.state.model import NextKey
+
+# Of its own life: 30 days of 90, two of six.
+_PART = 3
+# Hosts do not all come at the same minute: over how much of the window they spread.
+_SPREAD = 10
+
+
+@dataclass(frozen=True)
+class Held:
+    """A certificate as it is judged.
+
+    ``spki``: the digest of its key; ``kind``: ``ecdsa`` or ``rsa``; ``mode``: how it was got; ``names``: all that it
+    holds; ``issuer``: the authority that it was ordered from, by its directory's URL, None where there is none.
+    """
+
+    spki: str
+    kind: str
+    mode: str
+    names: frozenset[str]
+    not_before: datetime
+    not_after: datetime
+    issuer: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a host's certificate should be. ``new_key``: somebody asks for another key now."""
+
+    host: str
+    names: frozenset[str]
+    kind: str = "ecdsa"
+    issuer: str | None = None
+    new_key: bool = False
+    renew_now: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """What senders can know of a host's keys.
+
+    ``told``: whether any TLSA record stands at one of its ports, or may: then only keys that are told may be shown;
+    ``served``: the digests that every server has for every port now; ``behind``: why others are not, a sentence;
+    ``window``: when the authority suggests a renewal to begin (RFC 9773), None where it does not say.
+    """
+
+    told: bool = False
+    served: frozenset[str] = frozenset()
+    behind: str = ""
+    window: datetime | None = None
+
+
+class Use(StrEnum):
+    """With which key a certificate is ordered."""
+
+    CURRENT = "current"
+    NEXT = "next"
+    FRESH = "fresh"
+
+
+@dataclass(frozen=True)
+class Order:
+    """Order a certificate with that key. ``why``: a phrase for people."""
+
+    use: Use
+    why: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Another key is wanted and may not be used yet. ``until``: when it may, where that is known.
+
+    ``instead``: what is done meanwhile with the present key, because its certificate ends.
+    """
+
+    why: str
+    until: datetime | None = None
+    instead: Order | None = None
+
+
+def renew_from(held: Held, host: str, suggested: datetime | None = None) -> datetime:
+    """Return when a certificate's renewal begins: where a third of its life is left, or when the authority suggests.
+
+    Hosts spread over a tenth of that third, each always at the same place.
+    """
+    life = held.not_after - held.not_before
+    place = int.from_bytes(hashlib.sha256(host.encode()).digest()[:4]) / 2**32
+    own = held.not_after - life / _PART + (life / _PART / _SPREAD) * place
+    return min(own, suggested) if suggested else own
+
+
+def due(held: Held | None, wanted: Wanted, now: datetime, suggested: datetime | None = None) -> str | None:
+    """Return why a certificate has to be ordered, as a phrase, or None."""
+    if held is None or held.mode != "acme":
+        return "there is none of the authority's yet"
+    if missing := sorted(wanted.names - held.names):
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        return f"it does not name {missing[0]}{more}"
+    if held.issuer != wanted.issuer:
+        return "it is from another authority"
+    if wanted.renew_now:
+        return "somebody asked for it"
+    if now >= renew_from(held, wanted.host, suggested):
+        return f"it ends on {held.not_after:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def decide(
+    held: Held | None, coming: NextKey | None, coming_kind: str, wanted: Wanted, known: Known, now: datetime
+) -> Order | Hold | None:
+    """Return what to do about a host's certificate now; None: nothing.
+
+    Arguments: ``held``: the one that the host has; ``coming``: the key made ahead, of ``coming_kind``.
+    """
+    why = due(held, wanted, now, known.window)
+    another = _another(held, wanted)
+    if held is None or another is None:
+        return Order(Use.CURRENT if held else Use.FRESH, why) if why else None
+    if not known.told:
+        return Order(Use.NEXT if coming and coming_kind == wanted.kind else Use.FRESH, another)
+    meanwhile = Order(Use.CURRENT, why) if why and not wanted.renew_now else None
+    return _gate(coming, coming_kind, wanted, known, now, meanwhile) or Order(Use.NEXT, another)
+
+
+def _another(held: Held | None, wanted: Wanted) -> str | None:
+    if held is not None and held.kind != wanted.kind:
+        return f"the inventory says {wanted.kind}, its key is {held.kind}"
+    return "somebody asked for another key" if wanted.new_key else None
+
+
+def _gate(
+    coming: NextKey | None, kind: str, wanted: Wanted, known: Known, now: datetime, meanwhile: Order | None
+) -> Hold | None:
+    if coming is None or kind != wanted.kind:
+        return Hold("its next key is not made yet", instead=meanwhile)
+    if coming.spki not in known.served:
+        return Hold(known.behind or "its next key is not served by every name server yet", instead=meanwhile)
+    if coming.fresh_at is None:
+        return Hold("its next key has only just been served", instead=meanwhile)
+    if now < coming.fresh_at:
+        return Hold("caches may hold TLSA records without its next key", coming.fresh_at, meanwhile)
+    return None
+
+
+def fresh_at(served: datetime, ttl: timedelta, negative: timedelta, margin: timedelta) -> datetime:
+    """Return from when no cache holds TLSA records without a key that every server has since then."""
+    return served + max(ttl, negative) + margin
