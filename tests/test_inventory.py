@@ -82,8 +82,8 @@ def test_five_mistakes_are_reported_together_each_with_its_place_and_what_is_all
 
     assert str(refused.value) == (
         "inventories/mail/inventory.py: 5 mistakes; nothing was tried.\n"
-        "  hosts › mx1.example.com › ssh_prot: no such setting (did you mean ssh_port? known: _sudo, adopt, dane, egress, "
-        "ssh_host_key, ssh_hostname, ssh_key, ssh_key_password, ssh_known_hosts_file, ssh_port, "
+        "  hosts › mx1.example.com › ssh_prot: no such setting (did you mean ssh_port? known: _sudo, adopt, dane, "
+        "egress, ssh_host_key, ssh_hostname, ssh_key, ssh_key_password, ssh_known_hosts_file, ssh_port, "
         "ssh_strict_host_key_checking, ssh_user, state, tls)\n"
         "  hosts › mx1.example.com › egress › 1 › public: “203.0.113.300”: not an IP address, as in 203.0.113.10 or "
         "2001:db8::10\n"
