@@ -18,5 +18,5 @@ def url(declared: AcmeAuthority) -> str:
 
 def title(address: str) -> str:
     """Return how sentences call the authority with that directory."""
-    names = {known: name for known, name in _KNOWN.values()}
+    names = dict(_KNOWN.values())
     return names.get(address) or f"the authority at {urlsplit(address).netloc}"
