@@ -38,6 +38,7 @@ DOWNLOADS = (
     "dns-root-data",
     "python3-milter",
     "postfix-mta-sts-resolver",
+    "python3-dnspython",
     "openssl",
     "ca-certificates",
     "libsasl2-modules",
