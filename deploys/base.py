@@ -1,13 +1,12 @@
 """What every service of a host stands on: its name, its certificate's files, the folder of what it remembers."""
 
-from sendwright.deploys.material import Material
 from sendwright.service import Directory, File, Service
 from sendwright.stack import Host
+from sendwright.state.model import Certificate
 
 ETC = "/etc/sendwright"
 LIB = "/usr/local/lib/sendwright"
-TLS_KEY = f"{ETC}/tls/key.pem"
-TLS_CHAIN = f"{ETC}/tls/chain.pem"
+TLS = f"{ETC}/tls"
 
 
 def base(host: Host) -> Service:
@@ -17,7 +16,7 @@ def base(host: Host) -> Service:
         packages=("ca-certificates",),
         directories=(
             Directory(ETC),
-            Directory(f"{ETC}/tls", mode=0o700),
+            Directory(TLS, mode=0o700),
             Directory(LIB),
             # Stamps of loaded configurations and the host's generation number: nobody but root has to read them.
             Directory("/var/lib/sendwright", mode=0o700),
@@ -27,12 +26,31 @@ def base(host: Host) -> Service:
     )
 
 
-def certificate_files(material: Material) -> tuple[File, ...]:
-    """Return the certificate's files, to be declared by each daemon that loads them, so that a renewal reloads it.
+def tls_folder(certificate: Certificate) -> str:
+    """Return where a certificate's files lie: one folder a key, so that no process loads a key with another's chain.
 
-    Postfix reads both as root before it drops its privileges; Dovecot speaks to Postfix only and needs none.
+    A renewal that keeps the key renames one file; another key is another folder, and daemons change over by the rename
+    of their own configuration.
+    """
+    return f"{TLS}/{certificate.key.sha256[:16]}"
+
+
+def key_path(certificate: Certificate) -> str:
+    """Return where a certificate's private key lies on its host."""
+    return f"{tls_folder(certificate)}/key.pem"
+
+
+def chain_path(certificate: Certificate) -> str:
+    """Return where a certificate's chain lies on its host: beside its key."""
+    return f"{tls_folder(certificate)}/chain{f'-{certificate.number}' if certificate.number else ''}.pem"
+
+
+def certificate_files(certificate: Certificate) -> tuple[File, ...]:
+    """Return a certificate's files, to be declared by each daemon that loads them, so that a renewal reloads it.
+
+    Daemons read both as root before they drop their privileges; Dovecot speaks to Postfix only and needs none.
     """
     return (
-        File(TLS_KEY, material.certificate.key, mode=0o600),
-        File(TLS_CHAIN, material.certificate.chain),
+        File(key_path(certificate), certificate.key, mode=0o600),
+        File(chain_path(certificate), certificate.chain),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sendwright.deploys.base import TLS_CHAIN, TLS_KEY, certificate_files
+from sendwright.deploys.base import TLS, certificate_files, chain_path, key_path, tls_folder
 from sendwright.deploys.dovecot import SASL_PATH
 from sendwright.deploys.guard import SOCKET as GUARD
 from sendwright.deploys.material import Material
@@ -30,15 +30,19 @@ def postfix(stack: Stack, host: Host, release: Release, material: Material) -> S
             Directory(MAILDIRS, owner=USER, group=USER, mode=0o700),
             # Postfix's own scripts copy resolv.conf here at some starts and not at others.
             Directory(f"{_CHROOT}/etc"),
+            # Postfix is the last to load a certificate: what lay here before is needed by nobody then.
+            Directory(TLS, mode=0o700, exclusive=True),
+            Directory(tls_folder(material.certificate), mode=0o700),
         ),
         files=(
-            File("/etc/postfix/main.cf", _main(stack, host, material)),
-            File("/etc/postfix/master.cf", render("postfix/master.cf.j2", submission=opened(stack, host, material))),
+            *certificate_files(material.certificate),
             *_tables(stack, host, material),
             File("/etc/postfix/privacy", render("postfix/privacy.j2", host=host.name)),
             resolv_conf_file(f"{_CHROOT}/etc/resolv.conf"),
             File("/etc/tmpfiles.d/sendwright-mail.conf", _trimming(stack)),
-            *certificate_files(material),
+            File("/etc/postfix/master.cf", render("postfix/master.cf.j2", submission=opened(stack, host, material))),
+            # Last, because every process that starts reads it: what it names lies there by then.
+            File("/etc/postfix/main.cf", _main(stack, host, material)),
         ),
         validate=(
             # A misspelt setting is only a warning to Postfix, on standard error; to us it is a mistake.
@@ -77,8 +81,8 @@ def _main(stack: Stack, host: Host, material: Material) -> str:
         guard=GUARD,
         signers=sockets(stack, host),
         sasl=SASL_PATH,
-        tls_key=TLS_KEY,
-        tls_chain=TLS_CHAIN,
+        tls_key=key_path(material.certificate),
+        tls_chain=chain_path(material.certificate),
     )
 
 

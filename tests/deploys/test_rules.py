@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sendwright.deploys.base import TLS
 from sendwright.deploys.material import Material
 from sendwright.deploys.receiving import KEPT, receiving
 from sendwright.deploys.sender import services
 from sendwright.deploys.submission import Rights, owners
-from sendwright.service import Release, Running, Sealed, Service
+from sendwright.service import File, Release, Running, Sealed, Service
 from sendwright.signing import probe_address
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.model import Claim, DkimKey, KeyStage, State
@@ -39,6 +40,10 @@ def text(found: tuple[Service, ...], path: str) -> str:
     content = next(f.content for s in found for f in s.files if f.path == path)
     assert isinstance(content, str)
     return content
+
+
+def _files(found: tuple[Service, ...]) -> set[File]:
+    return {f for s in found for f in s.files}
 
 
 def table(found: tuple[Service, ...], path: str) -> Mapping[str, str]:
@@ -243,6 +248,50 @@ def test_hashes_and_private_keys_are_secret_files(
         if isinstance(file.content, Sealed) or "$argon2id$" in file.content:
             assert file.private
             assert not file.mode & 0o007
+
+
+@RELEASES
+def test_another_key_is_another_folder_and_main_cf_goes_over_to_it_last(
+    release: Release, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """A process may start between any two renames: it reads one main.cf, and the pair that this one names is whole."""
+    before = make_material()
+    after = replace(before, certificate=replace(before.certificate, key=Sealed("tls/other.key", "e" * 64)))
+
+    old, new = (service(rendered(make_stack(), found, release), "postfix") for found in (before, after))
+
+    pairs = [{f.path for f in s.files if f.path.startswith(TLS)} for s in (old, new)]
+    assert pairs == [{f"{TLS}/{tag * 16}/{name}.pem" for name in ("key", "chain")} for tag in "fe"]
+    assert new.files[-1].path == "/etc/postfix/main.cf"
+    assert f"\nsmtpd_tls_chain_files  = {TLS}/{'e' * 16}/key.pem, {TLS}/{'e' * 16}/chain.pem\n" in str(
+        new.files[-1].content
+    )
+
+
+@RELEASES
+def test_a_certificate_with_the_same_key_is_one_file_that_changes(
+    release: Release, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """A renewal: nothing else is written, and what loads it loads it again."""
+    before = make_material()
+    after = replace(before, certificate=replace(before.certificate, chain="-----ANOTHER-----\n"))
+
+    old, new = (rendered(make_stack(), found, release) for found in (before, after))
+
+    changed = {f.path for s in new for f in s.files} - {f.path for s in old for f in s.files if f in _files(new)}
+    assert changed == {f"{TLS}/{'f' * 16}/chain.pem"}
+    assert [s.name for s, earlier in zip(new, old, strict=True) if s.digest != earlier.digest] == ["postfix"]
+
+
+@RELEASES
+def test_keys_of_before_go_only_once_the_last_daemon_has_loaded_another(
+    release: Release, make_stack: MakeStack, make_material: MakeMaterial
+) -> None:
+    """What is left in a folder of ours is cleared after its service has loaded: that is the last of all."""
+    found = rendered(make_stack(), make_material(), release)
+
+    clearing = [s.name for s in found for d in s.directories if d.path == TLS and d.exclusive]
+    assert clearing == [found[-1].name] == ["postfix"]
 
 
 def test_a_host_without_v6_never_sends_or_listens_on_it(make_stack: MakeStack, make_material: MakeMaterial) -> None:

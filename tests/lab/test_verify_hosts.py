@@ -156,8 +156,8 @@ HARMS = {
         also=frozenset({"dkim.probe", "host.loaded"}),
     ),
     "another certificate is served": Harm(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -days 30 "
-        "-keyout /etc/sendwright/tls/key.pem -out /etc/sendwright/tls/chain.pem 2>/dev/null && postfix reload",
+        "cd /etc/sendwright/tls/*/ && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x "
+        "-days 30 -keyout key.pem -out chain.pem 2>/dev/null && postfix reload",
         {"host.expiry": "port 25 serves another certificate"},
         also=DRIFT,
     ),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sendwright import certs
-from sendwright.deploys.base import TLS_CHAIN
+from sendwright.deploys.base import chain_path
 from sendwright.deploys.opendkim import key_path
 from sendwright.deploys.probe import ChrootAnswer, Smtp
 from sendwright.observation import Stray
@@ -20,10 +20,11 @@ from sendwright.verify.inside.facts import Facts
 from sendwright.verify.inside.look import Room, Waiting
 from sendwright.verify.look import Told
 from sendwright.verify.rules import hosts as rules
-from tests.verify.host_world import GIGABYTE, LATER, MX1, NOW, facts, listener, material, served, stack
+from tests.verify.host_world import GIGABYTE, LATER, MX1, NOW, facts, listener, material, served, stack, state
 
 Break = Callable[[Facts], Facts]
 KEY = key_path(material()[0][0])
+CHAIN = chain_path(state().certificates[0])
 HOUR = 3600
 
 
@@ -210,7 +211,7 @@ CASES = [
     Case("host.disk", inside(room=Room(40 * GIGABYTE, 30 * GIGABYTE, 10**6, 500)), "500 of 1000000 inodes"),
     Case("host.disk", inside(room=None), "no queue directory", U),
     Case("host.expiry", offers(25, certificate=served(OTHER_CERTIFICATE)), "another certificate than the state folder"),
-    Case("host.expiry", path(TLS_CHAIN, sha256="0" * 64), f"{TLS_CHAIN} is not the certificate"),
+    Case("host.expiry", path(CHAIN, sha256="0" * 64), f"{CHAIN} is not the certificate"),
     Case("host.expiry", late(days=354, hours=12), "runs out on"),
     Case("host.expiry", late(days=400), "ran out on"),
     Case("host.expiry", late(days=300), "less than a third", W),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sendwright.deploys.base import TLS_CHAIN
+from sendwright.deploys.base import chain_path
 from sendwright.deploys.probe import Smtp
 from sendwright.state.model import Certificate
 from sendwright.verify.finding import Finding, Status
@@ -131,10 +131,11 @@ def _other(facts: Facts, remembered: Certificate, leaf: x509.Certificate) -> Ite
     name, advice = facts.host.name, f"{converge(facts)} installs and loads the declared one."
     if not remembered.chain.startswith(leaf.public_bytes(Encoding.PEM).decode()):
         yield Trouble("port 25 serves another certificate than the state folder has", advice, "served")
-    declared = next((f for s in facts.services for f in s.files if f.path == TLS_CHAIN), None)
-    lies = facts.observation.paths.get(TLS_CHAIN)
+    path = chain_path(remembered)
+    declared = next((f for s in facts.services for f in s.files if f.path == path), None)
+    lies = facts.observation.paths.get(path)
     if declared and (lies is None or lies.sha256 != declared.sha256):
-        yield Trouble(f"{TLS_CHAIN} is not the certificate that the state folder has", advice, TLS_CHAIN)
+        yield Trouble(f"{path} is not the certificate that the state folder has", advice, path)
     if name not in _names(leaf):
         yield Trouble(f"the certificate does not name {name}", advice, "name")
 
