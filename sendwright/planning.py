@@ -30,7 +30,8 @@ class Seen:
     """The world as it was looked at: hosts that answered and are fit, what each zone needs, what a person must do.
 
     ``chains``: the certificate chains in declared files, by host; ``notes``: what stays in the zones, and why;
-    ``working``: the hosts that an MX may point at; None: those that were seen.
+    ``working``: the hosts that an MX may point at; None: those that were seen; ``orders``: why certificates have to be
+    ordered from an authority, by host.
     """
 
     hosts: Mapping[str, Observation]
@@ -39,6 +40,7 @@ class Seen:
     chains: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     working: Container[str] | None = None
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def missing_keys(stack: Stack, keys: Iterable[DkimKey]) -> tuple[tuple[Domain, DkimAlgorithm], ...]:
@@ -207,6 +209,8 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     changes = [
         *_keys(new),
         *_certificates(stack, state, seen, now),
+        *_orders(stack, seen),
+        *_next_keys(stack, state, seen),
         *(change for zone in seen.zones for change in as_plan(pointing.possible(stack, zone, working, safe))),
         *_records(stack, new, safe),
     ]
@@ -237,6 +241,26 @@ def _certificates(stack: Stack, state: State, seen: Seen, now: datetime) -> list
         )
         for name, why in certificates_due(hosts, state, seen.chains, now).items()
     ]
+
+
+def _orders(stack: Stack, seen: Seen) -> Iterator[Change]:
+    for name, reasons in sorted(seen.orders.items()):
+        host = stack.host(name)
+        for why in reasons:
+            text = f"order a TLS certificate from {stack.acme.directory}, and install it"
+            yield Change(Stage.SWITCH, Kind.CERTIFICATE, Action.UPDATE, host.name, text, why)
+
+
+def lacks_next_key(host: Host, state: State) -> bool:
+    """Return whether a host's next TLS key is to be made ahead: senders are told of it before it is used."""
+    return bool(host.dane) and host.tls.mode != "file" and state.next_of(host.name) is None
+
+
+def _next_keys(stack: Stack, state: State, seen: Seen) -> Iterator[Change]:
+    for name in sorted(seen.hosts):
+        if lacks_next_key(stack.host(name), state):
+            why = "TLSA: senders have to know a key before it is used"
+            yield Change(Stage.PERSIST, Kind.KEY, Action.CREATE, name, "make its next TLS key ahead", why)
 
 
 def _records(stack: Stack, keys: Iterable[DkimKey], safe: Container[str]) -> Iterator[Change]:

@@ -36,12 +36,17 @@ class Held:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a host's certificate should be. ``new_key``: somebody asks for another key now."""
+    """What a host's certificate should be. ``mode``: how it is got; ``by_host``: the host renews it by itself.
+
+    ``new_key``: somebody asks for another key now; ``renew_now``: and for another certificate, due or not.
+    """
 
     host: str
     names: frozenset[str]
     kind: str = "ecdsa"
     issuer: str | None = None
+    mode: str = "acme"
+    by_host: bool = False
     new_key: bool = False
     renew_now: bool = False
 
@@ -89,20 +94,21 @@ class Hold:
     instead: Order | None = None
 
 
-def renew_from(held: Held, host: str, suggested: datetime | None = None) -> datetime:
+def renew_from(held: Held, host: str, suggested: datetime | None = None, *, by_host: bool = False) -> datetime:
     """Return when a certificate's renewal begins: where a third of its life is left, or when the authority suggests.
 
-    Hosts spread over a tenth of that third, each always at the same place.
+    Hosts spread over a tenth of that third, each always at the same place. Where the host renews it by itself
+    (``by_host``), it has half of that third before anybody else does.
     """
-    life = held.not_after - held.not_before
+    window = (held.not_after - held.not_before) / _PART
     place = int.from_bytes(hashlib.sha256(host.encode()).digest()[:4]) / 2**32
-    own = held.not_after - life / _PART + (life / _PART / _SPREAD) * place
-    return min(own, suggested) if suggested else own
+    own = held.not_after - window + (window / _SPREAD) * place + (window / 2 if by_host else timedelta())
+    return min(own, suggested) if suggested and not by_host else own
 
 
 def due(held: Held | None, wanted: Wanted, now: datetime, suggested: datetime | None = None) -> str | None:
     """Return why a certificate has to be ordered, as a phrase, or None."""
-    if held is None or held.mode != "acme":
+    if held is None or held.mode != wanted.mode:
         return "there is none of the authority's yet"
     if missing := sorted(wanted.names - held.names):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -111,7 +117,7 @@ def due(held: Held | None, wanted: Wanted, now: datetime, suggested: datetime | 
         return "it is from another authority"
     if wanted.renew_now:
         return "somebody asked for it"
-    if now >= renew_from(held, wanted.host, suggested):
+    if now >= renew_from(held, wanted.host, suggested, by_host=wanted.by_host):
         return f"it ends on {held.not_after:%Y-%m-%d %H:%M} UTC"
     return None
 

@@ -1,4 +1,4 @@
-"""``sendwright certs``: which certificates there are, and renewing them without touching anything else."""
+"""What ``sendwright certs`` shows and answers, as data."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
