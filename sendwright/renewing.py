@@ -1,10 +1,20 @@
 """What ``sendwright certs`` shows and answers, as data."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from sendwright import renewal, sts, tlsa
 from sendwright.errors import SendwrightError
+from sendwright.inventory import Inventory
 from sendwright.provision import Result
+from sendwright.renewal import Held
+from sendwright.stack import AcmeTls, CertificateFile, Host, Stack
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import Certificate, State
 
 
 @dataclass(frozen=True)
@@ -68,3 +78,67 @@ class Outcome:
     errors: tuple[SendwrightError, ...] = ()
     waiting: tuple[str, ...] = ()
     listed: tuple[Listed, ...] = field(default=())
+
+
+def listed(declared: Inventory) -> tuple[Listed, ...]:
+    """Return the certificates of the hosts of an inventory, by host and number. StateError; needs no passphrase."""
+    stack, state = declared.stack, StateFolder.of(declared).load()
+    return tuple(found for host in stack.hosts for found in _of_host(stack, host, state))
+
+
+def _of_host(stack: Stack, host: Host, state: State) -> Iterator[Listed]:
+    coming = state.next_of(host.name)
+    for certificate in state.certificates_of(host.name):
+        leaf = x509.load_pem_x509_certificate(certificate.chain.encode())
+        held = _held(certificate, leaf)
+        ours = held.mode == host.tls.mode and not isinstance(host.tls, CertificateFile)
+        yield Listed(
+            host=host.name,
+            number=certificate.number,
+            mode=held.mode,
+            wanted=host.tls.mode,
+            names=tuple(sorted(held.names, key=lambda name: (name != host.name, name))),
+            issuer=_named(leaf.issuer),
+            kind=held.kind,
+            spki=held.spki,
+            not_before=held.not_before,
+            not_after=held.not_after,
+            renew_from=renewal.renew_from(held, host.name) if ours else None,
+            renewed_by=_renewed_by(host),
+            used=_used(stack, host, certificate, held),
+            next_spki=coming.spki if coming else None,
+            next_fresh_at=coming.fresh_at if coming else None,
+        )
+
+
+def _held(certificate: Certificate, leaf: x509.Certificate) -> Held:
+    kind = "rsa" if isinstance(leaf.public_key(), rsa.RSAPublicKey) else "ecdsa"
+    spki, names = tlsa.spki_of_chain(certificate.chain), _names(leaf)
+    dates = certificate.not_before, certificate.not_after
+    return Held(spki, kind, certificate.mode, names, *dates, certificate.issuer)
+
+
+def _used(stack: Stack, host: Host, certificate: Certificate, held: Held) -> tuple[str, ...]:
+    smtp = (f"smtp {host.name}",) if certificate.number == 0 else ()
+    return (*smtp, *(f"https {name}" for name in sts.names(stack, host)[1:] if name in held.names))
+
+
+def _renewed_by(host: Host) -> str:
+    if isinstance(host.tls, CertificateFile):
+        return "somebody else"
+    return host.tls.renewal if isinstance(host.tls, AcmeTls) else "controller"
+
+
+def _names(leaf: x509.Certificate) -> frozenset[str]:
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(name.lower() for name in found.get_values_for_type(x509.DNSName))
+
+
+def _named(issuer: x509.Name) -> str:
+    """Return whose a certificate is: the organisation, and which of its certificates signed it."""
+    kinds = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
+    words = [str(found[0].value) for kind in kinds if (found := issuer.get_attributes_for_oid(kind))]
+    return " ".join(words)

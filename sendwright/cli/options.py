@@ -30,6 +30,9 @@ limit = click.option(
     metavar="HOST",
     help="Look at and change only this host, and MX that points at it; may be given again.",
 )
+only_hosts = click.option(
+    "--limit", multiple=True, metavar="HOST", help="Only this host's certificates; may be given again."
+)
 trust_new_hosts = click.option(
     "--trust-new-hosts", is_flag=True, help="Accept the SSH key of a host that the inventory gives no fingerprint for."
 )
@@ -87,12 +90,19 @@ def settings(
     stack: "Stack", limit: tuple[str, ...], *, trust_new_hosts: bool, allow_deletions: bool, wait: bool = True
 ) -> "Settings":
     """Return what a run is asked for; UsageError names a ``--limit`` that is no host of the inventory."""
-    from sendwright.errors import UsageError
     from sendwright.provision import Settings
+
+    hosts = hosts_of(stack, limit)
+    return Settings(hosts, trust_new_hosts=trust_new_hosts, wait=wait, allow_deletions=allow_deletions)
+
+
+def hosts_of(stack: "Stack", limit: tuple[str, ...]) -> frozenset[str]:
+    """Return the names that ``--limit`` gives, empty for all hosts; UsageError for one that is no host."""
+    from sendwright.errors import UsageError
 
     known = {host.name for host in stack.hosts}
     unknown = sorted(set(limit) - known)
     if unknown:
         names = ", ".join(map(repr, unknown))
         raise UsageError(f"--limit {names}: no such host; nothing was tried.", f"Hosts: {', '.join(sorted(known))}.")
-    return Settings(frozenset(limit), trust_new_hosts=trust_new_hosts, wait=wait, allow_deletions=allow_deletions)
+    return frozenset(limit)
