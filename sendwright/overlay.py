@@ -11,14 +11,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from sendwright.providers import Rfc2136
-from sendwright.stack import Address, Domain, Host, KeyStore, Rehearsal, SelfSigned, Ssh, Stack
+from sendwright.stack import AcmeAuthority, AcmeTls, Address, Domain, Host, KeyStore, Rehearsal, SelfSigned, Ssh, Stack
 
 _UNENCRYPTED = "I know that anybody who reads this folder can sign as us"
 
 
 @dataclass(frozen=True)
 class LabFacts:
-    """What a rehearsal needs to know of its lab: trust, resolver, name server; paths are the lab's own."""
+    """What a rehearsal needs to know of its lab: trust, resolver, name server; paths are the lab's own.
+
+    ``directory`` and ``root``: the URL of its certificate authority and the file with its root, empty if it has none.
+    """
 
     ssh_key: str
     known_hosts: str
@@ -29,6 +32,8 @@ class LabFacts:
     root_hints: str
     trust_anchor: str
     inbox: str
+    directory: str = ""
+    root: str = ""
 
 
 def rehearsed(stack: Stack, lab: LabFacts) -> Stack:
@@ -40,6 +45,8 @@ def rehearsed(stack: Stack, lab: LabFacts) -> Stack:
             "dns": {name: _provider(lab) for name in stack.dns},
             # The state of a rehearsal dies with its lab.
             "key_store": KeyStore(unencrypted=_UNENCRYPTED),
+            # An account of production's stays there, too.
+            "acme": _authority(stack, lab),
             "smtp": stack.smtp.model_copy(update={"probe_mx": f"mx.{lab.inbox}"}),
             "state_dir": None,
             "rehearsal": Rehearsal(root_hints=lab.root_hints, trust_anchor=lab.trust_anchor),
@@ -60,6 +67,17 @@ def _host(host: Host, lab: LabFacts) -> Host:
     # A certificate of production stays in production; its place is taken by one of our own.
     tls = SelfSigned() if host.tls.mode == "file" else host.tls
     return host.model_copy(update={"ssh": ssh, "tls": tls})
+
+
+def _authority(stack: Stack, lab: LabFacts) -> AcmeAuthority:
+    if not lab.directory:
+        return AcmeAuthority()
+    return AcmeAuthority(directory=lab.directory, contact=stack.acme.contact, trust=lab.root)
+
+
+def asks_authority(stack: Stack) -> bool:
+    """Return whether a host of a stack gets its certificate from an authority, for which its lab has to have one."""
+    return any(isinstance(host.tls, AcmeTls) for host in stack.hosts)
 
 
 def writable(stack: Stack) -> tuple[Domain, ...]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from sendwright.lab.lab import Lab
 from sendwright.lab.netns import command as in_namespace
 from sendwright.lab.registry import down, labs
 from sendwright.lab.spec import HostSpec, LabSpec, ZoneSpec
-from sendwright.overlay import LabFacts, inventory_files, rehearsed
+from sendwright.overlay import LabFacts, asks_authority, inventory_files, rehearsed
 from sendwright.report.progress import Progress
 from sendwright.secrets import inheritable
 from sendwright.stack import Stack
+
+#: How long certificates of a rehearsal's authority are valid: as long as those of most others.
+VALIDITY = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def world_in(lab: Lab, stack: Stack, name: str) -> World:
 def lab_spec(name: str, stack: Stack, debian: int) -> LabSpec:
     """Return the lab that a stack needs: its hosts bare, its zones empty. Pure."""
     hosts = tuple(HostSpec(h.name, tuple(map(str, h.addresses)), debian, admin=h.ssh.sudo) for h in stack.hosts)
-    return LabSpec(name, hosts, tuple(ZoneSpec(zone) for zone in _zones(stack)))
+    validity = VALIDITY if asks_authority(stack) else None
+    return LabSpec(name, hosts, tuple(ZoneSpec(zone) for zone in _zones(stack)), authority=validity)
 
 
 def _zones(stack: Stack) -> list[str]:
@@ -106,6 +111,9 @@ def lab_facts(lab: Lab) -> LabFacts:
     secret = lab.state.folder / "tsig"
     secret.touch(mode=0o600)
     secret.write_text(lab.tsig_secret)
+    root = lab.state.folder / "authority.pem"
+    if has_authority := lab.state.spec.authority is not None:
+        root.write_text(lab.authority.root)
     return LabFacts(
         ssh_key=str(lab.ssh_key),
         known_hosts=str(lab.known_hosts),
@@ -116,6 +124,8 @@ def lab_facts(lab: Lab) -> LabFacts:
         root_hints=lab.root_hints,
         trust_anchor=lab.trust_anchor,
         inbox=lab.inbox.domain,
+        directory=lab.authority.directory if has_authority else "",
+        root=str(root) if has_authority else "",
     )
 
 

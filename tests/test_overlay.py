@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sendwright import convention, inventory
-from sendwright.overlay import LabFacts, inventory_files, rehearsed
+from sendwright.overlay import LabFacts, asks_authority, inventory_files, rehearsed
 from sendwright.providers import Rfc2136
-from sendwright.stack import Domain, Host, KeyStore, Smtp, Stack
+from sendwright.rehearse import VALIDITY, lab_spec
+from sendwright.stack import AcmeAuthority, Domain, Host, KeyStore, Smtp, Stack
 
 _PRODUCTION = ({"env": "PRODUCTION"}, {"file": "production.key"}, {"command": ["pass", "production"]})
 _HOSTS = ("mx1.example.com", "mx2.example.com", "mx3.mail.example.org")
@@ -39,6 +40,8 @@ def _facts(stack: Stack) -> LabFacts:
         root_hints=". 3600 IN NS ns.root.\nns.root. 3600 IN A 198.18.0.1\n",
         trust_anchor=". 3600 IN DS 1 13 2 " + "AB" * 32 + "\n",
         inbox="inbox.example",
+        directory="https://acme.lab.example/dir",
+        root="/lab/authority.pem",
     )
 
 
@@ -48,8 +51,30 @@ tls = st.one_of(
     st.builds(lambda days: {"mode": "self-signed", "days": days}, st.integers(1, 3650)),
     st.just({"mode": "internal-ca"}),
     st.builds(
+        lambda challenge, key: {"mode": "acme", "challenge": challenge, "key": key},
+        st.sampled_from(["dns-01", "http-01", None]),
+        st.sampled_from(["ecdsa", "rsa"]),
+    ),
+    st.builds(
         lambda key: {"mode": "file", "certificate": "production.pem", "key": key}, st.sampled_from(_PRODUCTION[1:])
     ),
+)
+authority = st.builds(
+    lambda private, hmac, contact: {
+        **(
+            {
+                "directory": "https://acme.production.example/dir",
+                "external_account": {"kid": "production", "hmac": hmac},
+                "trust": "production.pem",
+            }
+            if private
+            else {"directory": "staging"}
+        ),
+        "contact": contact,
+    },
+    st.booleans(),
+    secrets,
+    st.sampled_from([[], ["mailto:me@example.net"]]),
 )
 
 
@@ -112,6 +137,7 @@ def stack(draw: st.DrawFn) -> Stack:
         domains=domains,
         dns={"main": server},
         key_store=KeyStore.model_validate({"passphrase": draw(secrets)}),
+        acme=AcmeAuthority.model_validate(draw(authority)),
         smtp=Smtp(queue_days=draw(st.integers(1, 5))),
         state_dir=draw(st.none() | st.just("../state")),
     )
@@ -147,6 +173,17 @@ def test_a_rehearsal_reaches_no_server_of_production(declared: Stack) -> None:
 
 
 @given(stack())
+def test_a_rehearsal_asks_the_labs_authority_for_certificates(declared: Stack) -> None:
+    """An account of production's is not used, the lab's root is trusted, and all else is asked for as in production."""
+    found = rehearsed(declared, _facts(declared))
+
+    assert (found.acme.directory, found.acme.trust) == ("https://acme.lab.example/dir", "/lab/authority.pem")
+    assert found.acme.external_account is None
+    assert found.acme.contact == declared.acme.contact
+    assert lab_spec("try", declared, 12).authority == (VALIDITY if asks_authority(declared) else None)
+
+
+@given(stack())
 def test_a_rehearsal_changes_nothing_else(declared: Stack) -> None:
     """Names, addresses, who is root, DKIM, SPF, DMARC, MX and all other settings are production's own."""
     found = rehearsed(declared, _facts(declared))
@@ -158,7 +195,7 @@ def test_a_rehearsal_changes_nothing_else(declared: Stack) -> None:
         kept = {"ssh": before.ssh, "tls": before.tls if before.tls.mode == "file" else after.tls}
         assert after.model_copy(update=kept) == before
         assert (after.ssh.user, after.ssh.sudo) == (before.ssh.user, before.ssh.sudo)
-    replaced = {"hosts", "dns", "key_store", "smtp", "state_dir", "rehearsal"}
+    replaced = {"hosts", "dns", "acme", "key_store", "smtp", "state_dir", "rehearsal"}
     rest = Stack.model_fields.keys() - replaced
     assert {name: getattr(found, name) for name in rest} == {name: getattr(declared, name) for name in rest}
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from sendwright.lab import images, inbox, layout, login, netns, snapshots, world, zones
+from sendwright.lab import authority, images, inbox, layout, login, netns, snapshots, world, zones
 from sendwright.lab.machine import segment_name
 from sendwright.lab.powerdns import PowerDns
 from sendwright.lab.spec import CONTROLLER, PRIMARY, RESOLVER, SECONDARY, HostSpec, LabSpec
@@ -42,6 +42,12 @@ def build(state: State, progress: Progress) -> State:
         anchor = world.fill(layout.world(state), *servers, contents, state.tsig_secret)
         for each in others:
             each.result()
+        if state.spec.authority:
+            progress("starting the authority")
+            root = authority.start(layout.world(state)).root
+            trusting = (layout.world(state), *layout.hosts(state))
+            for trusted in [pool.submit(authority.trust, machine, root) for machine in trusting]:
+                trusted.result()
     receiver.machine.wait(25, b"220 ")
     finished = replace(state, phase=Phase.UP, trust_anchor=anchor)
     save(finished)
@@ -72,6 +78,8 @@ def _start_world(state: State) -> None:
     machine.mount([images.path(images.WORLD)])
     login.prepare(machine.root, machine.name, login.generate(), state.login.public)
     world.prepare(machine, state.api_key, state.spec.memory)
+    if state.spec.authority:
+        authority.prepare(machine, state.spec.authority)
     machine.boot()
     machine.wait()
 

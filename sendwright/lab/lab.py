@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sendwright.errors import LabError
 from sendwright.lab import building, commands, layout, netns, registry, requirements, snapshots, state, world, zones
+from sendwright.lab.authority import Authority
 from sendwright.lab.building import Progress
 from sendwright.lab.inbox import Inbox
 from sendwright.lab.machine import Machine, segment_name
@@ -138,6 +139,13 @@ class Lab:
     def inbox(self) -> Inbox:
         """The receiving server."""
         return layout.inbox(self.state)
+
+    @property
+    def authority(self) -> Authority:
+        """The certificate authority; LabError if the lab was built without one."""
+        if not self.state.spec.authority:
+            raise LabError(f"the lab {self.name} has no authority.", "Build it with LabSpec(authority=...).")
+        return Authority(self.world)
 
     @property
     def primary(self) -> PowerDns:

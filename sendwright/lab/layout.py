@@ -2,15 +2,16 @@
 
 from sendwright.lab.inbox import Inbox
 from sendwright.lab.machine import Machine
-from sendwright.lab.spec import HOME, INBOX, PRIMARY, RESOLVER, SECONDARY
+from sendwright.lab.spec import AUTHORITY, DANE_SENDER, HOME, INBOX, PRIMARY, RESOLVER, SECONDARY, STS_SENDER
 from sendwright.lab.state import State
 
 _DNS, _MAIL, _FIRST_HOST = 1, 2, 3
 
 
 def world(state: State) -> Machine:
-    """Return the machine that serves DNS."""
-    return _machine(state, _DNS, f"dns.{HOME}", (*PRIMARY, *SECONDARY, *RESOLVER))
+    """Return the machine that serves DNS, and whatever else the world has besides the inbox."""
+    addresses = (*PRIMARY, *SECONDARY, *RESOLVER, *AUTHORITY, *DANE_SENDER, *STS_SENDER)
+    return _machine(state, _DNS, f"dns.{HOME}", addresses)
 
 
 def inbox(state: State) -> Inbox:

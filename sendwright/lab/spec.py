@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from sendwright.errors import LabError
@@ -12,7 +13,10 @@ CONTROLLER = ("198.18.0.1", "fd53:656e:6477::1")
 PRIMARY = ("198.18.0.11", "fd53:656e:6477::11")
 SECONDARY = ("198.18.0.12", "fd53:656e:6477::12")
 KNOT = ("198.18.0.13",)
+AUTHORITY = ("198.18.0.14",)
 INBOX = ("198.18.0.25", "fd53:656e:6477::25")
+#: Strangers' servers that enforce what they know of TLS: one by DANE, one by MTA-STS.
+DANE_SENDER, STS_SENDER = ("198.18.0.31",), ("198.18.0.32",)
 RESOLVER = ("198.18.0.53", "fd53:656e:6477::53")
 _RESERVED = (ipaddress.ip_network("198.18.0.0/15"), ipaddress.ip_network("fd53:656e:6477::/64"))
 #: The zone of the lab's own machines.
@@ -64,7 +68,8 @@ class HostSpec:
 class LabSpec:
     """A lab: its name (at most 24 lower-case letters, digits and dashes), hosts, zones, inbox.
 
-    ``memory``: for how many seconds its resolver remembers an answer at most, whatever the answer's TTL says.
+    ``memory``: for how many seconds its resolver remembers an answer at most, whatever the answer's TTL says;
+    ``authority``: how long certificates of its authority are valid (:mod:`sendwright.lab.authority`), if it has one.
     """
 
     name: str
@@ -72,6 +77,7 @@ class LabSpec:
     zones: tuple[ZoneSpec, ...] = ()
     inbox_domain: str = "inbox.example"
     memory: int = 1
+    authority: timedelta | None = None
 
     def check(self) -> None:
         """Raise LabError that lists everything that is wrong with this specification."""

@@ -4,9 +4,24 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sendwright.lab.spec import CONTROLLER, HOME, INBOX, PRIMARY, RESOLVER, SECONDARY, LabSpec, RRset, ZoneSpec
+from sendwright.lab.spec import (
+    AUTHORITY,
+    CONTROLLER,
+    DANE_SENDER,
+    HOME,
+    INBOX,
+    PRIMARY,
+    RESOLVER,
+    SECONDARY,
+    STS_SENDER,
+    LabSpec,
+    RRset,
+    ZoneSpec,
+)
 
 CONTROLLER_NAME, RESOLVER_NAME = f"controller.{HOME}", f"resolver.{HOME}"
+AUTHORITY_NAME = f"acme.{HOME}"
+DANE_SENDER_NAME, STS_SENDER_NAME = f"dane.{HOME}", f"sts.{HOME}"
 NAME_SERVERS = {f"ns1.{HOME}": PRIMARY, f"ns2.{HOME}": SECONDARY}
 
 _TTL = 60
@@ -36,6 +51,9 @@ def plan(spec: LabSpec, inbox: Inbox) -> tuple[ZoneSpec, ...]:
     named = {
         CONTROLLER_NAME: CONTROLLER,
         RESOLVER_NAME: RESOLVER,
+        AUTHORITY_NAME: AUTHORITY,
+        DANE_SENDER_NAME: DANE_SENDER,
+        STS_SENDER_NAME: STS_SENDER,
         inbox.server: INBOX,
         **NAME_SERVERS,
         **{host.name: host.addresses for host in spec.hosts},
