@@ -2,8 +2,8 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 
@@ -39,3 +39,23 @@ class Challenge:
 #: Shows all of an order's challenges at once, and takes them away at the end, whatever happened. It is entered when
 #: every answer can be found; raises AuthorityError, DnsError or HostError when that cannot be.
 Prove = Callable[[tuple[Challenge, ...]], AbstractContextManager[None]]
+
+
+def both(by_dns: Prove, by_http: Prove) -> Prove:
+    """Return what shows each challenge in the way that it asks for: ``dns-01`` by the first, all others by the second.
+
+    HTTP comes first: it is quick, and what fails there needs no wait for name servers.
+    """
+
+    @contextmanager
+    def shown(challenges: tuple[Challenge, ...]) -> Iterator[None]:
+        with ExitStack() as stack:
+            for prove, mine in (
+                (by_http, tuple(c for c in challenges if c.kind != "dns-01")),
+                (by_dns, tuple(c for c in challenges if c.kind == "dns-01")),
+            ):
+                if mine:
+                    stack.enter_context(prove(mine))
+            yield
+
+    return shown
