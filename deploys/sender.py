@@ -8,6 +8,7 @@ from sendwright.deploys.opendkim import opendkim
 from sendwright.deploys.postfix import postfix
 from sendwright.deploys.resolver import resolv_conf, unbound
 from sendwright.deploys.submission import rights as allowed
+from sendwright.deploys.web import web
 from sendwright.service import Release, Service
 from sendwright.stack import Host, Stack
 
@@ -25,6 +26,7 @@ def services(stack: Stack, host: Host, release: Release, material: Material) -> 
         rights(allowed(stack, host, material)),
         opendkim(stack, host, material),
         dovecot(release, material),
+        web(stack, host, material),
         postfix(stack, host, release, material),
     )
 

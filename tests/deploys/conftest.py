@@ -31,14 +31,20 @@ def make_stack() -> Callable[..., Stack]:
         algorithms: tuple[str, ...] = ("rsa", "ed25519"),
         name: str = HOST,
         bind: bool = True,
+        tls: str | dict[str, object] = "self-signed",
+        mta_sts: dict[str, object] | None = None,
     ) -> Stack:
         addresses = ["203.0.113.10", "2001:db8::10"][: 2 if ipv6 else 1]
         egress = [{"public": address, **({} if bind else {"bind": None})} for address in addresses]
-        host = Host.model_validate({"name": name, "ssh": {"hostname": name}, "egress": egress, "state": state})
+        host = Host.model_validate(
+            {"name": name, "ssh": {"hostname": name}, "egress": egress, "state": state, "tls": tls}
+        )
         dkim = {"algorithms": algorithms}
         received = RECEIVE[receive] if isinstance(receive, str) else receive
         domains = (
-            Domain.model_validate({"name": "example.com", "dns": "main", "dkim": dkim, "receive": received}),
+            Domain.model_validate(
+                {"name": "example.com", "dns": "main", "dkim": dkim, "receive": received, "mta_sts": mta_sts}
+            ),
             Domain.model_validate({"name": "example.net", "dns": "main", "dkim": dkim, "mx": "elsewhere"}),
         )
         return Stack(hosts=(host,), domains=domains, rehearsal=rehearsal)

@@ -24,6 +24,8 @@ CASES: dict[str, tuple[Release, tuple[str, ...], dict[str, object]]] = {
     "12-rehearsal": (Release.BOOKWORM, (), {"rehearsal": REHEARSAL}),
     "13-open-v4-maildir": (Release.TRIXIE, LIVE, {"ipv6": False, "receive": "maildir"}),
     "13-closed-dual-forward": (Release.TRIXIE, (), {"ipv6": True, "receive": "forward"}),
+    "12-acme": (Release.BOOKWORM, LIVE, {"tls": "acme"}),
+    "13-acme-enforced": (Release.TRIXIE, LIVE, {"ipv6": False, "tls": "acme", "mta_sts": {"mode": "enforce"}}),
     "13-draining": (Release.TRIXIE, LIVE, {"state": "draining"}),
 }
 
@@ -49,7 +51,9 @@ def shown(found: tuple[Service, ...]) -> str:
                 lines.append(f"sealed {file.content.name}")
             else:
                 # Programs are not rendered: they lie in templates/ as they are installed.
-                lines.append("a program of ours" if file.path.endswith(".py") else file.content.rstrip())
+                lines.append(
+                    "a program of ours" if file.path.endswith(".py") else file.content.rstrip().replace("\r", "\\r")
+                )
     return "\n".join(lines) + "\n"
 
 
