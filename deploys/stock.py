@@ -46,7 +46,7 @@ def _add_operations(path: Path) -> None:
         raise _not_fit(target, preflight.problems(target, bare, datetime.now(UTC)))
     wanted = services(inventory.stack, target, release, Material.of(target, certificate, state))
     observation = look({release: wanted})
-    found = preflight.problems(target, observation, datetime.now(UTC))
+    found = preflight.problems(target, observation, datetime.now(UTC), wanted)
     if found:
         raise _not_fit(target, found)
     converge(wanted, observation, folder.open, adopt=target.adopt)

@@ -3,12 +3,15 @@
 nginx under a unit and a configuration of our own: Debian's is for sites, and some hosts have some.
 """
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sendwright import sts
+from sendwright.acme.provable import kind_of
 from sendwright.deploys.base import ETC, TLS, certificate_files, chain_path, key_path, tls_folder
+from sendwright.deploys.challenges import FOLDER, WELL_KNOWN
 from sendwright.deploys.material import Material
 from sendwright.deploys.render import render
 from sendwright.service import Directory, File, Running, Service, Socket, Unit
@@ -16,9 +19,6 @@ from sendwright.stack import AcmeTls, Host, Stack
 from sendwright.state.model import Certificate, Claim
 
 UNIT = "sendwright-web.service"
-#: The root below which answers to challenges lie, at the path that authorities ask for.
-ROOT = "/var/lib/sendwright-acme"
-CHALLENGES = f"{ROOT}/.well-known/acme-challenge"
 _FOLDER = f"{ETC}/web"
 _CONF = f"{_FOLDER}/nginx.conf"
 _POLICIES = f"{_FOLDER}/policies"
@@ -38,7 +38,7 @@ def web(stack: Stack, host: Host, material: Material) -> Service:
             Directory(_FOLDER),
             # A text that is not served any more goes once nginx has loaded which is.
             Directory(_POLICIES, exclusive=True),
-            *(Directory(path) for path in (ROOT, f"{ROOT}/.well-known", CHALLENGES)),
+            *(Directory(path) for path in (FOLDER, posixpath.dirname(WELL_KNOWN), WELL_KNOWN)),
             *((Directory(TLS, mode=0o700),) if shown else ()),
             *(Directory(path, mode=0o700) for path in dict.fromkeys(tls_folder(s.certificate) for s in shown)),
         ),
@@ -62,14 +62,14 @@ def web(stack: Stack, host: Host, material: Material) -> Service:
 
 def wanted(stack: Stack, host: Host) -> bool:
     """Return whether a host needs a web server."""
-    return isinstance(host.tls, AcmeTls) and (bool(sts.domains(stack, host)) or _proves(stack, host, host.tls))
-
-
-def _proves(stack: Stack, host: Host, tls: AcmeTls) -> bool:
-    if tls.challenge is not None or tls.renewal == "host":
-        return tls.challenge == "http-01" or tls.renewal == "host"
-    above = (stack.covering(name) for name in sts.names(stack, host))
-    return any(domain is None or domain.dns is None for domain in above)
+    if not isinstance(host.tls, AcmeTls):
+        return False
+    # A host that renews by itself has no access to DNS.
+    return (
+        host.tls.renewal == "host"
+        or bool(sts.domains(stack, host))
+        or any(kind_of(stack, host, name) == "http-01" for name in sts.names(stack, host))
+    )
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _conf(host: Host, texts: Mapping[str, str], shown: tuple[_Shown, ...]) -> st
         "nginx/nginx.conf.j2",
         addresses=[{4: "", 6: "[::]:"}[version] for version in families],
         run=f"/run/{_RUN}",
-        challenges=ROOT,
+        challenges=FOLDER,
         folder=_POLICIES,
         # nginx says so at every start where a table is too small to be quick.
         hash_size=max(1024, 4 * len(texts)),

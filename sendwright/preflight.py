@@ -1,12 +1,13 @@
 """What a host lacks before anything is changed on it, and what only a person can do about it; pure but for a probe."""
 
 import shlex
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
 from sendwright.errors import HostError
 from sendwright.observation import Observation
-from sendwright.service import Release
+from sendwright.service import Release, Service
 from sendwright.ssh import Runs
 from sendwright.stack import Host
 
@@ -24,10 +25,11 @@ class Outbound(StrEnum):
     UNKNOWN = "cannot tell"
 
 
-def problems(host: Host, observation: Observation, now: datetime) -> tuple[str, ...]:
+def problems(host: Host, observation: Observation, now: datetime, services: Iterable[Service] = ()) -> tuple[str, ...]:
     """Return what forbids to change a host; with any of it, nothing is changed.
 
-    Arguments: ``now``: the controller's clock, with a time zone. Each problem is a sentence that says what to do.
+    Arguments: ``now``: the controller's clock, with a time zone; ``services``: what it should run. Each problem is a
+    sentence that says what to do.
     """
     supported = " or ".join(r.value for r in Release)
     found = []
@@ -51,6 +53,7 @@ def problems(host: Host, observation: Observation, now: datetime) -> tuple[str, 
         found.append(f"/var has {observation.disk_free // 1024**2} MB free; 500 MB are needed.")
     if observation.release is not None and observation.root:
         found += [*_unbound(host, observation), *_foreign_server(host, observation)]
+        found += [sentence for service in services for sentence in _foreign_web(service, observation)]
     return tuple(found)
 
 
@@ -102,6 +105,21 @@ def _foreign_server(host: Host, observation: Observation) -> list[str]:
     waiting = f"{observation.queued} messages in its queue" if observation.queued != 1 else "1 message in its queue"
     what = f"It already runs a mail server ({names}, {waiting}) that is not ours"
     return [f"{what}; set adopt: true to take it over (its configuration is backed up, its queue kept), or remove it."]
+
+
+def _foreign_web(service: Service, observation: Observation) -> list[str]:
+    """A web server of somebody's is never taken over: its sites would be gone."""
+    running = (observation.units.get(unit) for unit in service.reload_units)
+    if service.name != "web" or any(unit is not None and unit.running for unit in running):
+        return []
+    ours = {socket.port for socket in service.listens}
+    if not (taken := sorted({port for _, port in observation.listening if port in ours})):
+        return []
+    ports = f"port{'s' if len(taken) > 1 else ''} {' and '.join(map(str, taken))}"
+    return [
+        f"Somebody else's server listens on {ports}, where policies of MTA-STS and answers to the authority belong; "
+        'remove it, or do without both: mta_sts "off" for its domains, challenge "dns-01", renewal "controller".'
+    ]
 
 
 def _port_25(observation: Observation) -> bool:

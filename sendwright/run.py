@@ -233,7 +233,9 @@ class Run:
         refuse_older(self.folder, seen, begun=self._claimed)
         self._hosts = dict(seen)
         for name, observation in seen.items():
-            if found := preflight.problems(self.stack.host(name), observation, _now()):
+            if found := preflight.problems(
+                self.stack.host(name), observation, _now(), self._services(name, observation)
+            ):
                 unfit = PreflightFailed(name, "it is not fit, and nothing was changed.", "\n".join(found))
                 self.fleet.give_up(name, unfit)
                 del self._hosts[name]

@@ -47,7 +47,10 @@ def make_stack() -> Callable[..., Stack]:
             ),
             Domain.model_validate({"name": "example.net", "dns": "main", "dkim": dkim, "mx": "elsewhere"}),
         )
-        return Stack(hosts=(host,), domains=domains, rehearsal=rehearsal)
+        server = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "a", "secret": {"env": "ANY"}}}
+        return Stack.model_validate(
+            {"hosts": (host,), "domains": domains, "rehearsal": rehearsal, "dns": {"main": server}}
+        )
 
     return make
 

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from sendwright.observation import Observation
+from sendwright.observation import Observation, UnitState
 from sendwright.preflight import Outbound, needed, problems
-from sendwright.service import Release
+from sendwright.service import Release, Service, Socket
 from sendwright.stack import Egress, Host, Ssh
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,6 +52,25 @@ def test_each_problem_is_named(observation: Observation, expected: str) -> None:
     (found,) = problems(HOST, observation, NOW)
 
     assert expected in found
+
+
+WEB = Service("web", reload_units=("sendwright-web.service",), listens=(Socket(80), Socket(443)))
+APACHE = replace(FIT, listening=frozenset({(ip_address("::"), 443), (ip_address("127.0.0.1"), 80)}))
+
+
+def test_a_web_server_of_somebody_else_is_never_taken_over() -> None:
+    """It has sites; where none of ours is wanted, it may stay."""
+    (found,) = problems(HOST, APACHE, NOW, (WEB,))
+
+    assert "Somebody else's server listens on ports 80 and 443" in found
+    assert problems(HOST, APACHE, NOW, (Service("web"), Service("postfix", listens=(Socket(443),)))) == ()
+
+
+def test_a_web_server_of_ours_is_not_in_its_own_way() -> None:
+    """Not even while it comes up."""
+    ours = replace(APACHE, units={"sendwright-web.service": UnitState("loaded", "activating", "enabled")})
+
+    assert problems(HOST, ours, NOW, (WEB,)) == ()
 
 
 def test_all_problems_are_named_at_once() -> None:
