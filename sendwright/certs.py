@@ -1,27 +1,29 @@
-"""TLS certificates for hosts: self-signed, from an internal authority, or taken from files (RFC 5280, RFC 6125).
+"""TLS certificates for hosts: self-signed, from an internal authority, taken from files, or from an ACME authority.
 
-Pure given the time, but for the library's randomness; ``issue`` in ``file`` mode reads the files.
+Pure given the time, but for the library's randomness; ``issue`` in ``file`` mode reads the files (RFC 5280, RFC 6125).
 """
 
 import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.x509.oid import NameOID
 
-from sendwright import certfile
+from sendwright import certfile, certparts, foreign_chains
+from sendwright.errors import AuthorityError, StateError
+from sendwright.renewal import Held
 from sendwright.service import Sealed
 from sendwright.stack import AcmeTls, CertificateFile, Host, InternalCa
-from sendwright.state import seal
+from sendwright.state import layout
 from sendwright.state.model import Certificate
 
-# Clocks of receivers and of fresh virtual machines run behind.
-_BACKDATE = timedelta(hours=1)
 _AUTHORITY_LIFE = timedelta(days=3650)
 # What a host starts with, until the authority has looked at it.
 _UNTIL_ACME = 90
@@ -37,16 +39,16 @@ class Authority:
 
 def new_authority(now: datetime) -> Authority:
     """Make an authority for ten years that can sign hosts' certificates and nothing below them."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = certparts.generate("ecdsa")
     # A name of its own for each: clients that trust two of them must be able to tell them apart.
-    mark = hashlib.sha256(_spki(key.public_key())).hexdigest()[:8]
+    mark = hashlib.sha256(certparts.spki(key.public_key())).hexdigest()[:8]
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"sendwright internal authority {mark}")])
-    builder = (
-        _builder(name, name, key.public_key(), now, _AUTHORITY_LIFE)
+    begun = (
+        certparts.builder(name, name, key.public_key(), now, _AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(certparts.usage(signs_certificates=True), critical=True)
     )
-    return Authority(_pem(builder.sign(key, hashes.SHA256())), _key_pem(key))
+    return Authority(certparts.pem(certparts.sign(begun, key)), certparts.key_pem(key))
 
 
 def issue(
@@ -58,38 +60,42 @@ def issue(
 ) -> tuple[Certificate, bytes]:
     """Make the certificate that a host declares; return it and its private key as unencrypted PKCS#8 PEM.
 
-    Arguments: ``authority``: needed in ``internal-ca`` mode, ValueError without; ``existing_key``: the PEM of an ECDSA
+    In ``acme`` mode it is the self-signed one that a host starts with.
+
+    Arguments: ``authority``: needed in ``internal-ca`` mode, ValueError without; ``existing_key``: the PEM of a
     key to keep, so that TLSA records stay true; ``base``: where relative paths of ``file`` mode start. In that mode
     raises SecretError for files that cannot be read and UsageError for ones that do not fit the host.
     """
     if isinstance(host.tls, CertificateFile):
         chain, pem = certfile.read(host.name, host.tls, now, base)
         return _certificate(host, chain, pem), pem
-    key = _kept(existing_key) or ec.generate_private_key(ec.SECP256R1())
+    key = certparts.kept(existing_key) or certparts.generate(kind_wanted(host))
     life = timedelta(days=_UNTIL_ACME if isinstance(host.tls, AcmeTls) else host.tls.days)
     if not isinstance(host.tls, InternalCa):
-        subject = _subject(host.name)
-        made = _leaf(_builder(subject, subject, key.public_key(), now, life), host.name).sign(key, hashes.SHA256())
+        subject = certparts.subject(host.name)
+        made = certparts.sign(
+            certparts.leaf(certparts.builder(subject, subject, key.public_key(), now, life), host.name), key
+        )
     elif authority is None:
         raise ValueError("internal-ca needs an authority")
     else:
         made = _signed_leaf(host.name, key.public_key(), now, life, authority)
-    pem = _key_pem(key)
-    return _certificate(host, _pem(made), pem), pem
+    pem = certparts.key_pem(key)
+    return _certificate(host, certparts.pem(made), pem), pem
 
 
 def _signed_leaf(
-    host: str, public: ec.EllipticCurvePublicKey, now: datetime, life: timedelta, authority: Authority
+    host: str, public: certparts.PublicKey, now: datetime, life: timedelta, authority: Authority
 ) -> x509.Certificate:
     signer = x509.load_pem_x509_certificate(authority.certificate.encode())
-    key = _kept(authority.key_pem)
+    key = certparts.kept(authority.key_pem)
     if key is None:
-        raise ValueError("the authority's key is no ECDSA key")
+        raise ValueError("the authority's key is of no known kind")
     life = min(life, signer.not_valid_after_utc - now)
     identifier = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     from_signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
-    builder = _leaf(_builder(_subject(host), signer.subject, public, now, life), host)
-    return builder.add_extension(from_signer, critical=False).sign(key, hashes.SHA256())
+    begun = certparts.leaf(certparts.builder(certparts.subject(host), signer.subject, public, now, life), host)
+    return certparts.sign(begun.add_extension(from_signer, critical=False), key)
 
 
 def due(
@@ -106,6 +112,8 @@ def due(
     """
     if certificate is None:
         return "there is none yet"
+    if isinstance(host.tls, AcmeTls):
+        return _start_due(certificate, host, now)
     if certificate.mode != host.tls.mode:
         return f"the inventory says {host.tls.mode}, it is {certificate.mode}"
     leaf = _parsed(certificate.chain)
@@ -117,6 +125,21 @@ def due(
         return "the declared file holds another one" if changed else None
     other = isinstance(host.tls, InternalCa) and authority is not None and not _signed_by(leaf, authority)
     return "it is from another authority" if other else _ending(leaf, now)
+
+
+def _start_due(certificate: Certificate, host: Host, now: datetime) -> str | None:
+    """Return why a host in acme mode needs a certificate of its own, until the authority's is there, or None.
+
+    Whatever it had before serves on as long as it is good; the authority's is renewed by the authority alone.
+    """
+    if certificate.mode == "acme":
+        return None
+    leaf = _parsed(certificate.chain)
+    if leaf is None or not certfile.covers(leaf, host.name):
+        return f"it does not name {host.name}"
+    if certificate.mode == "self-signed":
+        return _ending(leaf, now)
+    return None if now < leaf.not_valid_after_utc else f"it ended on {leaf.not_valid_after_utc:%Y-%m-%d}"
 
 
 def authority_due(authority: str | None, now: datetime) -> str | None:
@@ -153,73 +176,81 @@ def _parsed(pem: str) -> x509.Certificate | None:
         return None
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, now: datetime, life: timedelta
-) -> x509.CertificateBuilder:
-    # Certificates count in seconds.
-    now = now.astimezone(UTC).replace(microsecond=0)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATE)
-        .not_valid_after(now + life)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-    )
-
-
-def _leaf(builder: x509.CertificateBuilder, host: str) -> x509.CertificateBuilder:
-    return (
-        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-    )
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    # An ECDSA key in TLS only signs; RFC 5280 section 4.2.1.3 has the rest for RSA and for authorities.
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _subject(host: str) -> x509.Name:
-    # A common name holds 64 characters at most; nobody reads it since RFC 6125, but an issuer's name must not be empty.
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host if len(host) <= 64 else host[-64:].lstrip(".-"))])
-
-
 def _certificate(host: Host, chain: str, pem: bytes) -> Certificate:
     leaf = x509.load_pem_x509_certificate(chain.encode())
-    key = Sealed(f"tls/{host.name}.key", seal.digest(pem))
-    return Certificate(host.name, host.tls.mode, chain, key, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+    # What a host in acme mode begins with is none of the authority's.
+    mode = "self-signed" if isinstance(host.tls, AcmeTls) else host.tls.mode
+    key = layout.tls_key(host.name, pem)
+    return Certificate(host.name, mode, chain, key, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
 
 
-def _kept(pem: bytes | None) -> ec.EllipticCurvePrivateKey | None:
-    """Return the key to keep, or None: one of another kind is from a time when the inventory said something else."""
-    key = serialization.load_pem_private_key(pem, None) if pem else None
-    return key if isinstance(key, ec.EllipticCurvePrivateKey) else None
+def new_key(kind: str) -> bytes:
+    """Return a new private key as unencrypted PKCS#8 PEM: ``ecdsa`` (P-256) or ``rsa`` (2048 bits)."""
+    return certparts.key_pem(certparts.generate(kind))
 
 
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+def kind_wanted(host: Host) -> Literal["ecdsa", "rsa"]:
+    """Return the kind of key that a host declares."""
+    return host.tls.key if isinstance(host.tls, AcmeTls) else "ecdsa"
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+def csr(key_pem: bytes, names: Sequence[str]) -> bytes:
+    """Return a certificate signing request in PEM; its names stand in the SAN alone, as authorities want it today.
+
+    Two requests for the same differ: an ECDSA signature is random. ValueError when ``key_pem`` is no unencrypted PEM.
+    """
+    key = serialization.load_pem_private_key(key_pem, None)
+    if not isinstance(key, certparts.PrivateKey | ed25519.Ed25519PrivateKey):
+        raise ValueError("a key of no known kind")  # noqa: TRY004 - a mistake in a file, not in a program
+    begun = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    # A key of a kind that no authority takes is for the authority to refuse.
+    algorithm = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    made = begun.add_extension(certparts.alternative(names), critical=False).sign(key, algorithm)
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
+def kind_of(pem: str | bytes) -> str:
+    """Return the kind of key of a chain or of an unencrypted private key: ``ecdsa``, ``rsa`` or ``other``.
+
+    ValueError for PEM text that is neither.
+    """
+    data = pem.encode() if isinstance(pem, str) else pem
+    if b"PRIVATE KEY-----" in data:
+        return foreign_chains.kind(serialization.load_pem_private_key(data, None))
+    return foreign_chains.kind(x509.load_pem_x509_certificate(data).public_key())
+
+
+def held(certificate: Certificate) -> Held:
+    """Return a certificate as renewals judge it; StateError for a damaged one."""
+    try:
+        leaf = foreign_chains.read(certificate.chain)
+    except foreign_chains.Unusable as error:
+        raise StateError(
+            f"the certificate of {certificate.host} in the state folder {error}.", "Restore it from git or a backup."
+        ) from None
+    return Held(
+        *(leaf.spki, leaf.kind, certificate.mode, leaf.names, leaf.not_before, leaf.not_after), certificate.issuer
     )
 
 
-def _spki(key: ec.EllipticCurvePublicKey) -> bytes:
-    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+def from_chain(
+    host: str,
+    chain: str,
+    key: Sealed,
+    spki: str,
+    names: Collection[str],
+    *,
+    mode: str = "acme",
+    number: int = 0,
+    issuer: str | None = None,
+) -> Certificate:
+    """Make a certificate of a chain that came from elsewhere, whatever is in it.
+
+    Arguments: ``key``: the key that it was ordered for, and ``spki`` the digest of its public part (``tlsa``);
+    ``names``: what it was ordered to name. Raises AuthorityError for anything else, in one sentence.
+    """
+    try:
+        leaf = foreign_chains.wanted(chain, spki, names)
+    except foreign_chains.Unusable as error:
+        raise AuthorityError(host, f"what came as its certificate {error}.", "The one that it has stays.") from None
+    return Certificate(host, mode, leaf.chain, key, leaf.not_before, leaf.not_after, number, issuer)

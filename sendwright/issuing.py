@@ -1,16 +1,19 @@
 """Stage 1: keys and certificates are made and persisted before anything is published or installed."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sendwright import certfile, certs, dkim, planning, signing
+from sendwright import certfile, certs, dkim, planning, signing, tlsa
+from sendwright.errors import StateError
+from sendwright.service import Sealed
 from sendwright.stack import CertificateFile, DkimAlgorithm, Domain, Host, InternalCa, Stack
+from sendwright.state import layout
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import DkimKey, State
+from sendwright.state.model import Certificate, DkimKey, NextKey, State
 
 # While some keys are flushed to the disk, others are computed.
 _AT_ONCE = (os.cpu_count() or 1) + 2
@@ -81,16 +84,86 @@ def declared_chain(host: Host, base: Path) -> str | None:
 
 
 def renew_certificate(host: Host, folder: StateFolder, base: Path, now: datetime) -> None:
-    """Issue and persist a host's certificate.
+    """Issue and persist a host's certificate; in ``acme`` mode the one that it starts with.
 
-    A certificate of our own keeps its key, so that TLSA records stay true. StateError, PassphraseError; in ``file``
-    mode SecretError and UsageError.
+    It keeps the key that the host had, so that TLSA records stay true, unless somebody else made that. StateError,
+    PassphraseError; in ``file`` mode SecretError and UsageError.
     """
-    old = folder.load().certificate_of(host.name)
-    kept = folder.open(old.key) if old and old.mode == host.tls.mode != "file" else None
     authority = _authority(folder, now) if isinstance(host.tls, InternalCa) else None
-    certificate, pem = certs.issue(host, now, authority, kept, base)
+    certificate, pem = certs.issue(host, now, authority, _kept(host, folder), base)
     folder.save_certificate(certificate, pem)
+
+
+def first(host: Host, folder: StateFolder, now: datetime) -> Certificate:
+    """Issue and persist the self-signed certificate that a host in ``acme`` mode starts with; it keeps a key."""
+    certificate, pem = certs.issue(host, now, None, _kept(host, folder))
+    folder.save_certificate(certificate, pem)
+    return certificate
+
+
+def _kept(host: Host, folder: StateFolder) -> bytes | None:
+    old = _of(folder, host.name)
+    if old is None or isinstance(host.tls, CertificateFile):
+        return None
+    # A key from a file is on other machines, too. Senders that know it by TLSA would refuse any other, though.
+    return folder.open(old.key) if old.mode != "file" or host.dane else None
+
+
+@dataclass(frozen=True)
+class Issued:
+    """What an authority issued: the certificate ``number`` of a host, for ``names``; ``chain``: PEM, leaf first."""
+
+    number: int
+    names: tuple[str, ...]
+    chain: str
+
+
+def make_next(host: Host, folder: StateFolder, now: datetime) -> NextKey:
+    """Return the key that a host's certificates will have next; made and persisted unless there is one of its kind."""
+    kind = certs.kind_wanted(host)
+    there = next((k for k in folder.next_keys() if k.host == host.name), None)
+    if there is not None and there.kind == kind:
+        return there
+    pem = certs.new_key(kind)
+    made = NextKey(host.name, layout.tls_key(host.name, pem), tlsa.spki_of_key(pem), now, None, kind)
+    folder.save_next_key(made, pem)
+    return made
+
+
+def take(host: str, issued: Sequence[Issued], folder: StateFolder, issuer: str) -> tuple[Certificate, ...]:
+    """Persist certificates that an authority issued for a host's present key, all at once.
+
+    Arguments: ``issuer``: the URL of its directory. Raises AuthorityError for chains that are not what was ordered, and
+    StateError.
+    """
+    old = _of(folder, host)
+    if old is None:
+        raise StateError(f"{host} has no key in the state folder any more.", "Restore the folder, then run again.")
+    return _take(host, issued, folder, issuer, old.key, tlsa.spki_of_chain(old.chain))
+
+
+def promote(host: str, issued: Sequence[Issued], folder: StateFolder, issuer: str) -> tuple[Certificate, ...]:
+    """Persist certificates that an authority issued for a host's next key, which is its present one from then on.
+
+    All at once: a kill leaves the old key with its certificates, or the new one with these. Certificates of the host
+    that are not among ``issued`` go, because they are of the old key. Raises as ``take`` does.
+    """
+    coming = next((k for k in folder.next_keys() if k.host == host), None)
+    if coming is None:
+        raise StateError(f"the next key of {host} is not in the state folder any more.", "Run again.")
+    return _take(host, issued, folder, issuer, coming.key, coming.spki)
+
+
+def _take(
+    host: str, issued: Sequence[Issued], folder: StateFolder, issuer: str, key: Sealed, spki: str
+) -> tuple[Certificate, ...]:
+    made = tuple(certs.from_chain(host, i.chain, key, spki, i.names, number=i.number, issuer=issuer) for i in issued)
+    folder.save_certificates(made)
+    return made
+
+
+def _of(folder: StateFolder, host: str) -> Certificate | None:
+    return next((c for c in folder.certificates() if c.host == host and c.number == 0), None)
 
 
 def _authority(folder: StateFolder, now: datetime) -> certs.Authority:

@@ -145,6 +145,10 @@ DirectoryUrl = Annotated[
         "an https:// URL of an ACME directory",
     ),
 ]
+# Whatever an authority calls its accounts and orders by (RFC 3986).
+AuthorityUrl = Annotated[
+    str, _matching(re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,2000}"), "a URL of an ACME server")
+]
 AccountId = Annotated[
     str, _matching(re.compile(r"[A-Za-z0-9._~+/=:@-]{1,256}"), "a key identifier as the authority prints it")
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509 import DNSName
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from hypothesis import given, settings
@@ -131,16 +131,28 @@ def test_a_renewal_can_keep_its_key() -> None:
     assert leaf(second).serial_number != leaf(first).serial_number
 
 
-def test_a_key_of_another_kind_is_not_kept() -> None:
-    """A host that leaves ``file`` mode may have had an RSA key; ours are ECDSA."""
-    other = rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
+def test_a_key_of_either_kind_is_kept(kind: str) -> None:
+    """Which kind is declared is a matter for the next key: senders may know this one."""
+    other = certs.new_key(kind)
 
     made, pem = certs.issue(host(), NOW, existing_key=other)
 
-    assert pem != other
-    assert isinstance(leaf(made).public_key(), ec.EllipticCurvePublicKey)
+    assert pem == other
+    assert certs.kind_of(made.chain) == certs.kind_of(pem) == kind
+    leaf(made).verify_directly_issued_by(leaf(made))
+
+
+def test_a_key_of_no_kind_of_ours_is_not_kept() -> None:
+    """A host that leaves ``file`` mode may have had an Ed25519 key, which receivers do not take."""
+    other = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+    made, _ = certs.issue(host(), NOW, existing_key=other)
+
+    assert certs.kind_of(other) == "other"
+    assert certs.kind_of(made.chain) == "ecdsa"
 
 
 @settings(max_examples=30, deadline=None)

@@ -5,8 +5,11 @@
     keys/DOMAIN/SELECTOR.json    a DKIM key's story, for people and git
     keys/DOMAIN/SELECTOR.pem     its private part, encrypted with the passphrase
     past/DOMAIN/SELECTOR.TIME.json   the story of a key that was removed, whose selector another one has by now
-    tls/HOST.json .pem .key      a certificate's story, its chain, its private key (encrypted)
+    tls/HOST.json                what a host has for TLS; it names the other files by their content
+    tls/HOST.TAG.key .pem        its private key and the one that comes next (encrypted), its chains
     tls/ca.json .pem .key        the internal authority, once there is one
+    accounts/TAG.json .TAG.key   an account with an ACME authority, its key (encrypted)
+    orders/HOST.NUMBER.json      an order that an authority has not finished
     users.json                   logins, with hashes of their passwords
     claims.json                  the ledger of the records that we wrote
     generation.json              how often it was written with, which hosts hold too, and when last, and by whom
@@ -16,10 +19,8 @@ All of it is for the owner alone. The passphrase is asked for only when a privat
 """
 
 import contextlib
-import hashlib
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from pathlib import Path
@@ -33,9 +34,12 @@ from sendwright.service import Sealed
 from sendwright.stack import KeyStore
 from sendwright.state import files, ledger, seal, stories
 from sendwright.state.asking import Ask, at_terminal
+from sendwright.state.authorities import AuthorityFiles
+from sendwright.state.internal import InternalFiles
 from sendwright.state.journal import Journal
 from sendwright.state.locking import locked
-from sendwright.state.model import Certificate, Claim, DkimKey, KeyStage, State, User
+from sendwright.state.model import Account, Certificate, Claim, DkimKey, KeyStage, NextKey, PendingOrder, State, User
+from sendwright.state.tls import TlsFiles
 from sendwright.state.vault import Vault
 
 if TYPE_CHECKING:
@@ -45,7 +49,6 @@ if TYPE_CHECKING:
 Thing = TypeVar("Thing")
 
 _NEEDS_NO_PRIVATE_PART = frozenset({KeyStage.REVOKED, KeyStage.REMOVED})
-_PEM_CHAIN = re.compile(rb"(?:-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)+")
 _AT_ONCE = 16
 _IGNORED_BY_GIT = b".lock\n.pushed\n.*.tmp\n"
 
@@ -69,6 +72,9 @@ class StateFolder:
         self.path = path
         self.journal = Journal(path / "applies")
         self._vault = Vault(path, key_store, path.parent if base is None else base, environ, ask)
+        self._tls = TlsFiles(path, self._vault)
+        self._internal = InternalFiles(path, self._vault)
+        self._authorities = AuthorityFiles(path, self._vault)
 
     @classmethod
     def of(cls, declared: "Inventory") -> Self:
@@ -79,10 +85,11 @@ class StateFolder:
         """Read everything but private keys; needs no passphrase. A folder that is not there yet holds nothing."""
         return State(
             keys=tuple(self._keys()),
-            certificates=tuple(self._certificates()),
+            certificates=self.certificates(),
             users=self._read(stories.USERS, self.path / "users.json") or (),
             claims=self.claims(),
-            authority=self._authority_chain(),
+            authority=self._internal.chain(),
+            next_keys=self.next_keys(),
         )
 
     def past(self) -> tuple[DkimKey, ...]:
@@ -122,36 +129,68 @@ class StateFolder:
             for _ in pool.map(self.save_key, keys):
                 pass
 
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Read the certificates of hosts alone."""
+        return tuple(self._tls.certificates())
+
+    def next_keys(self) -> tuple[NextKey, ...]:
+        """Read the keys that hosts' certificates will have next alone."""
+        return tuple(self._tls.next_keys())
+
     def save_certificate(self, certificate: Certificate, private_pem: bytes | None = None) -> None:
-        """Write a host's certificate and, unless it kept its key, the private part."""
-        private = None if private_pem is None else self._sealed(private_pem, certificate.key)
-        story = stories.CertificateStory(
-            host=certificate.host,
-            mode=certificate.mode,
-            chain_sha256=_sha256(certificate.chain),
-            key_sha256=certificate.key.sha256,
-            not_before=certificate.not_before,
-            not_after=certificate.not_after,
-        )
-        self._save_pair(certificate.host, certificate.chain, private, stories.dump(stories.CERTIFICATE, story))
+        """Write one of a host's certificates; see ``save_certificates``."""
+        self._tls.save((certificate,), private_pem)
+
+    def save_certificates(self, certificates: Sequence[Certificate], private_pem: bytes | None = None) -> None:
+        """Write certificates of one host and one key, all at once, in the place of those with their numbers.
+
+        Its other ones go where they have another key. ``private_pem``: the key; None for one that the folder has, as
+        that of the host or as its next: then that one is next no more. After a kill there are the old ones or the new.
+        """
+        self._tls.save(certificates, private_pem)
+
+    def forget_certificates(self, host: str, numbers: Iterable[int]) -> None:
+        """Remove certificates of a host that are needed no more; number 0 stays."""
+        self._tls.forget(host, numbers)
+
+    def save_next_key(self, coming: NextKey, private_pem: bytes | None = None) -> None:
+        """Write which key a host's certificates will have next, in the place of any other one.
+
+        ``private_pem`` None: the same key as before, and more is known of it.
+        """
+        self._tls.save_next(coming, private_pem)
+
+    def forget_next_key(self, host: str) -> None:
+        """Remove the key that a host's certificates were to have next."""
+        self._tls.forget_next(host)
 
     def authority(self) -> "Authority | None":
         """Open the internal authority, or return None when there is none yet; needs the passphrase."""
-        path = self.path / "tls" / "ca.json"
-        story = self._read(stories.AUTHORITY, path)
-        chain = self._authority_chain()
-        if story is None or chain is None:
-            return None
-        from sendwright.certs import Authority
-
-        return Authority(chain, self._vault.get(Sealed("tls/ca.key", story.key_sha256)))
+        return self._internal.authority()
 
     def save_authority(self, authority: "Authority") -> None:
         """Write the internal authority."""
-        key = Sealed("tls/ca.key", seal.digest(authority.key_pem))
-        story = stories.AuthorityStory(chain_sha256=_sha256(authority.certificate), key_sha256=key.sha256)
-        private = self._sealed(authority.key_pem, key)
-        self._save_pair("ca", authority.certificate, private, stories.dump(stories.AUTHORITY, story))
+        self._internal.save(authority)
+
+    def account(self, directory: str) -> Account | None:
+        """Return the account with the ACME authority of that directory's URL, or None."""
+        return self._authorities.account(directory)
+
+    def save_account(self, account: Account, key_pem: bytes) -> None:
+        """Write an account and its key, whose name is ``layout.account_key``; ValueError for a URI that is none."""
+        self._authorities.save_account(account, key_pem)
+
+    def order(self, host: str, number: int) -> PendingOrder | None:
+        """Return the order that was begun for a certificate of a host, or None."""
+        return self._authorities.order(host, number)
+
+    def save_order(self, order: PendingOrder) -> None:
+        """Write that an order was begun; ValueError for a URL that is none."""
+        self._authorities.save_order(order)
+
+    def forget_order(self, host: str, number: int) -> None:
+        """Forget an order: its certificate came, or nothing will come of it."""
+        self._authorities.forget_order(host, number)
 
     def save_users(self, users: Iterable[User]) -> None:
         """Replace all users."""
@@ -236,43 +275,6 @@ class StateFolder:
                     f"Restore {path.with_suffix('.pem').name} from git or a backup; without it this key cannot sign.",
                 )
 
-    def _certificates(self) -> Iterator[Certificate]:
-        for path in files.below(self.path / "tls", ".json"):
-            if path.stem == "ca":
-                continue
-            story = self._read(stories.CERTIFICATE, path)
-            chain = self._chain(path)
-            if story is None or chain is None or _sha256(chain) != story.chain_sha256:
-                continue  # a killed run's half: it is issued again
-            if story.host != path.stem:
-                raise files.damaged(path, f"it tells of {story.host}")
-            key = Sealed(f"tls/{story.host}.key", story.key_sha256)
-            yield Certificate(story.host, story.mode, chain, key, story.not_before, story.not_after)
-
-    def _authority_chain(self) -> str | None:
-        path = self.path / "tls" / "ca.json"
-        story = self._read(stories.AUTHORITY, path)
-        chain = self._chain(path)
-        return chain if story is not None and chain is not None and _sha256(chain) == story.chain_sha256 else None
-
-    def _chain(self, story: Path) -> str | None:
-        content = files.read(story.with_suffix(".pem"))
-        if content is None or not story.with_suffix(".key").exists():
-            return None
-        # It goes to hosts as it is, so nothing but PEM may stand in it.
-        if not _PEM_CHAIN.fullmatch(content):
-            raise files.damaged(story.with_suffix(".pem"), "it holds something else than certificates")
-        return content.decode("ascii")
-
-    def _save_pair(self, name: str, chain: str, private: bytes | None, story: bytes) -> None:
-        """Write three files that belong together: without the story none counts, so it goes first and comes last."""
-        path = self.path / "tls" / f"{name}.json"
-        files.remove(path)
-        if private is not None:
-            files.write(path.with_suffix(".key"), private)
-        files.write(path.with_suffix(".pem"), chain.encode("ascii"))
-        files.write(path, story)
-
     def _sealed(self, pem: bytes, expected: Sealed) -> bytes:
         if seal.digest(pem) != expected.sha256:
             raise StateError(
@@ -289,7 +291,3 @@ class StateFolder:
     def _read(self, adapter: TypeAdapter[Thing], path: Path) -> Thing | None:
         content = files.read(path)
         return None if content is None else stories.parse(adapter, content, path)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -6,11 +6,12 @@ folder that travels through git is as foreign as any other input.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
 from sendwright.names import (
+    AuthorityUrl,
     Base64Text,
     Base64UrlText,
     DomainName,
@@ -106,7 +107,7 @@ class Certificate:
 
     ``mode``: how it was got (``stack.Tls``): a host in ``acme`` mode begins with a self-signed one. ``number``: 0 is
     the one that mail is taken with; further ones are for policy hosts of MTA-STS that it has no room for.
-    ``issuer``: the URL of the ACME directory that it was ordered from.
+    ``issuer``: the URL of the ACME directory that it was ordered from. All certificates of a host have one key.
     """
 
     host: str
@@ -132,6 +133,33 @@ class NextKey:
     spki: str
     created: AwareDatetime
     fresh_at: AwareDatetime | None = None
+    kind: Literal["ecdsa", "rsa"] = "ecdsa"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account with the authority of that ``directory``; ``uri``: what it calls the account (RFC 8555 7.3)."""
+
+    directory: str
+    uri: str
+    key: Sealed
+
+
+@dataclass(frozen=True)
+class PendingOrder:
+    """An order that an authority has, for the certificate ``number`` of a host: a killed run's is taken up again.
+
+    ``url``: what the authority calls it; ``key_sha256``: of the PEM of the key that the certificate is for.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    host: DomainName
+    number: Annotated[int, Field(ge=0, le=9999)]
+    directory: AuthorityUrl
+    url: AuthorityUrl
+    key_sha256: Sha256Hex
+    names: tuple[DomainName, ...]
 
 
 @dataclass(frozen=True)

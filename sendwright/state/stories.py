@@ -1,30 +1,63 @@
 """How remembered things are written: JSON for people and for git, in a stable order, checked when it is read back."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sendwright.generation import Lineage
 from sendwright.mistakes import place
-from sendwright.names import DomainName, Sha256Hex
+from sendwright.names import AuthorityUrl, DomainName, Sha256Hex
 from sendwright.state.files import damaged
-from sendwright.state.model import Claim, DkimKey, User
+from sendwright.state.model import Claim, DkimKey, PendingOrder, User
 
 Thing = TypeVar("Thing")
 
 
 class CertificateStory(BaseModel):
-    """What lies beside a certificate: enough to know whether all three files belong together."""
+    """One certificate of a host; its chain lies in the file that the digest names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int = Field(ge=0, le=9999)
+    mode: str
+    issuer: AuthorityUrl | None = None
+    chain_sha256: Sha256Hex
+    not_before: AwareDatetime
+    not_after: AwareDatetime
+
+
+class NextStory(BaseModel):
+    """The key that a host's certificates will have next."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["ecdsa", "rsa"]
+    key_sha256: Sha256Hex
+    spki: Sha256Hex
+    created: AwareDatetime
+    fresh_at: AwareDatetime | None = None
+
+
+class TlsStory(BaseModel):
+    """What a host has for TLS: it names every file of it, so that a change of all of them is the change of this one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: DomainName
-    mode: str
-    chain_sha256: Sha256Hex
+    key_sha256: Sha256Hex | None = None
+    certificates: tuple[CertificateStory, ...] = ()
+    next: NextStory | None = None
+
+
+class AccountStory(BaseModel):
+    """An account with an authority; its key lies in the file that the digest names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    directory: AuthorityUrl
+    uri: AuthorityUrl
     key_sha256: Sha256Hex
-    not_before: AwareDatetime
-    not_after: AwareDatetime
 
 
 class AuthorityStory(BaseModel):
@@ -40,7 +73,9 @@ KEY = TypeAdapter(DkimKey)
 USERS = TypeAdapter(tuple[User, ...])
 LINEAGE = TypeAdapter(Lineage)
 CLAIMS = TypeAdapter(tuple[Claim, ...])
-CERTIFICATE = TypeAdapter(CertificateStory)
+TLS = TypeAdapter(TlsStory)
+ACCOUNT = TypeAdapter(AccountStory)
+ORDER = TypeAdapter(PendingOrder)
 AUTHORITY = TypeAdapter(AuthorityStory)
 
 

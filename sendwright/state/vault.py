@@ -118,3 +118,4 @@ class Vault:
     def _private(self) -> Iterator[Path]:
         yield from files.below(self._path / "keys", ".pem")
         yield from files.below(self._path / "tls", ".key")
+        yield from files.below(self._path / "accounts", ".key")

@@ -1,12 +1,11 @@
 """The state folder: whole, private, readable, and healed after any crash."""
 
 import os
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -22,6 +21,7 @@ from sendwright.state import seal
 from sendwright.state.asking import at_terminal
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey, KeyStage, State, User
+from tests.state.killing import dies_at
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KEY, PEM = dkim.generate("example.com", DkimAlgorithm.ED25519, NOW)
@@ -283,31 +283,6 @@ def test_a_lost_private_key_is_an_error_as_long_as_it_is_needed(tmp_path: Path, 
             folder(tmp_path).load()
 
 
-def test_a_certificate_comes_back_and_keeps_its_key_when_renewed(tmp_path: Path) -> None:
-    """A renewal without a new key leaves the key file as it is."""
-    first, pem = certs.issue(HOST, NOW)
-    folder(tmp_path).save_certificate(first, pem)
-    second, _ = certs.issue(HOST, NOW + timedelta(days=300), existing_key=pem)
-
-    folder(tmp_path, None).save_certificate(second)
-
-    assert folder(tmp_path, None).load().certificates == (second,)
-    assert folder(tmp_path).open(second.key) == pem
-
-
-def test_a_chain_that_is_more_than_certificates_is_refused(tmp_path: Path) -> None:
-    """It is copied to hosts as it is; half a chain, as a kill leaves it, is merely issued again."""
-    folder(tmp_path).save_certificate(CERTIFICATE, TLS_PEM)
-    path = tmp_path / "state/tls/mx1.example.com.pem"
-
-    path.write_text(CERTIFICATE.chain * 2)
-    assert folder(tmp_path).load().certificates == ()
-
-    path.write_text(CERTIFICATE.chain + "smtpd_relay_restrictions = permit\n")
-    with pytest.raises(StateError, match=r"mx1\.example\.com\.pem is damaged"):
-        folder(tmp_path).load()
-
-
 def test_the_authority_comes_back(tmp_path: Path) -> None:
     """Its certificate needs no passphrase, its key does."""
     authority = certs.new_authority(NOW)
@@ -421,32 +396,10 @@ def test_no_private_text_is_in_any_readable_file(tmp_path: Path) -> None:
             assert PASSPHRASE.encode() not in text
 
 
-def _dies_at(state: StateFolder, step: int) -> bool:
-    """Save everything in a process that ends, as by SIGKILL, before its n-th change to the file system."""
-    child = os.fork()
-    if child == 0:
-        left = iter(range(step))
-
-        def die(event: str, args: tuple[Any, ...]) -> None:
-            changes = event in {"os.rename", "os.remove", "os.mkdir"} or (event == "open" and args[2] & os.O_CREAT)
-            if changes and next(left, None) is None:
-                os._exit(9)
-
-        sys.addaudithook(die)
-        try:
-            _everything(state)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in {0, 9}
-    return status == 9
-
-
 def test_a_run_that_is_killed_between_any_two_writes_is_healed_by_the_next(tmp_path: Path) -> None:
     """Whatever a kill leaves behind loads, and running again makes it whole."""
     step = 0
-    while _dies_at(state := StateFolder(tmp_path / str(step), UNENCRYPTED, tmp_path, {}), step):
+    while dies_at(partial(_everything, state := StateFolder(tmp_path / str(step), UNENCRYPTED, tmp_path, {})), step):
         assert state.load().keys in ((), (KEY,))
 
         _everything(state)
