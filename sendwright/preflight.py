@@ -116,10 +116,9 @@ def _foreign_web(service: Service, observation: Observation) -> list[str]:
     if not (taken := sorted({port for _, port in observation.listening if port in ours})):
         return []
     ports = f"port{'s' if len(taken) > 1 else ''} {' and '.join(map(str, taken))}"
-    return [
-        f"Somebody else's server listens on {ports}, where policies of MTA-STS and answers to the authority belong; "
-        'remove it, or do without both: mta_sts "off" for its domains, challenge "dns-01", renewal "controller".'
-    ]
+    what = f"Somebody else's server listens on {ports}, where policies of MTA-STS and answers to the authority belong"
+    without = 'mta_sts "off" for its domains, challenge "dns-01", renewal "controller"'
+    return [f"{what}; remove it, or do without both: {without}."]
 
 
 def _port_25(observation: Observation) -> bool:
