@@ -73,7 +73,7 @@ class DnsProof:
     @contextmanager
     def __call__(self, challenges: tuple[Challenge, ...]) -> Iterator[None]:
         """Show the answers to these challenges until the block ends."""
-        wanted = places(challenges, self._keepers, self._internet, self._progress.note)
+        wanted = places(challenges, self._keepers, self._progress.note)
         world = self._world({place.zone for place in wanted})
         begun: dict[str, list[Place]] = {}
         with self._lock:

@@ -29,11 +29,11 @@ _LONGEST = 1024
 _AT_ONCE = 16
 
 
-def fetch(address: Address, name: str, path: str) -> bytes:
+def fetch(address: Address, name: str, path: str, port: int = _PORT) -> bytes:
     """Return what a host answers at a path, or its status line where that is not 200; OSError if it does not."""
 
     def ask() -> bytes:
-        connection = http.client.HTTPConnection(str(address), _PORT, timeout=_SECONDS)
+        connection = http.client.HTTPConnection(str(address), port, timeout=_SECONDS)
         try:
             connection.request("GET", path, headers={"Host": name, "Connection": "close"})
             response = connection.getresponse()

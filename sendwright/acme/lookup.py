@@ -1,9 +1,9 @@
-"""What authoritative servers say of a name that may only be about to exist.
+"""Where a name leads that may only be about to exist, as authoritative servers have it.
 
 No resolver is asked about such a name: it would remember that there is none (RFC 2308), and be asked again by others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import dns.message
@@ -18,76 +18,72 @@ from sendwright.errors import DnsError, ServerUnreachable
 
 # As many as resolvers follow before they take it for a loop.
 LONGEST_CHAIN = 8
-
-
-@dataclass(frozen=True)
-class Said:
-    """What one server says of a name: that it is an alias, or what stands there; neither if nothing does."""
-
-    server: Server
-    alias: str | None
-    values: frozenset[str]
+_FAMILIES = ("A", "AAAA")
 
 
 @dataclass(frozen=True)
 class Led:
-    """Where a name leads to, aliases followed. ``lacking``: the servers that speak for it and know nothing there."""
+    """Where a name leads, aliases followed. ``lacking``: the servers that speak for it and know nothing there."""
 
     addresses: frozenset[str]
     lacking: tuple[Server, ...]
 
 
-def said(name: str, types: Sequence[str], ask: Ask, resolver: str) -> tuple[Said, ...]:
-    """Return what each address of each authoritative server that speaks for a name says of it.
+@dataclass(frozen=True)
+class _Said:
+    """What one server says of a name: that it is an alias, or its addresses; neither if nothing is there."""
 
-    Silent ones are left out: whoever looks a name up asks another. Raises DnsError if nobody is known to speak for it,
-    ServerUnreachable if all are silent.
-    """
-    zone, servers = _zone_of(name, ask, resolver)
-    asked = [Question(server.address, name, rdtype) for server in servers for rdtype in types]
-    answers = dict(zip(asked, ask_all(ask, asked), strict=True))
-    found = []
-    for server in servers:
-        mine = [answers[Question(server.address, name, rdtype)] for rdtype in types]
-        speaking = [answer for answer in mine if not isinstance(answer, NoAnswer) and authoritative(answer)]
-        if speaking:
-            found.append(_said(server, name, types, speaking))
-    if not found:
-        what = f"none of its name servers answers: {', '.join(map(str, servers))}."
-        raise ServerUnreachable(zone, what, "Mend them, or try again later.")
-    return tuple(found)
+    server: Server
+    alias: str | None
+    addresses: frozenset[str]
 
 
 def leads_to(name: str, ask: Ask, resolver: str) -> Led:
-    """Return every address that any server of a name leads to; raises what ``said`` does, DnsError for a long chain."""
+    """Return every address that any server of a name leads to.
+
+    Silent servers are left out: whoever looks the name up asks another. Raises DnsError if nobody is known to speak for
+    it, or if its aliases do not end, and ServerUnreachable if all of its servers are silent.
+    """
     addresses: set[str] = set()
     lacking: list[Server] = []
     names, seen = [name], {name}
     while names:
-        aliases: set[str] = set()
-        for each in names:
-            for one in said(each, ("A", "AAAA"), ask, resolver):
-                addresses |= one.values
-                aliases |= {one.alias} if one.alias else set()
-                lacking += [] if one.alias or one.values else [one.server]
+        said = [one for each in names for one in _said(each, ask, resolver)]
+        aliases = {one.alias for one in said if one.alias}
+        addresses.update(*(one.addresses for one in said))
+        lacking += [one.server for one in said if not (one.alias or one.addresses)]
         names = sorted(aliases - seen)
         seen |= aliases
         if len(seen) > LONGEST_CHAIN:
-            raise DnsError(
-                name, "its aliases (CNAME) go on without an end.", "Let it be an alias of a name with addresses."
-            )
+            raise DnsError(name, "its aliases (CNAME) do not end.", "Let it lead to its hosts directly.")
     return Led(frozenset(addresses), tuple(dict.fromkeys(lacking)))
 
 
-def _said(server: Server, name: str, types: Sequence[str], answers: Iterable[dns.message.Message]) -> Said:
-    alias, values = None, set[str]()
+def _said(name: str, ask: Ask, resolver: str) -> list[_Said]:
+    """Return what each address of each authoritative server says that speaks for a name."""
+    zone, servers = _zone_of(name, ask, resolver)
+    asked = [Question(server.address, name, family) for server in servers for family in _FAMILIES]
+    answers = dict(zip(asked, ask_all(ask, asked), strict=True))
+    found = []
+    for server in servers:
+        mine = [answers[Question(server.address, name, family)] for family in _FAMILIES]
+        if speaking := [a for a in mine if not isinstance(a, NoAnswer) and authoritative(a)]:
+            found.append(_read(server, name, speaking))
+    if not found:
+        what = f"none of its name servers answers: {', '.join(map(str, servers))}."
+        raise ServerUnreachable(zone, what, "Mend them, or try again later.")
+    return found
+
+
+def _read(server: Server, name: str, answers: Iterable[dns.message.Message]) -> _Said:
+    alias, addresses = None, set[str]()
     for answer in answers:
-        if found := record_set(answer, name, "CNAME"):
-            alias = plain_name(found.values[0])
-        for rdtype in types:
-            if rdtype != "CNAME" and (found := record_set(answer, name, rdtype)):
-                values.update(found.values)
-    return Said(server, alias, frozenset(values))
+        if led := record_set(answer, name, "CNAME"):
+            alias = plain_name(led.values[0])
+        for family in _FAMILIES:
+            if there := record_set(answer, name, family):
+                addresses.update(there.values)
+    return _Said(server, alias, frozenset(addresses))
 
 
 def _zone_of(name: str, ask: Ask, resolver: str) -> tuple[str, tuple[Server, ...]]:

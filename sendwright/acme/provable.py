@@ -43,9 +43,9 @@ def answering(stack: Stack, name: str) -> tuple[Host, ...]:
 def unprovable(stack: Stack, host: Host, names: Iterable[str], internet: "Internet") -> dict[str, NotProvable]:
     """Return why names cannot be proven to be ours, by name; nothing for those that can be.
 
-    By DNS: the zone has to be ours to write, or lead to one that is (``dns01``). By HTTP: a name has to lead to the
-    hosts that answer for it, and nowhere else. Only authoritative servers are asked about a name: a resolver would
-    remember that what is about to be published is not there.
+    By DNS: the zone has to be ours to write. By HTTP: a name has to lead to the hosts that answer for it, and nowhere
+    else. Only authoritative servers are asked about a name: a resolver would remember that what is about to be
+    published is not there.
     """
     from sendwright.acme.hindrances import hindrance
     from sendwright.concurrently import concurrently
