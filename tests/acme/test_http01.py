@@ -135,7 +135,7 @@ def test_a_host_that_is_out_of_this_run_is_named(hosts: Hosts) -> None:
         raise AssertionError
 
 
-def test_whatever_else_answers_at_the_address_is_said_before_the_authority_asks(hosts: Hosts, proof: HttpProof) -> None:
+def test_whatever_else_answers_at_the_address_is_said_before_the_authority_asks(hosts: Hosts) -> None:
     """Another web server, or something in front of the host; its words are shown harmlessly."""
     said = HttpProof(hosts, stack(), Progress(held=True), lambda *_: b"\x1b[31mIt works!" + b"x" * 500)
 
