@@ -32,7 +32,10 @@ _SELECTOR = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run is to do. ``wanted``: the names of the checks that were chosen; ``timeout`` in seconds."""
+    """What a run is to do. ``wanted``: the names of the checks that were chosen; ``timeout`` in seconds.
+
+    ``trust``: authorities instead of the system's; ``own``: that of the inventory, for what it issued.
+    """
 
     targets: tuple[Target, ...]
     inventory: Inventory | None
@@ -41,6 +44,7 @@ class Asked:
     timeout: float
     wanted: frozenset[str]
     trust: Path | None
+    own: Path | None = None
 
 
 def asked(
@@ -75,7 +79,18 @@ def asked(
     declared = load(inventory) if isinstance(inventory, Path) else inventory
     targets = tuple(Target(name, chosen) for name in names) if declared is None else _declared(declared, chosen)
     _known({target.domain for target in targets}, chosen)
-    return Asked(targets, declared, hosts, at, timeout, wanted, trust)
+    return Asked(targets, declared, hosts, at, timeout, wanted, trust, _own(declared))
+
+
+def _own(inventory: Inventory | None) -> Path | None:
+    """Return the roots of the private authority that an inventory has its certificates from, if it is one."""
+    if inventory is None or inventory.stack.acme.trust is None:
+        return None
+    path = inventory.folder / Path(inventory.stack.acme.trust).expanduser()
+    try:
+        return authorities(path)
+    except ValueError as error:
+        raise UsageError(f"nothing was verified: acme › trust, {plain(path)}: {error}.") from None
 
 
 def _known(domains: Collection[str], selectors: Iterable[str]) -> None:

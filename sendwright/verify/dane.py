@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sendwright.stack import CertificateFile
+from sendwright.verify import dane_desired
 from sendwright.verify.endpoints import spoken
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Look, Told
@@ -64,6 +65,7 @@ def check(server: Server, talks: Sequence[Conversation], look: Look) -> Iterator
             yield from _absent(server, base, found, talks, look)
             continue
         yield PRESENT.passed(server.subject, _some(found.records), found.name)
+        yield from dane_desired.compare(server, port, found.name, found.answer.values[:_MOST_RECORDS])
         yield _secure(server, found, look)
         yield from _records(server, found, [t for t in spoken(talks) if t.endpoint.port == port], look)
 
@@ -121,13 +123,11 @@ def _absent(
     elif not base.secure:
         seen = f"the zone of {server.name} is not signed: DANE is not possible"
         yield PRESENT.warned(server.subject, seen, "Sign it with DNSSEC, then publish TLSA records.", found.name)
+    elif server.host is not None and server.state is not None:
+        yield PRESENT.warned(server.subject, *dane_desired.absent(server, server.host, found.name), found.name)
     else:
-        yield PRESENT.warned(
-            server.subject,
-            "none, though its zone is signed",
-            _remedy(server, found.name, _leaf(talks, found.port)),
-            found.name,
-        )
+        advice = _to_publish(found.name, _leaf(talks, found.port))
+        yield PRESENT.warned(server.subject, "none, though its zone is signed", advice, found.name)
 
 
 def _unheard(server: Server, answer: Answer, target: str = "") -> Finding:

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 
+from sendwright.verify import mta_sts_desired
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Answer, Fetched, Look, Told
 from sendwright.verify.records import sts_policy, sts_record
 from sendwright.verify.records.sts_policy import Mode, StsPolicy
 from sendwright.verify.records.sts_record import StsSyntaxError
-from sendwright.verify.rules.mta_sts import AGE, MODE, MX, POLICY, PRESENT, RECORD, SYNTAX
+from sendwright.verify.rules.mta_sts import AGE, DESIRED, MODE, MX, POLICY, PRESENT, RECORD, SYNTAX
 from sendwright.verify.sending import sends_nothing
 from sendwright.verify.servers import mail_hosts
 from sendwright.verify.target import Target
@@ -36,10 +37,12 @@ def check(target: Target, look: Look) -> Iterator[Finding]:
         return
     yield PRESENT.passed(target.subject, f"_mta-sts.{target.domain} has a TXT record for it")
     yield _record(target, look, texts)
-    if not look.wants([POLICY, SYNTAX, MODE, MX, AGE]):
+    if not look.wants([POLICY, SYNTAX, MODE, MX, AGE, DESIRED]):
         return
     fetched = look.fetch(_url(target), sts_policy.LARGEST)
     yield _fetching(target, fetched)
+    if compared := mta_sts_desired.compare(target, texts, fetched):
+        yield compared
     if fetched.status == _OK and not fetched.cut and not fetched.failure:
         yield from _policy(target, fetched.body, exchanges)
 
@@ -62,6 +65,10 @@ def _absent(target: Target, look: Look, exchanges: tuple[str, ...] | None) -> Fi
         # What it takes mail with at all is to be mended first: mx.present says so.
         if all(look.dns.ask(target.domain, family).told is Told.NO_DATA for family in ("A", "AAAA")):
             return PRESENT.passed(target.subject, "nothing takes mail of the domain, so there is nothing to protect")
+    if wanted := mta_sts_desired.declared(target):
+        seen = f"no MTA-STS record, and the inventory wants a policy with mode: {wanted.mode}"
+        advice = "Run `sendwright provision INVENTORY`: it publishes the record once every host serves the policy."
+        return PRESENT.warned(target.subject, seen, advice)
     stamp = f"{look.now:%Y%m%d%H%M%S}"
     record = f'_mta-sts.{target.domain}. TXT "v=STSv1; id={stamp}"'
     if _serves_policy(target, look):
@@ -149,6 +156,11 @@ def _mode(target: Target, policy: StsPolicy) -> Finding:
         return MODE.passed(target.subject, "mode: enforce")
     if policy.mode is Mode.TESTING:
         advice = "When TLS reports (RFC 8460) show no failures, set mode: enforce, and change the id of the record."
+        if mta_sts_desired.declared(target):
+            advice = (
+                'When TLS reports (RFC 8460) show no failures, set mta_sts to {"mode": "enforce"} for the domain, then '
+                "run `sendwright provision INVENTORY`."
+            )
         return MODE.warned(target.subject, "mode: testing: failures are reported, and the mail goes out anyway", advice)
     advice = (
         "Set mode: testing, then enforce; or, once it was served for as long as the old max_age, remove the record."

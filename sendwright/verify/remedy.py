@@ -3,6 +3,7 @@
 from sendwright.dns.domain_records import of_domain
 from sendwright.dns.policies import policies
 from sendwright.dns.rdata import joined
+from sendwright.stack import AcmeTls, CertificateFile, Host
 from sendwright.verify.target import Server, Target
 from sendwright.verify.wording import listed
 
@@ -35,6 +36,20 @@ def on_host(server: Server, otherwise: str) -> str:
     if server.host is None:
         return otherwise
     return "Run `sendwright provision INVENTORY`, which sets this up; if it has nothing to do, another server answers."
+
+
+def renewal(host: Host | None) -> str:
+    """Return what to do about a certificate that ends, or is over; None: of a host that no inventory declares."""
+    if host is None:
+        return "Renew it, and see that whatever renews it also reloads the mail server."
+    if isinstance(host.tls, CertificateFile):
+        return "Renew the declared file, then run `sendwright provision INVENTORY`."
+    if not isinstance(host.tls, AcmeTls):
+        return "Run `sendwright provision INVENTORY`: it renews and rolls out."
+    again = f"`sendwright certs renew INVENTORY --limit {host.name}`"
+    if host.tls.renewal == "host":
+        return f"`journalctl -u sendwright-renewal` on it says why it failed; {again} renews it from here."
+    return f"Run {again}: it renews it, or says why not; and have cron or CI run it daily."
 
 
 def _said(target: Target, place: str, values: tuple[str, ...]) -> str:

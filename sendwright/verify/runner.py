@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from sendwright.concurrently import concurrently
+from sendwright.stack import AcmeTls
 from sendwright.verify import bogus
 from sendwright.verify.asked import Asked
 from sendwright.verify.asking import first
@@ -116,7 +118,7 @@ def look_for(asked: Asked, now: datetime) -> Look:
     dns = Dns(asked.resolver)
     # Only who declares a domain may have it looked at inside a network of his own.
     declared = asked.inventory is not None
-    fetch = Once(Https(dns, asked.timeout, asked.trust, anywhere=declared))
+    fetch = Once(Https(dns, asked.timeout, asked.trust, asked.own, anywhere=declared))
     at, ask = str(asked.resolver.address), Asking(asked.resolver, anywhere=declared)
     return Look(dns, ask, at, fetch, now, first.ask(asked.targets, asked.wanted, dns), asked.wanted)
 
@@ -173,13 +175,18 @@ class _Run:
         def speak() -> Iterable[Finding]:
             talks: Sequence[Conversation] = ()
             if spoken:
-                talks = self.groups.speak(server, self.asked.timeout, self.asked.trust, self.asked.wanted)
+                talks = self.groups.speak(server, self.asked.timeout, self._trust(server), self.asked.wanted)
             for group in (*spoken, *self._chosen(self.groups.servers)):
                 judged.take(server.subject, partial(group.judge, server, talks, self.look))
             return ()
 
         judged.take(server.subject, speak)
         return judged
+
+    def _trust(self, server: Server) -> Path | None:
+        """Whoever names authorities means those; else what a private one issued is judged by its own roots."""
+        issued = server.host is not None and isinstance(server.host.tls, AcmeTls)
+        return self.asked.trust or (self.asked.own if issued else None)
 
     def _chosen(self, of: Iterable[Group]) -> Sequence[Group]:
         return [group for group in of if group.chosen(self.asked.wanted)]

@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sendwright.stack import CertificateFile
+from sendwright.lifetime import overdue_from
+from sendwright.stack import AcmeTls, CertificateFile, Host
+from sendwright.state.model import Certificate
 from sendwright.verify import dane, tls_parameters, tls_trust
 from sendwright.verify.endpoints import alike, each, places, spoken
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Look
+from sendwright.verify.records import certificate
 from sendwright.verify.records.certificate import Read, first_of
-from sendwright.verify.remedy import on_host
+from sendwright.verify.remedy import on_host, renewal
 from sendwright.verify.rules.tls import DAYS, DESIRED, KEY, OFFERED, PROTOCOLS, SAME, SIGNATURE
 from sendwright.verify.speaking.conversation import Conversation, Handshake
 from sendwright.verify.target import Server
@@ -84,7 +87,7 @@ def _of(weak: Read, chain: Sequence[Read]) -> str:
 def _days(server: Server, leaf: Read, now: datetime) -> Finding:
     if leaf.not_before is None or leaf.not_after is None:
         return DAYS.unknown(server.subject, "it has no dates")
-    renew = _renewal(server)
+    renew = renewal(server.host)
     if now > leaf.not_after:
         return DAYS.failed(server.subject, f"it ended on {leaf.not_after:%Y-%m-%d %H:%M} UTC", renew)
     if now < leaf.not_before:
@@ -93,17 +96,20 @@ def _days(server: Server, leaf: Read, now: datetime) -> Finding:
     left = leaf.not_after - now
     words = f"{left.days} days" if left >= _HOURS else f"{left.total_seconds() / 3600:.0f} hours"
     seen = f"{words} left, until {leaf.not_after:%Y-%m-%d}"
-    if left < leaf.soon:
-        return DAYS.warned(server.subject, seen, renew)
+    if _overdue(server, leaf, now):
+        failed = server.host is not None and isinstance(server.host.tls, AcmeTls)
+        judged = DAYS.failed if failed else DAYS.warned
+        return judged(server.subject, f"{seen}; its renewal is overdue" if server.host else seen, renew)
     return DAYS.passed(server.subject, seen)
 
 
-def _renewal(server: Server) -> str:
-    if server.host is not None and not isinstance(server.host.tls, CertificateFile):
-        return "Run `sendwright provision INVENTORY`: it renews and rolls out."
-    if server.host is not None:
-        return "Renew the declared file, then run `sendwright provision INVENTORY`."
-    return "Renew it, and see that whatever renews it also reloads the mail server."
+def _overdue(server: Server, leaf: Read, now: datetime) -> bool:
+    """Whether somebody should have renewed it; what we renew ourselves is judged by its own life alone."""
+    if leaf.not_before is None or leaf.not_after is None:
+        return False
+    if server.host is None or isinstance(server.host.tls, CertificateFile):
+        return leaf.not_after - now < leaf.soon
+    return now >= overdue_from(leaf.not_before, leaf.not_after)
 
 
 def _versions(talk: Conversation) -> tuple[tuple[str, str, str], bool]:
@@ -147,10 +153,25 @@ def _desired(server: Server, shown: Sequence[Conversation]) -> Iterator[Finding]
         return
     der = first_of(wanted.chain)
     other = [talk for talk in shown if talk.tls is not None and talk.tls.chain[0] != der]
-    if other:
+    ends = [end for talk in other if (end := _renewed(server.host, wanted, dane.read_chain(talk)))]
+    if len(ends) < len(other):
         seen = f"{places(other)} shows another one than that of the state folder"
         yield DESIRED.failed(
             server.subject, seen, "Run `sendwright provision INVENTORY`: it rolls the desired one out."
         )
+    elif ends:
+        yield DESIRED.passed(
+            server.subject, f"renewed by the host itself, with its key kept, until {min(ends):%Y-%m-%d}"
+        )
     else:
         yield DESIRED.passed(server.subject, f"as rolled out, until {wanted.not_after:%Y-%m-%d}")
+
+
+def _renewed(host: Host, wanted: Certificate, chain: tuple[Read, ...] | None) -> datetime | None:
+    """Return when a certificate ends that a host renewed by itself; None for any other."""
+    if not (chain and isinstance(host.tls, AcmeTls) and host.tls.renewal == "host"):
+        return None
+    leaf, remembered = chain[0], certificate.read(first_of(wanted.chain))
+    if leaf.not_after is None or leaf.spki != remembered.spki or not set(remembered.names) <= set(leaf.names):
+        return None
+    return leaf.not_after if leaf.not_after > wanted.not_after else None

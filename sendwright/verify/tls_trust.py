@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sendwright.stack import CertificateFile
+from sendwright.stack import AcmeAuthority, AcmeTls, CertificateFile
 from sendwright.verify import dane
 from sendwright.verify.enforcing import enforcing
 from sendwright.verify.finding import Check, Finding
@@ -43,9 +43,11 @@ def judged(server: Server, seen: Shown, look: Look) -> Iterator[Finding]:
         yield CHAIN.passed(server.subject, f"issued by {leaf.issuer}")
     elif seen.trusted == EXPIRED:
         yield CHAIN.passed(server.subject, f"issued by {leaf.issuer}; only its dates are wrong")
+    elif server.host is not None and isinstance(server.host.tls, AcmeTls):
+        yield _of_authority(server, seen, look)
     elif seen.mail_programs and server.host is not None and not isinstance(server.host.tls, CertificateFile):
         # Declared to be of its own authority: a person chose it, and knows what mail programs say.
-        advice = "Declare a certificate of a public authority for the host: tls with the mode 'file'."
+        advice = "Declare a certificate of a public authority for the host: tls with the mode 'acme', or 'file'."
         yield CHAIN.warned(server.subject, f"{seen.trusted}, as the inventory has it", advice)
     else:
         yield _unverified(CHAIN, server, seen, look, seen.trusted, _mend(seen))
@@ -55,6 +57,21 @@ def judged(server: Server, seen: Shown, look: Look) -> Iterator[Finding]:
         words = f"it is for {listed(leaf.names, _MOST_NAMES)}" if leaf.names else "it has no DNS name in its SAN"
         advice = f"Have one issued for {server.name}, as a DNS name in its SAN."
         yield _unverified(NAME, server, seen, look, words, advice)
+
+
+def _of_authority(server: Server, seen: Shown, look: Look) -> Finding:
+    """Judge what a host in ``acme`` mode shows and nobody trusts: it begins with a certificate of its own."""
+    if seen.chain[0].own:
+        why = f"{seen.trusted}: it still shows the certificate that it began with"
+        advice = (
+            f"Run `sendwright certs issue INVENTORY --limit {server.name}`: it gets the authority's, or says why not."
+        )
+        return CHAIN.failed(server.subject, why, advice)
+    acme = server.stack.acme if server.stack is not None else AcmeAuthority()
+    if "staging" in acme.directory and not enforcing(server.takes, server.name, look):
+        advice = "Once all else is right, leave `directory` out of acme, then run `sendwright provision INVENTORY`."
+        return CHAIN.warned(server.subject, f"issued by {seen.chain[0].issuer} (staging): nobody trusts it", advice)
+    return _unverified(CHAIN, server, seen, look, seen.trusted, _mend(seen))
 
 
 def _unverified(check: Check, server: Server, seen: Shown, look: Look, why: str, advice: str) -> Finding:

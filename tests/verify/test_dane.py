@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.service import Sealed
-from sendwright.state.model import Certificate, State
+from sendwright.state.model import Certificate, Claim, NextKey, State
 from sendwright.verify import dane, known
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Told
@@ -245,13 +245,73 @@ def test_a_host_that_serves_something_else_gets_the_record_of_its_declared_key(r
     sealed = Sealed(f"certificates/{MX1}.pem", "0" * 64)
     meant = made(MX1)
     kept = Certificate(MX1, "self-signed", meant.pem, sealed, NOW, NOW + timedelta(80))
-    ours = server(host=host(MX1, ADDRESS), state=State(certificates=(kept,)))
+    ours = server(host=host(MX1, ADDRESS, dane=[25]), state=State(certificates=(kept,)))
 
-    (finding,) = (f for f in judged(world(*records), of=ours) if f.status is not Status.PASS)
+    found = [f for f in judged(world(*records), of=ours) if f.status is not Status.PASS]
 
-    assert f"3 1 1 {sha256(meant.spki)}" in finding.advice
-    assert THIS not in finding.advice
-    assert "sendwright provision" in finding.advice
+    assert found
+    for finding in found:
+        assert f"3 1 1 {sha256(meant.spki)}" in finding.advice
+        assert THIS not in finding.advice
+        assert "sendwright provision" in finding.advice
+
+
+def declared(*, mode: str = "acme", tls: str = "acme", next_key: bool = True, claims: tuple[Claim, ...] = ()) -> Server:
+    """A host of an inventory that shows the key of its state folder, and has made the next one ahead."""
+    sealed = Sealed(f"tls/{MX1}.key", "0" * 64)
+    kept = Certificate(MX1, mode, SHOWN.pem, sealed, NOW, NOW + timedelta(80))
+    coming = (NextKey(MX1, sealed, sha256(OTHER.spki), NOW),) if next_key else ()
+    state = State(certificates=(kept,), next_keys=coming, claims=claims)
+    return server(host=host(MX1, ADDRESS, tls=tls, dane=[25]), state=state)
+
+
+STRANGE = f"3 1 1 {'ab' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("records", "status", "words"),
+    [
+        ((THIS, NEXT), Status.PASS, "this key and the next"),
+        ((THIS,), Status.WARN, "the next key yet"),
+        ((NEXT,), Status.FAIL, "no record is about the key"),
+        ((THIS, NEXT, STRANGE), Status.WARN, "no key that is known here"),
+    ],
+)
+def test_records_are_those_of_the_keys_that_the_state_folder_has(
+    records: tuple[str, ...], status: Status, words: str
+) -> None:
+    """This one and the next, and nobody else's: who has that key could take the server's place."""
+    (finding,) = by_check(judged(world(*records), of=declared()))["as-desired"]
+
+    assert finding.status is status
+    assert words in finding.seen
+
+
+def test_a_record_of_ours_that_waits_out_caches_is_nobody_elses() -> None:
+    """The former key's record leaves by the clock of the ledger."""
+    leaving = Claim("example.com", AT, "TLSA", STRANGE.upper(), NOW, "main", left=NOW)
+
+    (finding,) = by_check(judged(world(THIS, NEXT, STRANGE), of=declared(claims=(leaving,))))["as-desired"]
+
+    assert finding.status is Status.PASS
+
+
+def test_until_the_authority_has_answered_no_record_is_wanted() -> None:
+    """What a host begins with is promised to nobody; what is awaited is told once."""
+    (finding,) = judged(world(), of=declared(mode="self-signed"))
+
+    assert (finding.check, finding.status) == ("dane.present", Status.WARN)
+    assert "wait for the authority's certificate" in finding.seen
+    assert "as-desired" not in by_check(judged(world(THIS), of=declared(mode="self-signed")))
+
+
+def test_a_host_that_wants_no_records_is_told_how_to_want_them() -> None:
+    """Its zone is signed, and nothing is in the way."""
+    plain = server(host=host(MX1, ADDRESS), state=declared(tls="self-signed", mode="self-signed").state)
+
+    (finding,) = judged(world(), of=plain)
+
+    assert "Set dane to [25]" in finding.advice
 
 
 def test_submission_is_judged_only_where_it_has_records() -> None:

@@ -70,9 +70,17 @@ def get(tmp_path: Path) -> Callable[..., Fetched]:
     (tmp_path / "root.pem").write_text(ROOT.pem)
     trust = tmp_path / "root.pem"
 
-    def fetch(serve: Serve, *, shown: Made = GOOD, tls: bool = True, host: str = "mta-sts.example.com") -> Fetched:
+    def fetch(
+        serve: Serve,
+        *,
+        shown: Made = GOOD,
+        tls: bool = True,
+        host: str = "mta-sts.example.com",
+        own: Made | None = None,
+    ) -> Fetched:
+        (tmp_path / "own.pem").write_text(own.pem if own else "")
         with _serving(tmp_path, serve, shown, tls=tls) as port:
-            return Https(Names(zone(WORLD)), 0.6, trust, anywhere=True)(
+            return Https(Names(zone(WORLD)), 0.6, trust, tmp_path / "own.pem" if own else None, anywhere=True)(
                 f"https://{host}:{port}/.well-known/mta-sts.txt", 20
             )
 
@@ -86,6 +94,17 @@ def test_a_reply_is_got_with_its_kind_and_body(get: Callable[..., Fetched]) -> N
 
     assert get(sized) == Fetched(200, "text/plain", b"hello")
     assert get(chunked) == Fetched(200, "", b"hello")
+
+
+def test_a_private_authority_is_trusted_beside_the_others(get: Callable[..., Fetched]) -> None:
+    """An inventory names it; what others serve is judged as before."""
+    private = root("a private authority")
+    issued = made("mta-sts.example.com", issuer=private)
+    hello = _replying(b"HTTP/1.1 200 OK\r\n\r\nhello")
+
+    assert get(hello, shown=issued).failure
+    assert get(hello, shown=issued, own=private).body == b"hello"
+    assert get(hello, own=private).body == b"hello"
 
 
 def test_a_reply_is_cut_at_the_limit(get: Callable[..., Fetched]) -> None:

@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sendwright import sts
 from sendwright.dns.transport import NoAnswer, Question
+from sendwright.stack import Domain, Stack
+from sendwright.state.model import Claim, State
 from sendwright.verify import known, mta_sts
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.look import Fetched, Look, Told
 from sendwright.verify.rules.mta_sts import CHECKS
-from sendwright.verify.target import Target
+from sendwright.verify.target import Declared, Target
 from tests.verify.names import Names, zone
+from tests.verify.worlds import host
 
 URL = "https://mta-sts.example.com/.well-known/mta-sts.txt"
 RECORD = '_mta-sts.example.com. IN TXT "v=STSv1; id=1;"'
@@ -68,7 +72,7 @@ def test_a_domain_whose_policy_is_enforced_passes_every_check() -> None:
     """Record, policy, syntax, mode, mx and age."""
     found = _check(Names(zone(WORLD)))
 
-    assert [f"mta-sts.{name}" for name in found] == [check.name for check in CHECKS]
+    assert [f"mta-sts.{name}" for name in found] == [check.name for check in CHECKS if not check.needs.startswith("an")]
     assert {f.status for f in found.values()} == {Status.PASS}
     assert "2 of 2 MX" in found["mx"].seen
 
@@ -252,3 +256,75 @@ def test_an_answer_that_nobody_can_use_is_one_finding(told: Told, status: Status
 def test_whatever_a_web_server_sends_there_are_findings(body: bytes, status: int, kind: str) -> None:
     """And no exception."""
     assert _check(Names(zone(WORLD)), Fetched(status, kind, body))
+
+
+def _declared(mode: str = "enforce", *claims: Claim) -> Target:
+    stack = Stack(
+        hosts=(host("mx1.example.com", "192.0.2.1", tls="acme"),),
+        domains=(Domain.model_validate({"name": "example.com", "dns": "main", "mta_sts": {"mode": mode}}),),
+    )
+    return Target("example.com", (), Declared(stack, State(claims=claims), stack.domains[0]))
+
+
+def _compared(target: Target, served: str | None = None, identifier: str | None = None) -> Finding | None:
+    """What comes of a domain that serves the declared policy under its id, but for what a test says."""
+    assert target.declared
+    text = sts.policy(target.declared.stack, target.declared.domain, target.declared.state.claims) or ""
+    records = (
+        "example.com. IN MX 10 mx1.example.com.",
+        f'_mta-sts.example.com. IN TXT "v=STSv1; id={identifier or sts.policy_id(text)};"',
+        "mta-sts.example.com. IN A 192.0.2.1",
+    )
+    names = Names(zone("\n".join(records)))
+    page = Fetched(200, "text/plain", (text if served is None else served).encode())
+    look = Look(names, _nobody, "192.0.2.53", Web({URL: page}), datetime(2026, 11, 22, 7, tzinfo=UTC))
+    return next((f for f in mta_sts.check(target, look) if f.check == "mta-sts.as-desired"), None)
+
+
+def test_record_and_policy_are_those_of_the_inventory_to_the_byte() -> None:
+    """By the functions that hosts and records are made with; also with an MX that caches still hold."""
+    old = Claim("example.com", "example.com", "MX", "10 mx9.example.com.", datetime(2026, 11, 1, tzinfo=UTC), "main")
+
+    for target in (_declared(), _declared("testing"), _declared("enforce", old)):
+        found = _compared(target)
+        assert found is not None
+        assert found.status is Status.PASS
+
+
+def test_a_policy_that_nobody_declared_is_told_by_its_lines() -> None:
+    """Senders insist on what it says, not on what the inventory says."""
+    served = "version: STSv1\r\nmode: testing\r\nmx: mx1.example.com\r\nmax_age: 604800\r\n"
+
+    found = _compared(_declared(), served)
+    bytes_only = _compared(_declared("testing"), served.replace("\r\n", "\n"))
+
+    assert found is not None
+    assert (found.status, "without mode: enforce, with mode: testing" in found.seen) == (Status.FAIL, True)
+    assert bytes_only is not None
+    assert "the same lines in other bytes" in bytes_only.seen
+
+
+def test_an_id_of_another_policy_is_warned_of() -> None:
+    """Senders that know the one before do not ask again."""
+    found = _compared(_declared(), identifier="20200101000000")
+
+    assert found is not None
+    assert (found.status, "it publishes v=STSv1; id=" in found.advice) == (Status.WARN, True)
+
+
+def test_a_domain_that_wants_no_policy_is_not_compared() -> None:
+    """Whoever publishes one for it, it is judged like anybody's."""
+    assert _compared(_declared("off"), POLICY, "1") is None
+
+
+def test_a_declared_policy_without_its_record_is_what_provision_publishes() -> None:
+    """Nobody who has an inventory writes the lines by hand."""
+    look = Look(
+        Names(zone("example.com. IN MX 10 mx1.example.com.")), _nobody, "192.0.2.53", Web({}), datetime.now(UTC)
+    )
+
+    (found,) = mta_sts.check(_declared(), look)
+
+    assert (found.check, found.status) == ("mta-sts.present", Status.WARN)
+    assert "mode: enforce" in found.seen
+    assert "sendwright provision" in found.advice

@@ -11,7 +11,9 @@ from typing import NoReturn
 
 import pytest
 
+from sendwright import inventory
 from sendwright.errors import UsageError
+from sendwright.inventory import Inventory
 from sendwright.verify import verify
 from sendwright.verify.asked import Asked, asked
 from sendwright.verify.finding import Finding, Kind, Subject
@@ -22,6 +24,7 @@ from sendwright.verify.rules import zone as zone_rules
 from sendwright.verify.runner import BrokenChecks, run
 from sendwright.verify.speaking.conversation import Conversation
 from sendwright.verify.target import Server, Target
+from tests.verify.certificates import root
 from tests.verify.loopback import from_records, serving
 from tests.verify.names import zone
 
@@ -34,6 +37,18 @@ c.example.    IN MX 10 mx.example.
 mx.example.   IN A 192.0.2.1
 mx2.example.  IN A 192.0.2.2
 """)
+
+ISSUED = """
+senders = [
+    ("mx1.a.example", {"egress": [{"public": "192.0.2.11"}], "tls": "acme"}),
+    ("mx2.a.example", {"egress": [{"public": "192.0.2.12"}]}),
+]
+"""
+PRIVATE = """
+dns = {"main": {"provider": "rfc2136", "server": "127.0.0.1", "tsig": {"name": "k", "secret": {"env": "K"}}}}
+domains = {"a.example": {"dns": "main", "mx": "elsewhere"}}
+acme = {"directory": "https://ca.a.example/directory", "trust": "roots.pem"}
+"""
 
 
 def _exists(target: Target, look: Look) -> Iterator[Finding]:
@@ -86,10 +101,12 @@ def meant() -> Iterator[Callable[..., Asked]]:
     """What is asked for, of a resolver on loopback."""
     with serving(from_records(WORLD, secure={"."})) as server:
 
-        def mean(*domains: str, only: Sequence[str] = (), skip: Sequence[str] = ()) -> Asked:
+        def mean(
+            *domains: str, only: Sequence[str] = (), skip: Sequence[str] = (), inventory: Inventory | None = None
+        ) -> Asked:
             return asked(
                 domains,
-                inventory=None,
+                inventory=inventory,
                 hosts=False,
                 selectors=(),
                 resolver=f"127.0.0.1:{server.port}",
@@ -191,6 +208,26 @@ def test_servers_are_spoken_to_at_the_same_time_and_each_once(meant: Callable[..
     run(meant("a.example", "b.example"), _quiet, replace(GROUPS, speak=speak))
 
     assert sorted(spoken) == ["mx.example", "mx2.example"]
+
+
+def test_hosts_of_a_private_authority_are_judged_by_its_roots_and_all_others_by_the_systems(
+    meant: Callable[..., Asked], inventory_folder: Callable[[str, str], Path]
+) -> None:
+    """What it issued, it vouches for; a stranger's server is no worse for an inventory that names one."""
+    folder = inventory_folder(ISSUED, PRIVATE)
+    with pytest.raises(UsageError, match="acme › trust"):
+        meant(inventory=inventory.load(folder))
+    (folder / "roots.pem").write_text(root().pem)
+    trusted: dict[str, Path | None] = {}
+
+    def speak(server: Server, _: float, trust: Path | None, *__: object) -> Sequence[Conversation]:
+        trusted[server.name] = trust
+        return ()
+
+    run(meant(inventory=inventory.load(folder)), _quiet, replace(GROUPS, speak=speak))
+
+    ours = {"mx1.a.example": (folder / "roots.pem").resolve(), "mx2.a.example": None}
+    assert trusted == {**ours, "mx.example": None, "mx2.example": None}
 
 
 def test_a_domain_named_twice_is_checked_once(meant: Callable[..., Asked]) -> None:

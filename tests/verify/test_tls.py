@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendwright.service import Sealed
+from sendwright.stack import AcmeAuthority, Domain, Stack
 from sendwright.state.model import Certificate, State
 from sendwright.verify import tls
 from sendwright.verify.finding import Finding, Status
@@ -84,7 +85,7 @@ def test_what_the_inventory_declares_to_be_self_signed_only_warns() -> None:
 
     (found,) = by_check(judged(with_tls(talk(587, OWN), trusted=SELF_SIGNED), of=own))["chain"]
 
-    assert (found.status, "mode 'file'" in found.advice) == (Status.WARN, True)
+    assert (found.status, "the mode 'acme'" in found.advice) == (Status.WARN, True)
 
 
 def test_dane_vouches_for_a_certificate_of_its_own() -> None:
@@ -254,6 +255,69 @@ def test_a_declared_host_serves_the_certificate_of_the_state_folder() -> None:
     assert worst(judged(talk(shown=OWN), of=of()))["as-desired"] == "fail"
     damaged = replace(of(OWN), state=State(certificates=(Certificate(MX1, "file", "none", sealed, NOW, NOW),)))
     assert worst(judged(talk(shown=OWN), of=damaged))["as-desired"] == "fail"
+
+
+def of_authority(kept: Made, mode: str = "acme", acme: Mapping[str, Any] | None = None, **tls: Any) -> Server:
+    """A host in ``acme`` mode, with the certificate that the state folder has."""
+    leaf = kept.certificate
+    sealed, dates = Sealed(f"tls/{MX1}.key", "0" * 64), (leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+    declared = host(MX1, "192.0.2.1", tls={"mode": "acme", **tls})
+    domain = Domain.model_validate({"name": "example.com", "dns": "main"})
+    stack = Stack(hosts=(declared,), domains=(domain,), acme=AcmeAuthority.model_validate(acme or {}))
+    state = State(certificates=(Certificate(MX1, mode, kept.pem, sealed, *dates),))
+    return server(587, host=declared, state=state, stack=stack)
+
+
+def test_a_host_that_still_shows_what_it_began_with_fails_on_every_port() -> None:
+    """Its certificate should be the authority's by now; DANE and MTA-STS wait for that one."""
+    talks = [with_tls(talk(port, OWN), trusted=SELF_SIGNED) for port in (25, 587)]
+
+    found = by_check(judged(*talks, of=of_authority(OWN, "self-signed")))["chain"]
+
+    assert {f.status for f in found} == {Status.FAIL}
+    assert all("sendwright certs issue" in f.advice for f in found)
+
+
+@pytest.mark.parametrize("directory", ["staging", "https://acme-staging-v02.api.letsencrypt.org/directory"])
+def test_a_certificate_of_the_staging_authority_is_warned_of(directory: str) -> None:
+    """Somebody tries things out: nothing is broken, and nobody trusts it."""
+    staged = made(MX1, issuer=root("(STAGING) Pretend Pear X1"))
+    said = [with_tls(talk(port, staged), trusted="its authority is not trusted here") for port in (25, 587)]
+
+    found = by_check(judged(*said, of=of_authority(staged, acme={"directory": directory})))["chain"]
+
+    assert {f.status for f in found} == {Status.WARN}
+    assert all("staging" in f.seen and "leave `directory` out" in f.advice for f in found)
+
+
+@pytest.mark.parametrize(
+    ("life", "left", "status"), [(90, 25, "pass"), (90, 19, "fail"), (6, 1.9, "pass"), (6, 1.2, "fail")]
+)
+def test_a_renewal_that_failed_is_an_error_whether_the_life_is_short_or_long(
+    life: float, left: float, status: str
+) -> None:
+    """It was due for a third of its window, and is not done: what to do is said."""
+    late = made(MX1, issuer=root(), begins=timedelta(left - life), ends=timedelta(left))
+
+    for by, words in (("controller", "sendwright certs renew"), ("host", "journalctl -u sendwright-renewal")):
+        (finding,) = by_check(judged(talk(shown=late), of=of_authority(late, renewal=by)))["days"]
+
+        assert finding.status == status
+        assert status == "pass" or ("overdue" in finding.seen and words in finding.advice)
+
+
+def test_a_certificate_that_the_host_renewed_by_itself_is_the_desired_one() -> None:
+    """The state folder has the one before; the key is the same, and the names."""
+    before = made(MX1, issuer=root(), ends=timedelta(20))
+    after = made(MX1, issuer=root(), key=before.key, ends=timedelta(80))
+    stranger = made(MX1, issuer=root(), ends=timedelta(80))
+    nameless = made("other.example", issuer=root(), key=before.key, ends=timedelta(80))
+    by_host, by_us = of_authority(before, renewal="host"), of_authority(before)
+
+    assert worst(judged(talk(shown=after), of=by_host))["as-desired"] == "pass"
+    assert worst(judged(talk(shown=after), of=by_us))["as-desired"] == "fail"
+    assert worst(judged(talk(shown=stranger), of=by_host))["as-desired"] == "fail"
+    assert worst(judged(talk(shown=nameless), of=by_host))["as-desired"] == "fail"
 
 
 @given(st.binary(max_size=300), st.integers(0, 400), st.integers(0, 255))

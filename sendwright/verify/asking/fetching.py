@@ -41,13 +41,14 @@ class Https:
     """Get HTTPS addresses; plays `look.Fetch`. No proxy, no redirects, and names are asked of ``dns``.
 
     ``timeout``: in seconds, for one request in all; ``trust``: a file of authorities in PEM, None for those that
-    OpenSSL trusts on this machine (``SSL_CERT_FILE`` is honoured); ``anywhere``: whether reserved addresses are asked
-    as well: a stranger's name must not lead to what listens inside our own network.
+    OpenSSL trusts on this machine (``SSL_CERT_FILE`` is honoured); ``own``: one with further authorities; ``anywhere``:
+    whether reserved addresses are asked as well: a stranger's name must not lead to what listens inside our network.
     """
 
     dns: Dns
     timeout: float
     trust: Path | None = None
+    own: Path | None = None
     clock: Callable[[], float] = time.monotonic
     anywhere: bool = False
 
@@ -63,7 +64,10 @@ class Https:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.trust)
+        made = ssl.create_default_context(cafile=self.trust)
+        if self.own is not None:
+            made.load_verify_locations(cafile=self.own)
+        return made
 
     def _addresses(self, host: str) -> list[str]:
         answers = self.dns.ask_all(((host, "A"), (host, "AAAA")))

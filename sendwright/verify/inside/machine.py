@@ -1,17 +1,20 @@
 """The machine itself: its queue, its clock, its disk, the days of its certificate. Pure."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sendwright.deploys.base import chain_path
 from sendwright.deploys.probe import Smtp
+from sendwright.lifetime import overdue_from
+from sendwright.stack import AcmeTls
 from sendwright.state.model import Certificate
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.inside.facts import Facts, Trouble, converge, told
 from sendwright.verify.inside.look import Room, Waiting
+from sendwright.verify.remedy import renewal
 from sendwright.verify.rules import hosts as rules
 
 _HOUR = 3600.0
@@ -123,7 +126,7 @@ def expiry(facts: Facts) -> Iterator[Finding]:
             facts.subject, "what port 25 serves is no certificate", f"{converge(facts)} mends it."
         )
         return
-    fine = f"served as declared, {left.days} days left"
+    fine = f"served as declared, {_span(left.total_seconds())} left"
     yield from told(rules.EXPIRY, facts, troubles, fine)
 
 
@@ -149,14 +152,15 @@ def _names(leaf: x509.Certificate) -> list[str]:
 
 
 def _ending(facts: Facts, leaf: x509.Certificate) -> Iterator[Trouble]:
-    life, left = leaf.not_valid_after_utc - leaf.not_valid_before_utc, leaf.not_valid_after_utc - facts.ended
-    advice = f"{converge(facts)} renews it; run it from a timer, or renew the declared file."
-    if left < timedelta(days=1):
-        when = f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-        yield Trouble(f"the certificate {'ran out' if left < timedelta() else 'runs out'} on {when}", advice, "days")
-    elif left < life / 3:
-        seen = f"{left.days} of the certificate's {life.days} days are left, less than a third"
-        yield Trouble(seen, advice, "days", Status.WARN)
+    begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    issued, advice = isinstance(facts.host.tls, AcmeTls), renewal(facts.host)
+    if facts.ended >= ends:
+        yield Trouble(f"the certificate ran out on {ends:%Y-%m-%d %H:%M} UTC", advice, "days")
+    elif facts.ended >= overdue_from(begins, ends):
+        left, life = ends - facts.ended, ends - begins
+        seen = f"{_span(left.total_seconds())} of the certificate's {_span(life.total_seconds())} are left"
+        status = Status.FAIL if issued else Status.WARN
+        yield Trouble(f"{seen}: its renewal is overdue", advice, "days", status)
 
 
 def _counted(messages: int) -> str:

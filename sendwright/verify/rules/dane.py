@@ -42,5 +42,12 @@ NEXT = Check(
     needs="port 25",
     others=also("internet.nl"),
 )
+DESIRED = Check(
+    "dane.as-desired",
+    "TLSA records are of the keys that the state folder has",
+    "A renewal or a change of keys cuts off senders that verify, or a stranger's key is vouched for",
+    "RFC 7671, 8.1",
+    needs="an inventory",
+)
 
-CHECKS = (PRESENT, SECURE, USABLE, MATCHES, NEXT)
+CHECKS = (PRESENT, SECURE, USABLE, MATCHES, NEXT, DESIRED)

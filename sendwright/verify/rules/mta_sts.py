@@ -55,5 +55,12 @@ AGE = Check(
     "RFC 8461, 3.2",
     needs="HTTPS",
 )
+DESIRED = Check(
+    "mta-sts.as-desired",
+    "Record and policy are those of the inventory",
+    "Senders insist on something that nobody declared, or do not hear of what was",
+    "RFC 8461, 3.1 and 3.2",
+    needs="an inventory",
+)
 
-CHECKS = (PRESENT, RECORD, POLICY, SYNTAX, MODE, MX, AGE)
+CHECKS = (PRESENT, RECORD, POLICY, SYNTAX, MODE, MX, AGE, DESIRED)
