@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sendwright import renewal, sts, tlsa
+from sendwright import certs, renewal, sts
 from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.provision import Result
@@ -89,8 +88,7 @@ def listed(declared: Inventory) -> tuple[Listed, ...]:
 def _of_host(stack: Stack, host: Host, state: State) -> Iterator[Listed]:
     coming = state.next_of(host.name)
     for certificate in state.certificates_of(host.name):
-        leaf = x509.load_pem_x509_certificate(certificate.chain.encode())
-        held = _held(certificate, leaf)
+        held = certs.held(certificate)
         ours = held.mode == host.tls.mode and not isinstance(host.tls, CertificateFile)
         yield Listed(
             host=host.name,
@@ -98,7 +96,7 @@ def _of_host(stack: Stack, host: Host, state: State) -> Iterator[Listed]:
             mode=held.mode,
             wanted=host.tls.mode,
             names=tuple(sorted(held.names, key=lambda name: (name != host.name, name))),
-            issuer=_named(leaf.issuer),
+            issuer=_issuer(certificate),
             kind=held.kind,
             spki=held.spki,
             not_before=held.not_before,
@@ -109,13 +107,6 @@ def _of_host(stack: Stack, host: Host, state: State) -> Iterator[Listed]:
             next_spki=coming.spki if coming else None,
             next_fresh_at=coming.fresh_at if coming else None,
         )
-
-
-def _held(certificate: Certificate, leaf: x509.Certificate) -> Held:
-    kind = "rsa" if isinstance(leaf.public_key(), rsa.RSAPublicKey) else "ecdsa"
-    spki, names = tlsa.spki_of_chain(certificate.chain), _names(leaf)
-    dates = certificate.not_before, certificate.not_after
-    return Held(spki, kind, certificate.mode, names, *dates, certificate.issuer)
 
 
 def _used(stack: Stack, host: Host, certificate: Certificate, held: Held) -> tuple[str, ...]:
@@ -129,16 +120,8 @@ def _renewed_by(host: Host) -> str:
     return host.tls.renewal if isinstance(host.tls, AcmeTls) else "controller"
 
 
-def _names(leaf: x509.Certificate) -> frozenset[str]:
-    try:
-        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return frozenset()
-    return frozenset(name.lower() for name in found.get_values_for_type(x509.DNSName))
-
-
-def _named(issuer: x509.Name) -> str:
-    """Return whose a certificate is: the organisation, and which of its certificates signed it."""
+def _issuer(certificate: Certificate) -> str:
+    """Return whose it is: the organisation, and which of its certificates signed it."""
+    issuer = x509.load_pem_x509_certificate(certificate.chain.encode()).issuer
     kinds = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
-    words = [str(found[0].value) for kind in kinds if (found := issuer.get_attributes_for_oid(kind))]
-    return " ".join(words)
+    return " ".join(str(found[0].value) for kind in kinds if (found := issuer.get_attributes_for_oid(kind)))

@@ -8,19 +8,22 @@ from typing import Any
 
 import pytest
 
-from sendwright import certs
+from sendwright import certs, planning
 from sendwright.deploys.base import chain_path
 from sendwright.deploys.opendkim import key_path
 from sendwright.deploys.probe import ChrootAnswer, Smtp
 from sendwright.observation import Stray
 from sendwright.preflight import Outbound
+from sendwright.service import Release
+from sendwright.stack import AcmeTls
+from sendwright.state.model import State
 from sendwright.verify import hosts
 from sendwright.verify.finding import Finding, Status
 from sendwright.verify.inside.facts import Facts
 from sendwright.verify.inside.look import Room, Waiting
 from sendwright.verify.look import Told
 from sendwright.verify.rules import hosts as rules
-from tests.verify.host_world import GIGABYTE, LATER, MX1, NOW, facts, listener, material, served, stack, state
+from tests.verify.host_world import GIGABYTE, LATER, MX1, NOW, facts, listener, material, observed, served, stack, state
 
 Break = Callable[[Facts], Facts]
 KEY = key_path(material()[0][0])
@@ -307,3 +310,54 @@ def test_a_host_without_proven_keys_has_submission_closed() -> None:
     said = [f.seen for f in judged(found, "host.exposed")]
 
     assert said == ["master listens on port 465 for the world", "master listens on port 587 for the world"]
+
+
+def issued(**tls: str) -> Facts:
+    """A host with a certificate of an authority, and the web server for its policies, as it should be."""
+    found, plain = facts(), stack()
+    host = plain.hosts[0].model_copy(update={"tls": AcmeTls.model_validate({"mode": "acme", **tls})})
+    declared = plain.model_copy(update={"hosts": (host,)})
+    kept = State(keys=state().keys, certificates=tuple(replace(c, mode="acme") for c in state().certificates))
+    wanted = planning.services(declared, host, Release.BOOKWORM, kept)
+    web = frozenset(listener(address, port, "nginx") for address in ("0.0.0.0", "::") for port in (80, 443))  # noqa: S104
+    inner = replace(
+        found.inside,
+        processes={**found.inside.processes, ("root", "nginx"): 1},
+        listeners=found.inside.listeners | web,
+    )
+    return replace(
+        found, stack=declared, state=kept, host=host, services=wanted, observation=observed(wanted), inside=inner
+    )
+
+
+@pytest.mark.parametrize("renewal", ["controller", "host"])
+@pytest.mark.parametrize("check", hosts.RULES)
+def test_a_host_with_a_certificate_of_an_authority_passes_each_check(check: str, renewal: str) -> None:
+    """With the web server that it has for its policies, and who renews it."""
+    assert [f.status for f in judged(issued(renewal=renewal), check)] == [Status.PASS]
+
+
+def test_a_web_server_that_is_down_is_told_as_a_daemon_and_as_a_closed_port() -> None:
+    """Without it nobody gets the policies, and no name is proven."""
+    found = issued()
+    down = within("processes", {("root", "nginx"): None})(found)
+    closed = inside(listeners=frozenset(x for x in found.inside.listeners if x.port != 443))(found)
+
+    assert "the web server: 0 of 1" in judged(down, "host.daemons")[0].seen
+    assert "nothing listens on port 443" in judged(closed, "host.exposed")[0].seen
+
+
+def test_a_web_server_that_is_none_of_ours_is_nobodys_business() -> None:
+    """A host without policies may serve sites of somebody else."""
+    found = hears(listener("0.0.0.0", 443, "nginx"))(facts())  # noqa: S104
+
+    assert [f.status for f in judged(found, "host.exposed")] == [Status.PASS]
+
+
+def test_a_renewal_that_failed_is_an_error_where_an_authority_issues() -> None:
+    """With what to do, by who renews it."""
+    for renewal, words in (("controller", "sendwright certs renew"), ("host", "journalctl -u sendwright-renewal")):
+        (finding,) = judged(late(days=300)(issued(renewal=renewal)), "host.expiry")
+
+        assert finding.status is Status.FAIL
+        assert words in finding.advice

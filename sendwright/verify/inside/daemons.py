@@ -47,6 +47,7 @@ def _wanted(facts: Facts) -> tuple[_Daemon, ...]:
         _Daemon("the sender guard", GUARD, "", "sendwright-guard.service"),
         _Daemon("Dovecot", "root", "dovecot", "dovecot.service"),
         _Daemon("the resolver", "unbound", "unbound", "unbound.service"),
+        *(_Daemon("the web server", "root", "nginx", unit) for unit in facts.service("web").reload_units),
     )
 
 

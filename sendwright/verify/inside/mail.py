@@ -120,14 +120,18 @@ def outbound(facts: Facts) -> Iterator[Finding]:
 
 def exposed(facts: Facts) -> Iterator[Finding]:
     """Judge the ports that the world may reach, and what is offered there."""
-    wanted = {25, 465, 587} if facts.submission else {25}
-    troubles = [*_ports(facts, wanted), *_resolver_for_all(facts), *_offers(facts, wanted)]
-    ports = ", ".join(map(str, sorted(wanted)))
+    mail, web = ({25, 465, 587} if facts.submission else {25}), {s.port for s in facts.service("web").listens}
+    troubles = [*_ports(facts, mail | web), *_resolver_for_all(facts), *_offers(facts, mail)]
+    ports = ", ".join(map(str, sorted(mail | web)))
     yield from told(rules.EXPOSED, facts, troubles, f"open to the world: {ports}; the resolver answers loopback only")
 
 
 def _ports(facts: Facts, wanted: set[int]) -> Iterator[Trouble]:
-    ours = [s for s in facts.inside.listeners if s.kind == "tcp" and s.programs & OURS and not s.address.is_loopback]
+    # Where no web server of ours should run, it is somebody else's.
+    programs = OURS | ({"nginx"} if facts.service("web").listens else set())
+    ours = [
+        s for s in facts.inside.listeners if s.kind == "tcp" and s.programs & programs and not s.address.is_loopback
+    ]
     found = {listener.port for listener in ours}
     for port in sorted(wanted - found):
         yield Trouble(f"nothing listens on port {port} for others", f"{converge(facts)} opens it.", f"port {port}")
