@@ -138,10 +138,13 @@ class NextKey:
 
 @dataclass(frozen=True)
 class Account:
-    """An account with the authority of that ``directory``; ``uri``: what it calls the account (RFC 8555 7.3)."""
+    """An account with the authority of that ``directory``.
+
+    ``uri``: what it calls the account (RFC 8555 section 7.3), None until it has answered: the key is kept first.
+    """
 
     directory: str
-    uri: str
+    uri: str | None
     key: Sealed
 
 

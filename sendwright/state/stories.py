@@ -56,7 +56,7 @@ class AccountStory(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     directory: AuthorityUrl
-    uri: AuthorityUrl
+    uri: AuthorityUrl | None
     key_sha256: Sha256Hex
 
 
