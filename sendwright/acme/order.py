@@ -123,7 +123,7 @@ class Orders:
     def _shown(self, url: str, wish: Wish) -> messages.OrderResource:
         """Return an order as it is now, with its authorizations, after a look at whether it is what was ordered."""
         with self.net.asked(_LOOK):
-            body = messages.Order.from_json(self._post(url, None).json())
+            body = self._now(url)
             ordered = sorted(str(identifier.value).lower() for identifier in body.identifiers)
             urls = body.authorizations if body.status == messages.STATUS_PENDING else ()
             if ordered != sorted(wish.names) or len(urls) > len(wish.names):
@@ -190,7 +190,7 @@ class Orders:
             if body.status in {messages.STATUS_PENDING, messages.STATUS_READY}:
                 body = self._finalized(order)
             elif body.status != messages.STATUS_VALID:
-                body = messages.Order.from_json(self._post(order.uri, None).json())
+                body = self._now(order.uri)
             if body.status == messages.STATUS_INVALID:
                 raise errors.IssuanceError(body.error) if body.error else errors.Error("it says nothing")
             return body.status == messages.STATUS_VALID and bool(body.certificate)
@@ -208,12 +208,16 @@ class Orders:
     def _finalized(self, order: messages.OrderResource) -> messages.Order:
         try:
             body: messages.Order = self._client.begin_finalization(order).body
-            return body
         except messages.Error as error:
             # All its names are proven, and the order itself has not heard of it yet.
             if error.code != "orderNotReady":
                 raise
-            return messages.Order.from_json(self._post(order.uri, None).json())
+            return self._now(order.uri)
+        return body
+
+    def _now(self, url: str) -> messages.Order:
+        body: messages.Order = messages.Order.from_json(self._post(url, None).json())
+        return body
 
     def _watched(self, look: Callable[[], bool], doing: str, seconds: float) -> bool:
         """Look until there is nothing to wait for, as often as the authority asks for; False when time is up."""
