@@ -12,7 +12,7 @@ from sendwright import tls_consistency
 from sendwright.errors import Problem
 from sendwright.escape import plain
 from sendwright.mistakes import nearest, place
-from sendwright.stack import AcmeAuthority, Address, Dkim, Domain, Host, Mx, Receive, Spf, TlsRpt
+from sendwright.stack import Address, Dkim, Domain, Host, Mx, Receive, Shared, Spf, TlsRpt
 
 # Where every lab has its own machines (`sendwright.lab.spec`).
 LAB = ip_network("198.18.0.0/15")
@@ -24,8 +24,8 @@ _LONGEST_NAME = 253
 class Draft:
     """The parts that could be read, and the names of all that were declared, readable or not.
 
-    ``servers``: the name server of each provider, or None where there is none that a lab could have; ``acme``: None
-    where it could not be read.
+    ``servers``: the name server of each provider, or None where there is none that a lab could have; ``shared``: what
+    they share, None where it could not be read.
     """
 
     hosts: tuple[Host, ...]
@@ -35,7 +35,7 @@ class Draft:
     providers: tuple[str, ...]
     servers: tuple[Address | None, ...] = ()
     rehearsal: bool = False
-    acme: AcmeAuthority | None = None
+    shared: Shared | None = None
 
 
 def problems(draft: Draft) -> tuple[Problem, ...]:
@@ -50,7 +50,7 @@ def problems(draft: Draft) -> tuple[Problem, ...]:
         *_rehearsed_outside(draft),
         *(problem for domain in draft.domains for problem in _of_domain(domain, draft)),
         *_loops(draft),
-        *tls_consistency.problems(draft.hosts, draft.domains, draft.acme),
+        *tls_consistency.problems(draft.hosts, draft.domains, draft.shared),
     )
 
 

@@ -78,7 +78,7 @@ def parse(hosts: Iterable[tuple[str, Mapping[str, Any]]], data: Mapping[str, Any
         providers=_keys(data.get("dns")),
         servers=tuple(p.server if isinstance(p, Rfc2136) else None for p in shared.dns.values()) if shared else (),
         rehearsal=shared is not None and shared.rehearsal is not None,
-        acme=shared.acme if shared else None,
+        shared=shared,
     )
     reading.problems.extend(consistency.problems(draft))
     if reading.problems or shared is None:

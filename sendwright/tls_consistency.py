@@ -11,7 +11,8 @@ from sendwright import sts
 from sendwright.errors import Problem
 from sendwright.escape import plain
 from sendwright.mistakes import place
-from sendwright.stack import AcmeAuthority, AcmeTls, CertificateFile, Domain, Host, HostState, Mx, Stack
+from sendwright.providers import Zonefile
+from sendwright.stack import AcmeAuthority, AcmeTls, CertificateFile, Domain, Host, HostState, Mx, Shared, Stack
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ _AUTHORITIES = {
 }
 
 
-def problems(hosts: Collection[Host], domains: Collection[Domain], acme: AcmeAuthority | None) -> tuple[Problem, ...]:
+def problems(hosts: Collection[Host], domains: Collection[Domain], shared: Shared | None) -> tuple[Problem, ...]:
     """Return every contradiction among the hosts and domains that could be read.
 
-    Arguments: ``acme``: None where it could not be read; then nothing is said of it.
+    Arguments: ``shared``: None where it could not be read; then nothing is said of it.
     """
     # The functions that decide what is served and ordered are those that decide what cannot be.
-    stack = Stack.model_construct(hosts=tuple(hosts), domains=tuple(domains))
+    stack = Stack.model_construct(hosts=tuple(hosts), domains=tuple(domains), dns=shared.dns if shared else {})
+    acme = shared.acme if shared else None
     return (
         *_accounts(acme),
         *(problem for host in hosts for problem in _of_host(stack, host)),
@@ -103,12 +105,18 @@ def _answered_elsewhere(stack: Stack, host: Host) -> Iterator[Problem]:
 
 
 def _unprovable(stack: Stack, host: Host) -> Iterator[Problem]:
-    # Of the host's own name it is said already, for more than its certificate.
-    for domain in sts.domains(stack, host):
-        if domain.dns is None:
-            what = f"{sts.policy_host(domain.name)} cannot be proven by dns-01: nobody writes that zone (dns is None)"
-            allowed = 'leave it out, "http-01", or mta_sts "off" for the domain'
+    """Name the first name that nobody could write a challenge for; hosts in no zone of ours are told of elsewhere."""
+    for name in sts.names(stack, host):
+        domain = stack.covering(name)
+        provider = stack.dns.get(domain.dns or "") if domain else None
+        if domain is None or (name == host.name and domain.dns is None) or (domain.dns and provider is None):
+            continue
+        if domain.dns is None or isinstance(provider, Zonefile):
+            why = "its zone is a file, which others publish" if domain.dns else "nobody writes its zone (dns is None)"
+            what = f"{name} cannot be proven by dns-01: {why}"
+            allowed = "leave it out: then each name is proven as it can be; or http-01"
             yield Problem(place("hosts", host.name, "tls", "challenge"), what, allowed)
+            return
 
 
 def _impossible(stack: Stack, domain: Domain) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from sendwright import inventory
 from sendwright.errors import InventoryError, Problem
 
 PROVIDER = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "k", "secret": {"env": "K"}}}
+ZONES = {"provider": "zonefile", "folder": "zones"}
 FILE = {"mode": "file", "certificate": "chain.pem", "key": {"file": "key.pem"}}
 ZEROSSL = "https://acme.zerossl.com/v2/DV90"
 ACCOUNT = {"kid": "customer-1", "hmac": {"env": "EAB"}}
@@ -22,7 +23,7 @@ def problems(*tls: Any, domains: dict[str, Any] | None = None, **shared: Any) ->
         (f"mx{i}.example.com", {"egress": [{"public": f"203.0.113.{i}"}], **(one if "tls" in one else {"tls": one})})
         for i, one in enumerate(tls, 1)
     ]
-    data = {"dns": {"main": PROVIDER}, "domains": domains or {"example.com": EXAMPLE}, **shared}
+    data = {"dns": {"main": PROVIDER, "files": ZONES}, "domains": domains or {"example.com": EXAMPLE}, **shared}
     try:
         inventory.parse(hosts, data, "test")
     except InventoryError as error:
@@ -47,6 +48,8 @@ def problems(*tls: Any, domains: dict[str, Any] | None = None, **shared: Any) ->
         ([{"mode": "acme", "challenge": "dns-01"}],
          {"domains": {"example.com": EXAMPLE, "b.example": {"dns": None, "dkim": {"delegate_to": "example.com"}}}},
          "hosts › mx1.example.com › tls › challenge", "mta-sts.b.example cannot be proven by dns-01"),
+        ([{"mode": "acme", "challenge": "dns-01"}], {"domains": {"example.com": {"dns": "files"}}},
+         "hosts › mx1.example.com › tls › challenge", "mx1.example.com cannot be proven by dns-01: its zone is a file"),
         (["acme"], {"domains": {"example.com": {**EXAMPLE, "caa": ["digicert.com"]}}},
          "domains › example.com › caa", "does not allow Let's Encrypt (acme)"),
         (["acme"], {"domains": {"example.com": EXAMPLE, "b.example": {"dns": "main", "caa": ["pki.goog"]}}},
@@ -69,6 +72,8 @@ def test_what_contradicts_itself_is_one_clear_mistake(tls: Any, more: Any, place
     ("tls", "more"),
     [
         (["acme", "acme"], {}),
+        ([{"mode": "acme", "challenge": "dns-01"}], {}),
+        (["acme"], {"domains": {"example.com": {"dns": "files"}}}),
         ([{"mode": "acme", "renewal": "host"}], {}),
         ([{"mode": "acme", "renewal": "host"}, "acme"], {"domains": OFF}),
         ([{"mode": "acme", "renewal": "host"}, {"tls": "acme", "state": "draining"}], {}),
