@@ -5,7 +5,7 @@ once nothing shows the key any more (RFC 7671 section 8.1).
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from sendwright.state.model import NextKey
 _PART = 3
 # Hosts do not all come at the same minute: over how much of the window they spread.
 _SPREAD = 10
+_LOST = "TLSA records tell of its keys, which are not in the state folder: restore that, or withdraw them"
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,15 @@ class Known:
 
     ``told``: whether any TLSA record stands at one of its ports, or may: then only keys that are told may be shown;
     ``served``: the digests that every server has for every port now; ``behind``: why others are not, a sentence;
-    ``window``: when the authority suggests a renewal to begin (RFC 9773), None where it does not say.
+    ``window``: when the authority suggests a renewal to begin (RFC 9773), None where it does not say; ``clock``: why
+    the time is not to be relied on, a sentence, empty where it is.
     """
 
     told: bool = False
     served: frozenset[str] = frozenset()
     behind: str = ""
     window: datetime | None = None
+    clock: str = ""
 
 
 class Use(StrEnum):
@@ -130,17 +133,40 @@ def decide(
     Arguments: ``held``: the one that the host has; ``coming``: the key made ahead, of ``coming_kind``.
     """
     why = due(held, wanted, now, known.window)
+    if held is None:
+        return Order(Use.FRESH, why or "") if not known.told else Hold(_LOST)
     another = _another(held, wanted)
-    if held is None or another is None:
-        return Order(Use.CURRENT if held else Use.FRESH, why) if why else None
+    if another is None:
+        return Order(Use.CURRENT, why) if why else None
     if not known.told:
         return Order(Use.NEXT if coming and coming_kind == wanted.kind else Use.FRESH, another)
-    meanwhile = Order(Use.CURRENT, why) if why and not wanted.renew_now else None
+    # Whoever asks for it now asks for the other key; what is due anyway waits for nobody.
+    anyway = due(held, replace(wanted, renew_now=False), now, known.window)
+    meanwhile = Order(Use.CURRENT, anyway) if anyway else None
     return _gate(coming, coming_kind, wanted, known, now, meanwhile) or Order(Use.NEXT, another)
 
 
-def _another(held: Held | None, wanted: Wanted) -> str | None:
-    if held is not None and held.kind != wanted.kind:
+def watched(coming: NextKey, known: Known, fresh: datetime | None) -> NextKey:
+    """Return the next key with what a look at the servers told of it.
+
+    Its clock runs only while every server has it: a set without it that any of them gave out may be held by a cache.
+    Arguments: ``fresh``: ``fresh_at`` by this look, whose time is that of its end; None where the clock is in doubt.
+    """
+    if coming.spki not in known.served:
+        return unwatched(coming)
+    return coming if coming.fresh_at else replace(coming, fresh_at=fresh)
+
+
+def unwatched(coming: NextKey) -> NextKey:
+    """Return the next key as it has to be remembered before its record is written: until then some server lacks it.
+
+    Between two looks it may have gone and come back, and no look would tell.
+    """
+    return replace(coming, fresh_at=None) if coming.fresh_at else coming
+
+
+def _another(held: Held, wanted: Wanted) -> str | None:
+    if held.kind != wanted.kind:
         return f"the inventory says {wanted.kind}, its key is {held.kind}"
     return "somebody asked for another key" if wanted.new_key else None
 
@@ -153,7 +179,9 @@ def _gate(
     if coming.spki not in known.served:
         return Hold(known.behind or "its next key is not served by every name server yet", instead=meanwhile)
     if coming.fresh_at is None:
-        return Hold("its next key has only just been served", instead=meanwhile)
+        return Hold(known.clock or "its next key has only just been served", instead=meanwhile)
+    if known.clock:
+        return Hold(known.clock, instead=meanwhile)
     if now < coming.fresh_at:
         return Hold("caches may hold TLSA records without its next key", coming.fresh_at, meanwhile)
     return None
