@@ -118,6 +118,8 @@ class _Set:
     def _kept_alias(self) -> Changes | None:
         """Return what to say of somebody else's policy that is kept under another name, or None if it is no policy."""
         values = self.values
+        if record_sets.implies_policy(values.desired.values()) and not values.claimed:
+            return Changes(values.zone, notes=(record_sets.elsewhere(values),))
         place = next((p for v in values.desired if (p := slot(values.name, values.type, v)) in YIELDING), None)
         if place is None:
             return None

@@ -16,6 +16,8 @@ from sendwright.state.model import Claim
 
 _LEAVING = "nothing that is declared needs it; it goes when no mail on its way is judged by it any more"
 _RETURNED = "it is declared again"
+# What mail comes by as long as caches hold it.
+_LINGERING = frozenset({"MX", "TLSA"})
 
 
 def edits(changes: Changes, served: Iterable[RecordSet]) -> tuple[Edit, ...]:
@@ -44,10 +46,11 @@ def claims_of(changes: Changes, now: datetime, dns: str) -> tuple[Claim, ...]:
 def releases_of(changes: Changes, ledger: Iterable[Claim]) -> tuple[Claim, ...]:
     """Return the claims to take out of the ledger *after* the writes were applied.
 
-    That of a withdrawn MX stays until caches have forgotten it (``lefts_of``): mail still comes by it.
+    That of a withdrawn MX or TLSA stays until caches have forgotten it (``lefts_of``): mail still comes by it.
     """
     dropped = {(w.name, term) for w in changes.writes if not isinstance(w, Create) for term in w.drops}
-    values = {_seen(w) for w in changes.writes if not isinstance(w, Create) and not _is_spf(w) and w.type != "MX"}
+    writes = (w for w in changes.writes if not isinstance(w, Create) and w.type not in _LINGERING)
+    values = {_seen(w) for w in writes if not _is_spf(w)}
     values -= {(w.name, w.type, w.value) for w in changes.writes if not isinstance(w, Delete)}
     return (
         *changes.gone,
@@ -62,10 +65,10 @@ def releases_of(changes: Changes, ledger: Iterable[Claim]) -> tuple[Claim, ...]:
 def lefts_of(changes: Changes, ledger: Collection[Claim], now: datetime) -> tuple[Claim, ...]:
     """Return the claims whose clock of withdrawal starts or stops, as they are to stand *after* the writes.
 
-    It starts for what nothing needs any more and for a withdrawn MX, and stops for what is declared again.
+    It starts for what nothing needs any more and for a withdrawn MX or TLSA, and stops for what is declared again.
     """
-    exchanges = {_seen(w) for w in changes.writes if isinstance(w, Delete) and w.type == "MX"}
-    withdrawn = [c for c in ledger if c.zone == changes.zone and not c.mechanism and _among(c, exchanges)]
+    lingering = {_seen(w) for w in changes.writes if isinstance(w, Delete) and w.type in _LINGERING}
+    withdrawn = [c for c in ledger if c.zone == changes.zone and not c.mechanism and _among(c, lingering)]
     started = (
         *(replace(c, left=now) for c in changes.leaving),
         *(replace(c, left=now, withdrawn=True) for c in withdrawn),
@@ -125,6 +128,9 @@ def held_line(held: Held) -> str:
     place = f"{_claimed(claim)} stays"
     if claim.type == "MX":
         return f"{place} until another MX is there"
+    if claim.type == "TLSA":
+        until = f"until {held.until:%Y-%m-%d %H:%M} UTC" if held.until else "until every host is seen to show another"
+        return f"{place} {until} (senders may know its host by that key)"
     if held.until is None:
         return f"{place} (mail that is on its way is judged by it; the clock starts when nothing uses it any more)"
     return f"{place} until {held.until.date()} (mail that is on its way is judged by it)"

@@ -10,6 +10,7 @@ from sendwright.dns.records import Record, asked_of_others, desired
 from sendwright.plan import Stage
 from sendwright.stack import DkimAlgorithm, Domain, Stack
 from sendwright.state.model import DkimKey
+from sendwright.tlsa import NO_TLS, TlsFacts
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,15 @@ class Exported:
 
 
 def export(
-    stack: Stack, keys: Iterable[DkimKey], missing: Collection[tuple[Domain, DkimAlgorithm]]
+    stack: Stack,
+    keys: Iterable[DkimKey],
+    missing: Collection[tuple[Domain, DkimAlgorithm]],
+    tls: TlsFacts = NO_TLS,
 ) -> tuple[Exported, ...]:
     """Return what each domain of a stack needs; ``missing``: keys that are declared and do not exist yet."""
     found: dict[str, list[Record]] = {domain.name: [] for domain in stack.domains}
     keys = tuple(keys)
-    for record in (*desired(stack, keys), *asked_of_others(stack, keys)):
+    for record in (*desired(stack, keys, tls), *asked_of_others(stack, keys, tls)):
         if domain := stack.covering(record.name):
             found[domain.name].append(record)
     unknown: dict[str, list[DkimAlgorithm]] = {}

@@ -14,8 +14,8 @@ class Record:
     ``name`` is lower case without a final dot; ``ttl`` in seconds; ``value`` is canonical master-file text (``rdata``);
     ``why`` is a line for people; ``stage`` is when it may be written first. ``replaces``: the inventory consents to
     withdrawing what others have in the same record set. ``tightens``: an SPF record whose verdict on everybody else may
-    become stricter only at that stage; None: at once. ``implied``: which settings behind a DMARC record nobody
-    declared in so many words: a default takes nobody's place.
+    become stricter only at that stage; None: at once. ``implied``: which settings behind a DMARC record, or a
+    policy for TLS, nobody declared in so many words: a default takes nobody's place.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """What one record set needs, value by value; the SPF record in it is a subject of its own (``spf_slot``). Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +16,10 @@ from sendwright.state.model import Claim
 
 WITHDRAWN = "written by sendwright and no longer declared"
 _NULL_MX = "0 ."
+_ELSEWHERE = (
+    "{type} {name}: somebody else serves a policy for mail there (MTA-STS), which stays; it has to name the MX. To "
+    "serve it here declare mta_sts and remove that record; to leave it there for good set mta_sts to 'off'."
+)
 _CONSENT = "the inventory consents to its replacement (replace_mx)"
 
 
@@ -75,6 +79,8 @@ class Values:
 
 def changes(found: Values, clock: Clock) -> Changes:
     """Return what the values need; if anything is in the way, that."""
+    if _elsewhere(found):
+        return Changes(found.zone, notes=(elsewhere(found),))
     foreign = () if found.replaces else found.foreign
     conflicts = tuple(
         Conflict(found.name, found.type, what, hint)
@@ -89,6 +95,21 @@ def changes(found: Values, clock: Clock) -> Changes:
     declared = [_declared(found, value) for value in sorted(found.desired) if not _too_early(found, value, clock)]
     consented = Changes(found.zone, tuple(_consented(found)))
     return Changes.combined(found.zone, [*declared, *undeclared, consented])
+
+
+def implies_policy(records: Iterable[Record]) -> bool:
+    """Whether somebody else's record may stay in the place of these: a policy for TLS that nobody asked for."""
+    return any("mta_sts" in record.implied for record in records)
+
+
+def elsewhere(found: Values) -> str:
+    """Return a sentence about a policy that somebody else serves and that stays."""
+    return _ELSEWHERE.format(name=found.name, type=found.type)
+
+
+def _elsewhere(found: Values) -> bool:
+    """Whether somebody else serves the policy that a default would have us serve."""
+    return bool(found.foreign) and not found.claimed and implies_policy(found.desired.values())
 
 
 def _declared(found: Values, value: str) -> Changes:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from sendwright.delegated import aliases
 from sendwright.dkim import record_text
+from sendwright.dns import tls_records
 from sendwright.dns.consents import consents
 from sendwright.dns.domain_records import of_domain, spf_text
 from sendwright.dns.policies import policies
@@ -17,24 +18,25 @@ from sendwright.plan import Stage
 from sendwright.signing import by_domain
 from sendwright.stack import Stack
 from sendwright.state.model import DkimKey, KeyStage
+from sendwright.tlsa import NO_TLS, TlsFacts
 
 __all__ = ["TTL", "Record", "asked_of_others", "desired", "provider_of"]
 
 
-def desired(stack: Stack, keys: Iterable[DkimKey]) -> tuple[Record, ...]:
-    """Return every record that a stack and its keys ask us to write, ordered by name.
+def desired(stack: Stack, keys: Iterable[DkimKey], tls: TlsFacts = NO_TLS) -> tuple[Record, ...]:
+    """Return every record that a stack, its keys and its certificates ask us to write, ordered by name.
 
     The order of the inventory makes no difference. Its time grows as the number of domains and keys does: there may be
     ten thousand.
     """
-    return tuple(r for r in _all(stack, keys) if provider_of(stack, r.name))
+    return tuple(r for r in _all(stack, keys, tls) if provider_of(stack, r.name))
 
 
-def asked_of_others(stack: Stack, keys: Iterable[DkimKey]) -> tuple[Record, ...]:
+def asked_of_others(stack: Stack, keys: Iterable[DkimKey], tls: TlsFacts = NO_TLS) -> tuple[Record, ...]:
     """Return every record that the owners of zones have to publish which are not ours to write, ordered by name."""
     if all(domain.dns for domain in stack.domains):
         return ()
-    return tuple(r for r in _all(stack, keys) if (domain := stack.covering(r.name)) and domain.dns is None)
+    return tuple(r for r in _all(stack, keys, tls) if (domain := stack.covering(r.name)) and domain.dns is None)
 
 
 def provider_of(stack: Stack, name: str) -> str | None:
@@ -46,9 +48,10 @@ def provider_of(stack: Stack, name: str) -> str | None:
     return domain.dns if domain else None
 
 
-def _all(stack: Stack, keys: Iterable[DkimKey]) -> list[Record]:
+def _all(stack: Stack, keys: Iterable[DkimKey], tls: TlsFacts) -> list[Record]:
     keys = tuple(keys)
-    found = {*_hosts(stack), *_domains(stack), *_consents(stack), *_aliases(stack, keys), *_dkim(stack, keys)}
+    found = {*_hosts(stack), *_domains(stack, tls), *_consents(stack), *_aliases(stack, keys), *_dkim(stack, keys)}
+    found.update(tls_records.of_hosts(stack.hosts, tls))
     return sorted(found, key=lambda r: (r.name, r.type, r.value))
 
 
@@ -66,10 +69,11 @@ def _hosts(stack: Stack) -> Iterator[Record]:
             yield Record(host.name, "TXT", TTL, txt(spf), "SPF for bounces, which are judged by the HELO name")
 
 
-def _domains(stack: Stack) -> Iterator[Record]:
+def _domains(stack: Stack, tls: TlsFacts) -> Iterator[Record]:
     for domain in stack.domains:
         yield from of_domain(stack, domain)
         yield from policies(domain)
+        yield from tls_records.of_domain(stack, domain, tls)
 
 
 def _consents(stack: Stack) -> Iterator[Record]:

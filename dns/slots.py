@@ -1,9 +1,9 @@
 """Record sets in which our value and somebody else's cannot both stand: which ones, and what a person can do. Pure.
 
 A slot is a place for one value: two SPF records are an error for every receiver (RFC 7208 section 3.2), two DMARC
-records are none (RFC 9989 section 4.10), and so are two TLS-RPT records (RFC 8460 section 3) or two keys of one
-selector. Somebody else's SPF record is merged with ours, and their DMARC or TLS-RPT record stays in the place of ours;
-so does their record of a DKIM key that is ours too, because it was imported.
+records are none (RFC 9989 section 4.10), and so are two of TLS-RPT (RFC 8460 section 3) or MTA-STS (RFC 8461 section
+3.1), or two keys of one selector. Somebody else's SPF record is merged with ours, and their DMARC, TLS-RPT or MTA-STS
+record stays in the place of ours; so does their record of a DKIM key that is ours too, because it was imported.
 """
 
 import re
@@ -18,10 +18,11 @@ _VERSIONS = {
     "SPF": re.compile(rb"v=spf1( |\Z)", re.IGNORECASE),
     "DMARC": re.compile(rb"v\s*=\s*dmarc1\s*(;|$)", re.IGNORECASE),
     "TLS-RPT": re.compile(rb"v\s*=\s*tlsrptv1\s*(;|$)", re.IGNORECASE),
+    "MTA-STS": re.compile(rb"v\s*=\s*stsv1\s*(;|$)", re.IGNORECASE),
 }
 _EMPTY_KEY = re.compile(rb"(^|;)\s*p\s*=\s*(;|$)")
 # The slots in which somebody else's value is kept in the place of ours.
-YIELDING = frozenset({"DMARC", "TLS-RPT"})
+YIELDING = frozenset({"DMARC", "TLS-RPT", "MTA-STS"})
 
 
 def slot(name: str, rdtype: str, value: str) -> str | None:
@@ -55,7 +56,10 @@ def in_the_way(
         place = slot(name, rdtype, value)
         what = f"{name} has {rdtype} {short(value)}, which is somebody else's"
         if host:
-            yield what, _HOST_HINT.format(type=rdtype)
+            hint = _POLICY_HINT if name.startswith("mta-sts.") else _HOST_HINT
+            yield what, hint.format(type=rdtype, name=name)
+        elif rdtype == "TLSA" and desired:
+            yield what, _TLSA_HINT.format(name=name)
         elif rdtype == "MX" and desired:
             yield what, _MX_HINT.format(name=name)
         elif rdtype == "CNAME" and desired:
@@ -78,6 +82,14 @@ def in_the_way(
 _HOST_HINT = (
     "A host's name must lead to its own addresses only: remove that {type} record, declare the address as egress of "
     "the host, or name the host otherwise."
+)
+_POLICY_HINT = (
+    "A policy for mail (MTA-STS) is fetched from {name}: remove that {type} record, or, if somebody else serves the "
+    "policy, set mta_sts to 'off' for the domain."
+)
+_TLSA_HINT = (
+    "Senders that enforce DANE may know {name} by it, and take no key that is not told there: remove that record, "
+    "unless it is of the key that the host has, which sendwright dns adopt makes ours; or take its port out of dane."
 )
 _MX_HINT = (
     "To have it replaced set replace_mx to True for {name}; to leave the mail where it is set mx to 'elsewhere' (or "

@@ -121,7 +121,11 @@ def _reverse(edit: Edited, now: RecordSet | None, claims: Collection[Claim], str
         if v not in after and v not in seen and slot(edit.name, edit.type, v) != "SPF"
     }
     # A claim on what comes back: struck by that apply, or still in the ledger with its clock running.
-    returning = {canonical(c.type, c.value): replace(c, left=None) for c in (*struck, *claims) if not c.mechanism}
+    returning = {
+        canonical(c.type, c.value): replace(c, left=None, withdrawn=False)
+        for c in (*struck, *claims)
+        if not c.mechanism
+    }
     notes = tuple(_left(edit, v) for v in values if v in seen and v not in owned)
     whole = Reverse(
         edit.name,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sendwright import signing
+from sendwright import signing, sts
 from sendwright.dkim import record_text
 from sendwright.dns.dmarc import stricter
 from sendwright.dns.rdata import joined, txt
@@ -16,10 +16,13 @@ from sendwright.dns.records import desired
 from sendwright.dns.slots import revokes, slot
 from sendwright.dns.spf import Directive, SpfSyntaxError, parse
 from sendwright.dns.spf_merge import terms_of
+from sendwright.dns.tls_records import host_of
 from sendwright.dns.undo import Reverse
 from sendwright.pointing import exchange
 from sendwright.stack import Address, HostState, Mx, Stack
 from sendwright.state.model import Claim, DkimKey, KeyStage
+from sendwright.tlsa import NO_TLS, TlsFacts
+from sendwright.tlsa import value as tlsa_value
 
 _IN_USE = {KeyStage.PROVEN, KeyStage.SIGNING, KeyStage.RETIRING}
 _DEAD = {KeyStage.REVOKED, KeyStage.REMOVED}
@@ -43,11 +46,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class World:
-    """What gates judge by: the declaration, the keys and their proofs, and which claims' clocks have run out."""
+    """What gates judge by: the declaration, the keys and their proofs, and which claims' clocks have run out.
+
+    ``tls``: the keys that hosts have and will have, and the policies that they serve.
+    """
 
     stack: Stack
     keys: tuple[DkimKey, ...]
     due: Callable[[Claim], bool]
+    tls: TlsFacts = NO_TLS
 
     @cached_property
     def senders(self) -> Mapping[str, frozenset[str]]:
@@ -67,7 +74,7 @@ class World:
     def declared(self) -> Collection[tuple[str, str, str]]:
         """Every declared value, each term of an SPF record by itself."""
         found = set()
-        for record in desired(self.stack, self.keys):
+        for record in desired(self.stack, self.keys, self.tls):
             spf = slot(record.name, record.type, record.value) == "SPF"
             values = terms_of(joined(record.value).decode("ascii")) if spf else (record.value,)
             found |= {(record.name, record.type, value) for value in values}
@@ -89,8 +96,6 @@ def refusals(undone: Iterable[Reverse], aliases: Collection[str], world: World) 
 
 
 def _reasons(undone: Reverse, aliases: Collection[str], world: World) -> Iterator[str]:
-    if undone.type == "TLSA":
-        yield "a certificate may have been exchanged since, and this record says which one is right"
     if undone.coming and undone.name in aliases:
         yield "an alias (CNAME) stands at that name now, and nothing can stand beside it"
     yield from _slots(undone)
@@ -103,7 +108,10 @@ def _reasons(undone: Reverse, aliases: Collection[str], world: World) -> Iterato
         yield from _mx(undone, world)
     elif undone.type == "SRV":
         yield from _srv(undone, world)
+    elif undone.type == "TLSA":
+        yield from _tlsa(undone, world)
     elif undone.type == "TXT":
+        yield from _policy(undone, world)
         yield from _dkim(undone, world)
         yield from _dmarc(undone, world)
         yield from _spf(undone, world)
@@ -130,6 +138,11 @@ def _on_its_way(undone: Reverse, world: World) -> Iterator[str]:
 
 
 def _addresses(undone: Reverse, world: World) -> Iterator[str]:
+    spoken = undone.name.removeprefix("mta-sts.")
+    if spoken != undone.name and spoken in world.tls.policies:
+        for value in undone.going:
+            if (undone.name, undone.type, value) in world.declared:
+                yield f"senders fetch the policy of {spoken} from {value}: set mta_sts instead"
     host = next((h for h in world.stack.hosts if h.name == undone.name), None)
     if host is None:
         return
@@ -167,6 +180,35 @@ def _srv(undone: Reverse, world: World) -> Iterator[str]:
         target = value.split()[-1].rstrip(".")
         if value in ours and target and not _takes_mail(target, world):
             yield f"{target} is not known to take submission"
+
+
+def _tlsa(undone: Reverse, world: World) -> Iterator[str]:
+    """Refuse to cross an exchange of keys: senders take a host by what is told there, and by what they remember."""
+    host = host_of(undone.name)
+    told = {tlsa_value(spki) for spki in world.tls.keys.get(host, ())}
+    ours, due = {c.value for c in undone.enter}, {c.value for c in undone.strike if world.due(c)}
+    for going in undone.going:
+        if going in told:
+            yield f"it tells senders of a key that {host} has or will have: take its port out of dane instead"
+        elif going not in due:
+            yield f"senders may know {host} by that key yet: it is withdrawn in time"
+    for coming in undone.coming:
+        if coming in ours and coming not in told:
+            yield f"{host} has another key by now, and this record tells of one that it does not show"
+        elif not undone.before:
+            yield f"nobody is told of keys of {host} now: that it shows this one is seen by sendwright provision"
+
+
+def _policy(undone: Reverse, world: World) -> Iterator[str]:
+    """Refuse an ``id`` under which hosts serve another policy, and to forget that senders hold us to one."""
+    values = [v for v in (*undone.going, *undone.coming) if slot(undone.name, "TXT", v) == "MTA-STS"]
+    domain = undone.name.removeprefix("_mta-sts.")
+    wanted = world.tls.policies.get(domain)
+    if not values or wanted is None:
+        return
+    then = [v for v in undone.result if slot(undone.name, "TXT", v) == "MTA-STS"]
+    if then != [txt(sts.record_text(wanted))]:
+        yield f"senders hold {domain} to a policy, and its hosts serve the present one: set mta_sts instead"
 
 
 def _takes_mail(name: str, world: World) -> bool:

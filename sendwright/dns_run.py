@@ -4,7 +4,7 @@ What points at a host, or asks for signatures, waits for a proof that the state 
 the hosts can know (that nothing uses an address any more) waits for ``provision``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,12 @@ from sendwright import durable, issuing, planning, proving, saved, signing
 from sendwright.dns.edits import adoptions, phrase
 from sendwright.dns.plan import Changes, Delete, Write
 from sendwright.dns.records import first_stage
+from sendwright.dns.tls_records import names
 from sendwright.errors import SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.plan import Plan, Stage
 from sendwright.planning import Seen
-from sendwright.pointing import follows_hosts, is_key, may_tighten
+from sendwright.pointing import follows_hosts, is_key, may_tighten, tells_of_tls
 from sendwright.provision import Approve, Outcome, Result, Settings
 from sendwright.publication import INTERNET, Internet, Publication
 from sendwright.report.progress import Progress
@@ -25,8 +26,11 @@ from sendwright.saved import SavedPlan
 from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey
+from sendwright.sts import domains, policy_host
+from sendwright.tls_facts import telling
 
 _AFTER_COPY = "after `sendwright provision`, when a host of its domain holds a copy of the key"
+_AFTER_LOOK = "after `sendwright provision`, which sees from outside what the hosts show"
 _AFTER = {
     Stage.HOSTS: "after `sendwright provision`, when a host that it points at takes mail",
     Stage.SWITCH: "after `sendwright provision`, when mail leaves signed from every host of the domain",
@@ -132,7 +136,7 @@ class _Run:
         keys = planning.believed(self._state.keys, {}, zones.created, zones.returning)
         claims = tuple(claim for claim in self._state.claims if claim not in zones.gone)
         self._state = replace(self._state, keys=keys, claims=claims)
-        ready = Ready(self._stack, keys)
+        ready = Ready(self._stack, keys, self._told())
         changes = zones.planned
         later = tuple(sentence for found in changes for sentence in ready.later(found))
         later += ready.alone(planning.planned(self._stack, self._state, self._made).keys[len(self._state.keys) :])
@@ -170,7 +174,7 @@ class _Run:
 
     def carry_out(self, *, stay: bool) -> tuple[str, ...]:
         """Write, wait and write again, as far as is known to be safe; return what is waited for."""
-        ready = Ready(self._stack, self._state.keys)
+        ready = Ready(self._stack, self._state.keys, self._told())
         hosts = {host.name: host for host in self._stack.hosts}
         unproven = {n: planning.unproven(self._stack, host, self._state.keys) for n, host in hosts.items()}
         self._dns.expand(self._state, unproven, self._new_names)
@@ -195,6 +199,9 @@ class _Run:
         with self._progress.step("looked at the zones", lambda: bool(self._dns.zones.errors)):
             self._dns.look(self._state.keys)
 
+    def _told(self) -> frozenset[str]:
+        return telling([zone.sight for zone in self._dns.zones.found.values()])
+
     def _prove(self, ready: "Ready", *, stay: bool) -> tuple[str, ...]:
         awaited = self._dns.awaited(ready.hosts)
         if not awaited.known:
@@ -210,11 +217,18 @@ class _Run:
 
 
 class Ready:
-    """What may be written while no host is looked at, by the proofs that are remembered. Pure."""
+    """What may be written while no host is looked at, by the proofs that are remembered. Pure.
 
-    def __init__(self, stack: Stack, keys: Iterable[DkimKey]) -> None:
+    ``telling``: the names at which TLSA records of ours stand: the host was seen to show its key.
+    """
+
+    def __init__(self, stack: Stack, keys: Iterable[DkimKey], telling: Container[str] = ()) -> None:
         self._stack = stack
         self._keys = signing.by_domain(keys)
+        self._telling = telling
+        self._dane = frozenset(name for host in stack.hosts for name in names(host.name, host.dane))
+        served = {policy_host(domain.name) for host in stack.hosts for domain in domains(stack, host)}
+        self._moving = served | {host.name for host in stack.hosts}
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -226,11 +240,20 @@ class Ready:
         """Return whether a write may be made by now."""
         if write.stage is Stage.HOSTS:
             return follows_hosts(self._stack, write, self._senders(write.name), copied=())
+        if tells_of_tls(write):
+            return self._may_tell(write)
         if write.stage is Stage.SWITCH:
             return may_tighten(self._stack, write, self._keys, ())
         # The old address of a host that was given another: whether it is in use there is seen on the host.
         moved = isinstance(write, Delete) and write.type in {"A", "AAAA"}
-        return not (moved and any(host.name == write.name for host in self._stack.hosts))
+        return not (moved and write.name in self._moving)
+
+    def _may_tell(self, write: Write) -> bool:
+        if isinstance(write, Delete):
+            # Which key a host shows is seen from outside only.
+            return write.name not in self._dane
+        # A further key harms nobody where one is told already: a sender takes any of them (RFC 7672 section 2.1).
+        return write.type == "TLSA" and write.name in self._telling
 
     def only(self, changes: Changes) -> Changes:
         """Return a zone's changes without what has to wait for the hosts."""
@@ -253,4 +276,6 @@ class Ready:
 
 
 def _after(write: Write) -> str:
+    if tells_of_tls(write):
+        return _AFTER_LOOK
     return _AFTER_COPY if is_key(write) else _AFTER[write.stage]

@@ -16,8 +16,10 @@ from sendwright.dns.records import Record, asked_of_others
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all
 from sendwright.errors import DnsError
 from sendwright.plan import Stage
+from sendwright.pointing import tells_of_tls
 from sendwright.stack import Stack
 from sendwright.state.model import DkimKey
+from sendwright.tlsa import NO_TLS, TlsFacts
 
 Answer = dns.message.Message | NoAnswer
 
@@ -26,14 +28,15 @@ _WHEN = {
     Stage.SWITCH: ", once mail leaves signed from every host of the domain",
     Stage.CONTRACT: ", last of all",
 }
+_WHEN_SERVED = ", once its hosts serve the policy, and again whenever that changes"
 
 
-def needed(stack: Stack, keys: Iterable[DkimKey], ask: Ask, resolver: str) -> tuple[str, ...]:
+def needed(stack: Stack, keys: Iterable[DkimKey], ask: Ask, resolver: str, tls: TlsFacts = NO_TLS) -> tuple[str, ...]:
     """Return a line for each record that an owner has yet to publish, domain by domain.
 
     A resolver is asked about the domains only: what is not published yet it must not remember as missing.
     """
-    records = _by_domain(stack, asked_of_others(stack, keys))
+    records = _by_domain(stack, asked_of_others(stack, keys, tls))
     zones = zones_of(records, ask, resolver) if records else {}
     served = discover_all(set(zones.values()), ask, resolver) if zones else {}
     return tuple(
@@ -95,7 +98,7 @@ def _changes(zone: str, asked: Iterable[Record], served: Iterable[RecordSet]) ->
 
 def _lines(changes: Changes) -> Iterator[tuple[Stage, str]]:
     for write in changes.writes:
-        yield write.stage, _line(write) + _WHEN.get(write.stage, "")
+        yield write.stage, _line(write) + (_WHEN_SERVED if tells_of_tls(write) else _WHEN.get(write.stage, ""))
     for conflict in changes.conflicts:
         yield Stage.EXPAND, f"{conflict.what}. {conflict.hint}"
 

@@ -1,25 +1,29 @@
 """The DNS side of a run: its zones, looked at before each stage, what is written in it, and what that waits for."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from sendwright import awaiting, delegation, owners, proving, spf_limits
+from sendwright import awaiting, delegation, owners, policy_known, proving, spf_limits, sts
 from sendwright.dns import consents, propagation
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing, Waiting
 from sendwright.dns.plan import Write
+from sendwright.dns.propagation import World
 from sendwright.dns.slots import slot
 from sendwright.dns.spf_lookup import through
+from sendwright.dns.tls_records import names as tlsa_names
 from sendwright.dns.transport import Ask, query, system_resolver
 from sendwright.errors import ForeignRecord
 from sendwright.inventory import Inventory
 from sendwright.plan import Stage
-from sendwright.pointing import exchange
+from sendwright.pointing import exchange, without_known_keys
 from sendwright.publishing import Zones
+from sendwright.renewal import Known
 from sendwright.report.progress import Progress
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, State
+from sendwright.telling import Telling
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Publication:
         self._lookup = through(self._internet.ask, self._internet.resolver())
         self._announced: frozenset[str] = frozenset()
         self._planned = Zones()
+        self._telling = Telling(self._stack, folder, made, internet.ask, internet.resolver())
 
     def look(self, keys: Iterable[DkimKey]) -> None:
         """Look at every zone afresh; what was given up stays given up."""
@@ -71,9 +76,21 @@ class Publication:
             given_up=self.zones.errors,
             now=self._made,
             allow_deletions=self._allow_deletions,
+            tls=self._telling.look(),
         )
         spf_limits.judge(fresh, self._lookup)
-        self.zones = self.zones.again(fresh)
+        self.zones = replace(self.zones.again(fresh), untold=self._telling.untold)
+
+    def _unheard(self) -> dict[str, str]:
+        """Return the domains whose new MX no sender may find yet, and what that waits for."""
+        claims = self._folder.claims()
+        if not (moving := policy_known.moving(self._stack, self.zones, claims)):
+            return {}
+        now = datetime.now(UTC)
+        return policy_known.unheard(moving, claims, self._telling.facts, self.zones, self._world, now)
+
+    def _world(self, zones: Collection[str]) -> World:
+        return awaiting.world(self.zones, zones, self._internet.ask, self._internet.resolver())
 
     def needed(self) -> tuple[str, ...]:
         """Return what only a person can do about the zones."""
@@ -81,7 +98,9 @@ class Publication:
         changing = [zone.sight for zone in self.zones.found.values() if not zone.changes.empty]
         warnings = delegation.warnings(changing, self._internet.ask, self._internet.resolver())
         lacking = consents.missing(consents.strangers(self._stack), self._internet.ask, self._internet.resolver())
-        asked = owners.needed(self._stack, self._keys, self._internet.ask, self._internet.resolver())
+        asked = owners.needed(
+            self._stack, self._keys, self._internet.ask, self._internet.resolver(), self._telling.facts
+        )
         return (*warnings, *consents.needed(lacking), *asked)
 
     def expand(
@@ -104,7 +123,7 @@ class Publication:
         awaited = awaiting.awaited(self.zones, keys, hosts, state.claims, moving)
         led = awaiting.aliases(keys, self._internet.ask, self._internet.resolver())
         awaited |= {target: key.served_since for target, key in led.items()}
-        world = awaiting.world(self.zones, {t.zone for t in awaited}, self._internet.ask, self._internet.resolver())
+        world = self._world({t.zone for t in awaited})
         known = awaiting.timings(self.zones, world, awaited)
         since = {target: at for target, at in awaited.items() if at is not None and target in known}
         self._published = proving.Published(world, known, since, awaiting.margin(self.zones))
@@ -112,8 +131,27 @@ class Publication:
             self._recent = self.zones.publish(self._folder, Stage.EXPAND)
 
     def point(self, allowed: Callable[[Write], bool]) -> None:
-        """Stage 3: write what points at hosts, and keys that they hold."""
-        self._recent += self.zones.publish(self._folder, Stage.HOSTS, allowed)
+        """Stage 3: write what points at hosts, and keys that they hold.
+
+        Senders that hold a domain to a policy which does not name a new MX would not deliver to it: that waits.
+        """
+        unheard = self._unheard()
+        self._recent += self.zones.publish(
+            self._folder,
+            Stage.HOSTS,
+            lambda write: allowed(write) and not (write.type == "MX" and write.name in unheard),
+        )
+
+    def tlsa_known(self, host: str) -> Known:
+        """Return what every server that speaks for a host's zone tells of its keys; ``window`` is left out."""
+        return self._telling.known(host, self.zones)
+
+    def tlsa_fresh_at(self, host: str, now: datetime) -> datetime | None:
+        """Return from when no cache holds TLSA records of a host without its next key, given that all serve it now.
+
+        None while not every server serves it, which is asked for; ``now``: the time.
+        """
+        return self._telling.fresh_at(host, self.zones, now)
 
     def there(self) -> frozenset[str]:
         """Return the names of the declared records that stand, or were written since the zones were looked at."""
@@ -150,7 +188,10 @@ class Publication:
         return {look.target: Waiting(look.target, look.behind, astray=look.astray) for look in looks if look.behind}
 
     def switch(self, keys: Iterable[DkimKey], allowed: Callable[[Write], bool], *, stay: bool) -> tuple[str, ...]:
-        """Stage 5: write what only holds once mail leaves signed; return what of all that was written is not served."""
+        """Stage 5: write what only holds once mail leaves signed, and once hosts show it (``pointing.shows``).
+
+        Return what of all that was written is not served.
+        """
         self.look(keys)
         self.zones.refuse_unplanned(self._planned, self._announced, Stage.SWITCH)
         new = self.zones.publish(self._folder, Stage.SWITCH, allowed)
@@ -159,7 +200,7 @@ class Publication:
         written = {*new, *(t for t in self._recent if _place(t) not in slots)} - self._published.known.keys()
         if not written:
             return ()
-        world = awaiting.world(self.zones, {t.zone for t in written}, self._internet.ask, self._internet.resolver())
+        world = self._world({t.zone for t in written})
         # Served is enough for what no new key rests on: what caches hold is what the mail until now was sent with.
         known = {t: Timing() for t in written if t.zone in world.servers}
         with self._progress.step("everything written is served", lambda: not served.done):
@@ -169,21 +210,35 @@ class Publication:
             awaiting.not_served(self.zones, served)
         return tuple(map(str, served.waiting))
 
-    def withdraw(self, keys: Iterable[DkimKey], *, clocks: bool, addresses: Collection[str]) -> tuple[str, ...]:
+    def withdraw(
+        self, keys: Iterable[DkimKey], *, clocks: bool, addresses: Collection[str], shown: Container[str] = ()
+    ) -> tuple[str, ...]:
         """Stage 6: withdraw what is ours and no longer declared; return what zones still lack, and what it waits for.
 
         A zone that lacks something keeps what is to go: nothing is withdrawn before its successor stands. ``clocks``:
         whether every host is known to work as declared: only then does anything begin to be no longer needed.
-        ``addresses``: the hosts that may send from other addresses than declared: those that their names lead to stay.
+        ``addresses``: the hosts that may send from other addresses than declared: those that their names lead to stay;
+        ``shown``: those that were seen from outside to show the key that is remembered as theirs: no record goes by
+        which any other may be known.
         """
         keys = tuple(keys)
         self.look(keys)
         self.zones.refuse_unplanned(self._planned, self._announced, Stage.CONTRACT)
-        lacking, settled = self.zones.lacking(), self.zones.settled().with_addresses(addresses)
+        told = {name for host in self._stack.hosts for name in tlsa_names(host.name, host.dane)}
+        old = {*addresses, *self._policy_hosts(addresses)}
+        unheard = self._unheard()
+        lacking = self.zones.lacking(lambda write: unheard.get(write.name, "") if write.type == "MX" else "")
+        settled = self.zones.settled().with_addresses(old)
+        settled = settled.withdrawing(lambda changes: without_known_keys(changes, shown, told))
         (settled if clocks else settled.without_clocks()).publish(self._folder, Stage.CONTRACT)
         if any(zone.changes.leaving for zone in settled.found.values()):
             self.look(keys)  # with the clocks that have just started
         return (*lacking, *self.zones.held)
+
+    def _policy_hosts(self, hosts: Container[str]) -> frozenset[str]:
+        """Return the names that lead to policies of these hosts."""
+        serving = (host for host in self._stack.hosts if host.name in hosts)
+        return frozenset(sts.policy_host(d.name) for host in serving for d in sts.domains(self._stack, host))
 
 
 def _place(target: Target) -> tuple[str, str, str] | None:

@@ -18,17 +18,11 @@ from sendwright.dns.retention import retention
 from sendwright.errors import DnsError, ForeignRecord, NotDelegated, SendwrightError, WorldMoved
 from sendwright.looking import Open, Sight
 from sendwright.plan import Stage
-from sendwright.pointing import is_key
+from sendwright.pointing import awaits, tells_of_tls
 from sendwright.stack import Stack
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Claim, DkimKey
-
-_AWAITS = {
-    Stage.HOSTS: "until a host that it points at takes mail",
-    Stage.SWITCH: "until mail leaves signed from every host of the domain",
-}
-_AWAITS_COPY = "until a host of its domain holds a copy of the key"
-
+from sendwright.tlsa import NO_TLS, TlsFacts
 
 _ADDRESSES = ("A", "AAAA")
 
@@ -67,20 +61,25 @@ class Zone:
 
     @property
     def settled(self) -> bool:
-        """Whether it holds all that is declared: only then may anything be withdrawn."""
-        return not self.changes.at(Stage.EXPAND, Stage.HOSTS, Stage.SWITCH).writes
+        """Whether it holds all that is declared: only then may anything be withdrawn.
+
+        What tells of TLS is left out: it takes nobody's place but its own, which ``with_keys`` looks at.
+        """
+        return all(map(tells_of_tls, self.changes.at(Stage.EXPAND, Stage.HOSTS, Stage.SWITCH).writes))
 
 
 @dataclass
 class Zones:
     """The zones of a stack that could be looked at, and why the others could not (by zone or provider).
 
-    ``forsaken``: sentences about zones that hold records of ours and nothing that is declared.
+    ``forsaken``: sentences about zones that hold records of ours and nothing that is declared; ``untold``: about hosts
+    of whose keys nobody is told.
     """
 
     found: dict[str, Zone] = field(default_factory=dict)
     errors: dict[str, SendwrightError] = field(default_factory=dict)
     forsaken: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
     @classmethod
     def look(
@@ -95,16 +94,18 @@ class Zones:
         now: datetime,
         allow_deletions: bool = False,
         names: Container[str] | None = None,
+        tls: TlsFacts = NO_TLS,
     ) -> "Zones":
         """Look at every zone that holds a desired record.
 
         Arguments: ``opener`` opens a provider of ``stack.dns``; ``given_up``: what is in the ``errors`` of an earlier
         look: a provider among it is left alone; ``now``: what clocks of withdrawal are compared with;
-        ``allow_deletions``: somebody agrees that very much is withdrawn; ``names``: where to look; None: everywhere.
+        ``allow_deletions``: somebody agrees that very much is withdrawn; ``names``: where to look; None: everywhere;
+        ``tls``: what is not in it is not declared, so it has to be known wherever TLSA and policies are looked at.
         """
         claims = tuple(claims)
         mine = tuple(claim for claim in claims if names is None or claim.name in names)
-        records = (r for r in desired(stack, keys) if names is None or r.name in names)
+        records = (r for r in desired(stack, keys, tls) if names is None or r.name in names)
         sights = looking.look(stack, records, mine, base, opener, given_up)
         zones = cls(errors=sights.errors, forsaken=tuple(sights.forsaken))
         zones._judge(stack, sights.found, claims, now, allow_deletions=allow_deletions)
@@ -144,7 +145,7 @@ class Zones:
     def notes(self) -> tuple[str, ...]:
         """What stays as it is although it is not as declared: somebody else's values, and what was left behind."""
         said = (f"zone {zone.name}: {sentence}" for zone in self.found.values() for sentence in zone.changes.notes)
-        return (*self.forsaken, *said)
+        return (*self.forsaken, *self.untold, *said)
 
     @property
     def held(self) -> tuple[str, ...]:
@@ -158,8 +159,7 @@ class Zones:
 
     def without_clocks(self) -> "Zones":
         """Return the same zones; no clock of withdrawal starts."""
-        found = self.found.items()
-        return replace(self, found={n: replace(z, changes=replace(z.changes, leaving=())) for n, z in found})
+        return self.withdrawing(lambda changes: replace(changes, leaving=()))
 
     @property
     def created(self) -> frozenset[str]:
@@ -190,30 +190,36 @@ class Zones:
         """Return the zones that hold all that is declared: nothing is withdrawn where its successor does not stand."""
         return replace(self, found={name: zone for name, zone in self.found.items() if zone.settled})
 
+    def withdrawing(self, kept: Callable[[Changes], Changes]) -> "Zones":
+        """Return the same zones with what a rule leaves of their changes."""
+        return replace(self, found={n: replace(z, changes=kept(z.changes)) for n, z in self.found.items()})
+
     def with_addresses(self, hosts: Collection[str]) -> "Zones":
         """Return the same zones; no address of these hosts is withdrawn, declared or not."""
 
-        def kept(zone: Zone) -> Zone:
-            going = {w for w in zone.changes.writes if isinstance(w, Delete) and w.type in {"A", "AAAA"}}
-            writes = (w for w in zone.changes.writes if w not in going or w.name not in hosts)
-            return replace(zone, changes=replace(zone.changes, writes=tuple(writes)))
+        def kept(changes: Changes) -> Changes:
+            going = {w for w in changes.writes if isinstance(w, Delete) and w.type in _ADDRESSES}
+            return replace(changes, writes=tuple(w for w in changes.writes if w not in going or w.name not in hosts))
 
-        return replace(self, found={name: kept(zone) for name, zone in self.found.items()})
+        return self.withdrawing(kept)
 
-    def lacking(self) -> tuple[str, ...]:
-        """Say for each zone that was not given up what it lacks of what is declared, and what that waits for."""
+    def lacking(self, why: Callable[[Write], str] = lambda _: "") -> tuple[str, ...]:
+        """Say for each zone that was not given up what it lacks of what is declared, and what that waits for.
+
+        Arguments: ``why``: what a write waits for besides, a phrase, or nothing.
+        """
         return tuple(
-            f"zone {zone.name}: {phrase(write)}: {_AWAITS_COPY if is_key(write) else _AWAITS[write.stage]}"
+            f"zone {zone.name}: {phrase(write)}: {why(write) or awaits(write)}"
             for zone in self.found.values()
             if zone.name not in self.errors
-            for write in zone.changes.at(*_AWAITS).writes
+            for write in zone.changes.at(Stage.HOSTS, Stage.SWITCH).writes
         )
 
     def refuse_moved(self, planned: "Zones", new_names: Collection[str]) -> None:
         """Give up each zone whose changes are no longer those that were planned, but for records of new keys."""
         for name, zone in list(self.found.items()):
-            before = set(planned.found[name].changes.writes) if name in planned.found else set()
-            if {w for w in zone.changes.writes if w in before or w.name not in new_names} != before:
+            before = {*_foreseen(planned.found[name].changes)} if name in planned.found else set()
+            if {w for w in _foreseen(zone.changes) if w in before or w.name not in new_names} != before:
                 self.errors[name] = WorldMoved(
                     name, "its records changed while the plan was being read; nothing was written.", "Run it again."
                 )
@@ -222,7 +228,7 @@ class Zones:
         """Give up each zone in which a later stage would write what was not in the plan that was approved."""
         for name, zone in self.found.items():
             approved = {_said(w) for w in planned.found[name].changes.writes} if name in planned.found else set()
-            surprises = (w for w in zone.changes.at(stage).writes if w.name not in new_names)
+            surprises = (w for w in _foreseen(zone.changes.at(stage)) if w.name not in new_names)
             if any(_said(w) not in approved for w in surprises):
                 what = "its records changed since the plan was approved; what was not in the plan was not written."
                 self.errors.setdefault(name, WorldMoved(name, what, "Run it again, and look at the new plan."))
@@ -274,6 +280,11 @@ class Zones:
         apply = folder.journal.begin(changes.zone, sight.dns, sent, now, entered=entered, struck=struck)
         with folder.journal.watching(apply):
             sight.provider.apply(changes.zone, sent)
+
+
+def _foreseen(changes: Changes) -> Iterable[Write]:
+    """Return the writes without those that only a certificate or a policy brings, which a run gets on its way."""
+    return (w for w in changes.writes if isinstance(w, Delete) or not tells_of_tls(w))
 
 
 def _said(write: Write) -> tuple[str, str, str, type[Write]]:

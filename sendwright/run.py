@@ -29,7 +29,7 @@ from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Plan, Stage
 from sendwright.planning import Seen
-from sendwright.pointing import follows_hosts, may_tighten
+from sendwright.pointing import follows_hosts, may_tighten, shows
 from sendwright.publication import Publication
 from sendwright.report.progress import Progress
 from sendwright.service import Service
@@ -199,7 +199,8 @@ class Run:
         self.converge()
         keys = signing.by_domain(self._state.keys)
         tightens = partial(may_tighten, self.stack, keys=keys, failed=self.fleet.errors)
-        return self.dns.switch(self._state.keys, tightens, stay=wait)
+        # Nobody looks at hosts from outside yet, so nothing is told of what they show.
+        return self.dns.switch(self._state.keys, lambda w: tightens(w) and shows(w, (), ()), stay=wait)
 
     def still(self) -> tuple[str, ...]:
         """Return which hosts were left with their old address, and until when."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sendwright import durable
+from sendwright import durable, tls_facts
 from sendwright.dns import undo
 from sendwright.dns.edits import edits
 from sendwright.dns.guards import refuse_many_deletions
@@ -129,9 +129,12 @@ def _reversed(declared: Inventory, apply: Apply, zone: _Zone) -> Undoing:
     except ValueError as error:
         what = f"the journal's record of {apply.id} cannot be read: {plain(error)}."
         raise StateError(what, "Restore it from git; nothing was changed.") from error
-    clock = Clock(datetime.now(UTC), retention(declared.stack, state.claims))
+    now = datetime.now(UTC)
+    clock = Clock(now, retention(declared.stack, state.claims))
+    # Whether zones are signed is all the same: what senders were told of stays, and nothing new is told.
+    tls = tls_facts.facts(declared.stack, state, (), now)
     aliases = {s.name for s in zone.served if s.type == "CNAME"}
-    refused = refusals(found, aliases, World(declared.stack, state.keys, clock.due))
+    refused = refusals(found, aliases, World(declared.stack, state.keys, clock.due, tls))
     kept = {(r.name, r.type) for r in refused}
     possible = tuple(r for r in found if (r.name, r.type) not in kept)
     return Undoing(apply, possible, refused, Result.REFUSED if refused else Result.UNCHANGED)

@@ -8,7 +8,7 @@ import click
 from sendwright.dns.export import Exported
 from sendwright.dns.rdata import joined, rdata
 from sendwright.dns.records import Record
-from sendwright.dns.slots import slot
+from sendwright.dns.slots import YIELDING, slot
 from sendwright.escape import plain, printable
 from sendwright.plan import Stage
 from sendwright.report.json import document
@@ -108,8 +108,12 @@ def _notes(records: Iterable[Record]) -> Iterator[str]:
                 else "put these terms but for `all` into it, right behind v=spf1"
             )
             yield f"Only one SPF record may be at {name}: if there is one already, {what}."
-        elif place in {"DMARC", "TLS-RPT"}:
+        elif place in YIELDING:
             yield f"Only one {place} record may be at {name}, two are none: leave the one that is there, or replace it."
+            if place == "MTA-STS":
+                yield f"{name}: publish it only once every host of the domain serves the policy, each time it changes."
+        elif record.type == "TLSA":
+            yield f"{name}: only where the zone is signed with DNSSEC, and once the host shows its key."
         if record.tightens:
             yield f"What is at {name} becomes no stricter to others (all) before its time: {_when(record.tightens)}."
     if any(record.replaces for record in records):

@@ -1,6 +1,6 @@
 """What no undo may do: each gate by the record that it protects, and that it lets pass what harms nobody."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,21 +15,25 @@ from sendwright.dns.undo_gates import World, refusals
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
 from sendwright.state.journal import Apply, Content, Edited, Outcome
 from sendwright.state.model import Claim, DkimKey, KeyStage
+from sendwright.tlsa import NO_TLS, TlsFacts
 
+NOTHING: Mapping[str, object] = {}
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 COM, LOCKED = "example.com", "locked.example.com"
 MX1, MX2 = "mx1.example.com", "mx2.example.com"
 
 
-def _host(name: str, last: int, state: str = "active") -> Host:
+def _host(name: str, last: int, state: str = "active", **more: object) -> Host:
     egress = [{"public": f"203.0.113.{last}"}]
-    return Host.model_validate({"name": name, "ssh": {"hostname": name}, "egress": egress, "state": state})
+    return Host.model_validate({"name": name, "ssh": {"hostname": name}, "egress": egress, "state": state, **more})
 
 
-def _stack(*, states: tuple[str, str] = ("active", "active"), **more: object) -> Stack:
+def _stack(
+    *, states: tuple[str, str] = ("active", "active"), host: Mapping[str, object] = NOTHING, **more: object
+) -> Stack:
     domain = Domain.model_validate({"name": COM, "dns": "main", "dkim": {"algorithms": ["rsa"]}, **more})
     locked = Domain.model_validate({"name": LOCKED, "dns": "main", "sends": False})
-    hosts = (_host(MX1, 10, states[0]), _host(MX2, 11, states[1]))
+    hosts = (_host(MX1, 10, states[0], **host), _host(MX2, 11, states[1], **host))
     return Stack(hosts=hosts, domains=(domain, locked))
 
 
@@ -71,6 +75,7 @@ def _refused(
     ours: bool = True,
     due: bool = False,
     alias: bool = False,
+    tls: TlsFacts = NO_TLS,
 ) -> str:
     """Undo an apply that changed one record set; return what speaks against it. ``ours``: what stood before was."""
 
@@ -84,7 +89,7 @@ def _refused(
     served = _records(rdtype, name, after if now is None else now)
     found = undo.reverses(apply, (served,) if served else (), has)
     assert found
-    world = World(stack or _stack(), keys, lambda _: due)
+    world = World(stack or _stack(), keys, lambda _: due, tls)
     return "; ".join(map(str, refusals(found, {name} if alias else (), world)))
 
 
@@ -233,9 +238,51 @@ def test_a_lock_comes_back_only_where_it_is_declared() -> None:
     assert _refused("TXT", wildcard + LOCKED, (), (EMPTY,)) == ""
 
 
-def test_tlsa_is_never_touched() -> None:
-    """Which certificate a host has by now is not known here."""
-    assert "certificate" in _refused("TLSA", f"_25._tcp.{MX1}", (), (f"3 1 1 {'ab' * 32}",))
+NOW_KEY, NEXT_KEY, OLD_KEY = (f"3 1 1 {digit * 64}" for digit in "abc")
+TLSA = f"_25._tcp.{MX1}"
+TOLD = TlsFacts({MX1: ("a" * 64, "b" * 64)}, frozenset({MX1}), {COM: "1" * 32})
+POLICY, OTHER_POLICY = (f'"v=STSv1; id={digit * 32};"' for digit in "12")
+
+
+def test_no_undo_crosses_an_exchange_of_keys() -> None:
+    """A key that a host has or will have goes on being told of; one that it had is not told of again."""
+    both = (NOW_KEY, NEXT_KEY)
+
+    assert "has or will have" in _refused("TLSA", TLSA, (), both, tls=TOLD, due=True)
+    assert "has or will have" in _refused("TLSA", TLSA, (NOW_KEY,), both, tls=TOLD, due=True)
+    assert "another key by now" in _refused("TLSA", TLSA, (OLD_KEY, *both), both, tls=TOLD)
+    assert "another key by now" in _refused("TLSA", TLSA, (OLD_KEY,), (), tls=TOLD)
+
+
+def test_an_old_key_goes_by_undo_only_when_nobody_can_know_the_host_by_it() -> None:
+    """Its clock says that, as it does without an undo."""
+    assert "it is withdrawn in time" in _refused("TLSA", TLSA, (NOW_KEY,), (NOW_KEY, OLD_KEY), tls=TOLD)
+    assert _refused("TLSA", TLSA, (NOW_KEY,), (NOW_KEY, OLD_KEY), tls=TOLD, due=True) == ""
+
+
+def test_a_key_of_the_host_comes_back_only_beside_another() -> None:
+    """That makes senders take more than before; the first one of all asks for a look at the host."""
+    assert _refused("TLSA", TLSA, (NOW_KEY, NEXT_KEY), (NOW_KEY,), tls=TOLD) == ""
+    assert "seen by sendwright provision" in _refused("TLSA", TLSA, (NOW_KEY,), (), tls=TOLD)
+
+
+def test_the_id_of_a_policy_stays_that_of_the_policy_that_is_served() -> None:
+    """Under an older one senders would take the present policy for one that they know."""
+    name = f"_mta-sts.{COM}"
+
+    assert "serve the present one" in _refused("TXT", name, (OTHER_POLICY,), (POLICY,), tls=TOLD)
+    assert "serve the present one" in _refused("TXT", name, (), (POLICY,), tls=TOLD)
+    assert _refused("TXT", name, (POLICY,), (OTHER_POLICY,), tls=TOLD) == ""
+    assert _refused("TXT", name, (OTHER_POLICY,), (POLICY,)) == ""
+
+
+def test_what_leads_to_a_policy_stays_as_long_as_it_is_declared() -> None:
+    """Senders that hold us to it fetch it there."""
+    tls = {"tls": {"mode": "acme"}}
+
+    refused = _refused("A", f"mta-sts.{COM}", (), ("203.0.113.10",), stack=_stack(host=tls), tls=TOLD)
+
+    assert f"the policy of {COM}" in refused
 
 
 def test_a_key_without_its_record_is_not_published_any_more() -> None:

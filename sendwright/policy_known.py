@@ -1,0 +1,88 @@
+"""Whether senders can know a domain's policy (RFC 8461): before they do, they hold a new MX to the one before.
+
+A sender that has a policy in ``enforce`` does not deliver to an MX that it does not name. It looks for another one only
+when the ``id`` in DNS is not the one that it knows.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+
+from sendwright import awaiting, sts
+from sendwright.dns import propagation
+from sendwright.dns.freshness import Target, Timing, fresh_at
+from sendwright.dns.plan import Delete
+from sendwright.dns.propagation import World
+from sendwright.dns.rdata import txt
+from sendwright.dns.slots import slot
+from sendwright.dns.tls_records import record_name
+from sendwright.plan import Stage
+from sendwright.publishing import Zone, Zones
+from sendwright.stack import Stack
+from sendwright.state.model import Claim
+from sendwright.tlsa import TlsFacts
+
+_UNTOLD = "until senders are told of the policy (MTA-STS) that names it"
+_BEHIND = "until every server tells of the policy (MTA-STS) that names it: {}"
+_CACHED = "until no sender remembers an older policy (MTA-STS), at {:%Y-%m-%d %H:%M} UTC"
+
+
+def moving(stack: Stack, zones: Zones, claims: Iterable[Claim]) -> dict[str, Zone]:
+    """Return the domains that are to get another MX, and whose senders may hold them to a policy: with their zones."""
+    found = {
+        write.name: zone
+        for zone in zones.found.values()
+        for write in zone.changes.at(Stage.HOSTS).writes
+        if write.type == "MX" and not isinstance(write, Delete) and _enforces(stack, write.name)
+    }
+    told = {c.name for c in claims if _tells(c)} if found else set()
+    return {name: zone for name, zone in found.items() if record_name(name) in told}
+
+
+def targets(domains: Mapping[str, Zone], claims: Collection[Claim], tls: TlsFacts) -> dict[str, Target]:
+    """Return the record that tells of the present policy of each domain, where it has been written."""
+    written = {(c.name, c.value) for c in claims if _tells(c)}
+    wanted = {name: txt(sts.record_text(tls.policies[name])) for name in domains if name in tls.policies}
+    return {
+        name: Target(domains[name].name, record_name(name), "TXT", value)
+        for name, value in wanted.items()
+        if (record_name(name), value) in written
+    }
+
+
+def unheard(
+    domains: Mapping[str, Zone],
+    claims: Collection[Claim],
+    tls: TlsFacts,
+    zones: Zones,
+    around: Callable[[Collection[str]], World],
+    now: datetime,
+) -> dict[str, str]:
+    """Return what the new MX of each of these domains waits for, a phrase; those of which senders know are left out.
+
+    Arguments: ``around``: finds out who serves zones; only these servers are asked, and a resolver about what is there.
+    """
+    written = targets(domains, claims, tls)
+    world = around({target.zone for target in written.values()})
+    looked_at = {name: target for name, target in written.items() if target.zone in world.servers}
+    waiting = dict.fromkeys(domains.keys() - looked_at.keys(), _UNTOLD)
+    behind = {look.target: look.behind for look in propagation.look(world, looked_at.values())}
+    timings = awaiting.timings(zones, world, looked_at.values())
+    since = {(c.name, c.value): c.since for c in claims if _tells(c)}
+    for name, target in looked_at.items():
+        margin = timedelta(seconds=domains[name].provider.margin)
+        fresh = fresh_at(since[target.name, target.value], timings.get(target, Timing()), margin)
+        if behind[target]:
+            waiting[name] = _BEHIND.format("; ".join(behind[target]))
+        elif target not in timings or now < fresh:
+            waiting[name] = _CACHED.format(fresh)
+    return waiting
+
+
+def _enforces(stack: Stack, name: str) -> bool:
+    domain = stack.covering(name)
+    wanted = sts.declared(stack, domain) if domain and domain.name == name else None
+    return wanted is not None and wanted.mode == "enforce"
+
+
+def _tells(claim: Claim) -> bool:
+    return claim.type == "TXT" and not claim.mechanism and slot(claim.name, "TXT", claim.value) == "MTA-STS"

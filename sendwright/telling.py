@@ -1,0 +1,93 @@
+"""What a run tells senders of TLS: the facts that records rest on, looked at once, and what servers tell by now."""
+
+from datetime import datetime, timedelta
+
+from sendwright import awaiting, tls_facts, tlsa_known
+from sendwright.dns.freshness import Target, Timing, fresh_at
+from sendwright.dns.propagation import World
+from sendwright.dns.tls_records import TTL, names
+from sendwright.dns.transport import Ask
+from sendwright.publishing import Zone, Zones
+from sendwright.renewal import Known
+from sendwright.stack import Stack
+from sendwright.state.folder import StateFolder
+from sendwright.state.model import State
+from sendwright.tlsa import NO_TLS, TlsFacts, value
+
+
+class Telling:
+    """One run's view. ``facts``: as of the last look; ``untold``: sentences about hosts of whose keys nobody is told.
+
+    ``made``: the time of the plan; ``resolver``: the address of a validating one.
+    """
+
+    def __init__(self, stack: Stack, folder: StateFolder, made: datetime, ask: Ask, resolver: str) -> None:
+        self.facts: TlsFacts = NO_TLS
+        self.untold: tuple[str, ...] = ()
+        self._stack = stack
+        self._folder = folder
+        self._made = made
+        self._ask = ask
+        self._resolver = resolver
+        self._signed: frozenset[str] | None = None
+        self._worlds: dict[str, World] = {}
+
+    def look(self) -> TlsFacts:
+        """Read what is remembered afresh; whether zones are signed is asked once."""
+        if self._signed is None:
+            asked = tls_facts.asked_zones(self._stack)
+            self._signed = tls_facts.signed_zones(asked, self._ask, self._resolver)
+        remembered = self._remembered()
+        self.facts = tls_facts.facts(self._stack, remembered, self._signed, self._made)
+        self.untold = tls_facts.unsigned(self._stack, remembered, self._signed)
+        return self.facts
+
+    def known(self, host: str, zones: Zones) -> Known:
+        """Return what every server that speaks for a host's zone tells of its keys; ``window`` is left out."""
+        claims = [c for c in self._folder.claims() if c.type == "TLSA" and c.name in names(host)]
+        zone = _zone_of(host, zones)
+        world = self._world(zone, zones) if zone else None
+        if zone is None or world is None:
+            # Nobody can say what senders know.
+            return Known(told=True, behind=f"the zone of {host} could not be looked at")
+        expected = {c.name for c in claims if not c.withdrawn}
+        seen = tlsa_known.look(world, zone.name, host)
+        return tlsa_known.known(seen, self._keys(host), expected, ledger=bool(claims))
+
+    def fresh_at(self, host: str, zones: Zones, now: datetime) -> datetime | None:
+        """Return from when no cache holds TLSA records of a host without its next key, given that all serve it now.
+
+        None while not every server serves it.
+        """
+        coming, zone = self._keys(host)[1:], _zone_of(host, zones)
+        world = self._world(zone, zones) if zone and coming else None
+        if zone is None or world is None or not self.known(host, zones).served.issuperset(coming):
+            return None
+        wanted = [Target(zone.name, name, "TLSA", value(spki)) for name in names(host) for spki in coming]
+        timings = awaiting.timings(zones, world, wanted).values()
+        # The records before may have had the TTL that ours have: it is never less.
+        longest = Timing(
+            max((t.negative for t in timings), default=0),
+            max((TTL, *(t.replaced for t in timings))),
+            max((t.wildcard for t in timings), default=0),
+        )
+        return fresh_at(now, longest, timedelta(seconds=zone.provider.margin)) if timings else None
+
+    def _remembered(self) -> State:
+        folder = self._folder
+        return State(certificates=folder.certificates(), next_keys=folder.next_keys(), claims=folder.claims())
+
+    def _keys(self, host: str) -> tuple[str, ...]:
+        return tls_facts.facts(self._stack, self._remembered(), (), self._made).keys.get(host, ())
+
+    def _world(self, zone: Zone, zones: Zones) -> World | None:
+        if zone.name not in self._worlds:
+            found = awaiting.world(zones, {zone.name}, self._ask, self._resolver)
+            if zone.name not in found.servers:
+                return None
+            self._worlds[zone.name] = found
+        return self._worlds[zone.name]
+
+
+def _zone_of(name: str, zones: Zones) -> Zone | None:
+    return next((zone for zone in zones.found.values() if name in zone.names), None)
