@@ -1,5 +1,7 @@
 """What every service of a host stands on: its name, its certificate's files, the folder of what it remembers."""
 
+from functools import lru_cache
+
 from sendwright.service import Directory, File, Service
 from sendwright.stack import Host
 from sendwright.state.model import Certificate
@@ -43,6 +45,19 @@ def key_path(certificate: Certificate) -> str:
 def chain_path(certificate: Certificate) -> str:
     """Return where a certificate's chain lies on its host: beside its key."""
     return f"{tls_folder(certificate)}/chain{f'-{certificate.number}' if certificate.number else ''}.pem"
+
+
+@lru_cache(maxsize=4096)
+def named(chain: str) -> frozenset[str]:
+    """Return the names of a chain's first certificate; none where it is yet to be made."""
+    from cryptography import x509
+
+    try:
+        leaf = x509.load_pem_x509_certificate(chain.encode())
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return frozenset()
+    return frozenset(names.get_values_for_type(x509.DNSName))
 
 
 def certificate_files(certificate: Certificate) -> tuple[File, ...]:

@@ -6,6 +6,7 @@ from sendwright.deploys.guard import guard, rights
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import opendkim
 from sendwright.deploys.postfix import postfix
+from sendwright.deploys.renewal import renewal
 from sendwright.deploys.resolver import resolv_conf, unbound
 from sendwright.deploys.submission import rights as allowed
 from sendwright.deploys.web import web
@@ -18,6 +19,7 @@ def services(stack: Stack, host: Host, release: Release, material: Material) -> 
 
     What takes mail back comes before the signers, and what opens up to more of it after them.
     """
+    web_server, mail_server = web(stack, host, material), postfix(stack, host, release, material)
     return (
         base(host),
         unbound(stack, host),
@@ -26,8 +28,10 @@ def services(stack: Stack, host: Host, release: Release, material: Material) -> 
         rights(allowed(stack, host, material)),
         opendkim(stack, host, material),
         dovecot(release, material),
-        web(stack, host, material),
-        postfix(stack, host, release, material),
+        web_server,
+        # Before the last one, after which no key of before lies there any more.
+        renewal(stack, host, material, (web_server, mail_server)),
+        mail_server,
     )
 
 

@@ -6,11 +6,10 @@ nginx under a unit and a configuration of our own: Debian's is for sites, and so
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from sendwright import sts
 from sendwright.acme.provable import kind_of
-from sendwright.deploys.base import ETC, TLS, certificate_files, chain_path, key_path, tls_folder
+from sendwright.deploys.base import ETC, TLS, certificate_files, chain_path, key_path, named, tls_folder
 from sendwright.deploys.challenges import FOLDER, WELL_KNOWN
 from sendwright.deploys.material import Material
 from sendwright.deploys.render import render
@@ -99,24 +98,11 @@ def _texts(stack: Stack, host: Host, claims: Iterable[Claim]) -> dict[str, str]:
 
 def _shown(texts: Mapping[str, str], certificates: tuple[Certificate, ...]) -> tuple[_Shown, ...]:
     """Return which certificate is shown for which names: the one that holds them, before there is one the first."""
-    holding = {name: c.number for c in reversed(certificates) for name in _named(c.chain)}
+    holding = {name: c.number for c in reversed(certificates) for name in named(c.chain)}
     by_number: dict[int, list[str]] = {}
     for name in texts:
         by_number.setdefault(holding.get(name, certificates[0].number), []).append(name)
     return tuple(_Shown(c, tuple(by_number[c.number])) for c in certificates if c.number in by_number)
-
-
-@lru_cache(maxsize=4096)
-def _named(chain: str) -> frozenset[str]:
-    """Return the names of a chain's first certificate; none where it is yet to be made."""
-    from cryptography import x509
-
-    try:
-        leaf = x509.load_pem_x509_certificate(chain.encode())
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
-        return frozenset()
-    return frozenset(names.get_values_for_type(x509.DNSName))
 
 
 def _file(text: str) -> str:

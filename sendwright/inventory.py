@@ -13,7 +13,7 @@ from sendwright.escape import plain
 from sendwright.mistakes import Place, nearest, place, translate
 from sendwright.names import domain_name
 from sendwright.providers import Rfc2136
-from sendwright.stack import Domain, Host, Shared, Stack
+from sendwright.stack import AcmeTls, Domain, Host, Shared, Stack
 
 # pyinfra's names for what our Ssh holds; the same data drives the stock command.
 _SSH = {
@@ -55,6 +55,7 @@ def load(path: Path) -> Inventory:
     declared = convention.read(file)
     stack = parse(declared.hosts, declared.data, plain(file))
     folder = file.parent.resolve()
+    stack = _with_roots(stack, folder, plain(file))
     return Inventory(stack, folder, folder / Path(stack.state_dir or "state").expanduser())
 
 
@@ -85,6 +86,18 @@ def parse(hosts: Iterable[tuple[str, Mapping[str, Any]]], data: Mapping[str, Any
         # A mistake in shared data is found once for each host.
         raise InventoryError(source, tuple(dict.fromkeys(reading.problems)))
     return Stack(hosts=read_hosts, domains=domains, **{key: getattr(shared, key) for key in Shared.model_fields})
+
+
+def _with_roots(stack: Stack, folder: Path, source: str) -> Stack:
+    """Read what hosts that renew by themselves have to trust; nobody else looks at the file before it is used."""
+    trust = stack.acme.trust
+    if trust is None or not any(isinstance(h.tls, AcmeTls) and h.tls.renewal == "host" for h in stack.hosts):
+        return stack
+    try:
+        return stack.model_copy(update={"roots": (folder / Path(trust).expanduser()).read_text("ascii")})
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no PEM file"
+        raise InventoryError(source, [Problem("acme › trust", f"{plain(trust)} cannot be read: {why}")]) from error
 
 
 def _normal(name: str) -> str:

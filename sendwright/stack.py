@@ -247,10 +247,14 @@ class Shared(Model):
 
 
 class Stack(Shared):
-    """The whole declaration: hosts, domains and what they share."""
+    """The whole declaration: hosts, domains and what they share.
+
+    ``roots``: what lies in the file that ``acme.trust`` names, where hosts have to know it.
+    """
 
     hosts: tuple[Host, ...] = Field(min_length=1)
     domains: tuple[Domain, ...] = Field(min_length=1)
+    roots: str | None = Field(None, exclude=True, repr=False)
 
     def host(self, name: str) -> Host:
         """Return the host of that name; KeyError if there is none."""

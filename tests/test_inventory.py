@@ -378,3 +378,40 @@ def test_a_tsig_key_has_a_name_that_fits_into_a_message() -> None:
     tsig = {"name": ".".join(["a" * 60] * 5), "secret": {"env": "TSIG"}}
 
     assert "a TSIG key's name" in str(problems(dns={"main": {**PROVIDER, "tsig": tsig}}))
+
+
+_HOST_RENEWS = (
+    'senders = [("mx1.example.com", {"egress": [{"public": "203.0.113.10"}], '
+    '"tls": {"mode": "acme", "renewal": "host"}})]\n'
+)
+
+
+def _private(folder: Path) -> Path:
+    (folder / "group_data").mkdir()
+    (folder / "inventory.py").write_text(_HOST_RENEWS)
+    (folder / "group_data/all.py").write_text(
+        f"dns = {{'main': {PROVIDER!r}}}\ndomains = {{'example.com': {DOMAIN!r}}}\n"
+        'acme = {"directory": "https://ca.example/dir", "trust": "roots.pem"}\n'
+    )
+    return folder
+
+
+def test_what_hosts_have_to_trust_is_read_with_the_inventory(tmp_path: Path) -> None:
+    """A host that renews by itself judges by the roots that the controller goes by."""
+    (_private(tmp_path) / "roots.pem").write_text("ROOTS\n")
+
+    assert inventory.load(tmp_path).stack.roots == "ROOTS\n"
+
+
+@pytest.mark.parametrize(("text", "why"), [(None, "No such file or directory"), (b"\xff", "it is no PEM file")])
+def test_roots_that_cannot_be_read_are_a_mistake_of_the_inventory(text: bytes | None, why: str, tmp_path: Path) -> None:
+    """Said before anything is tried, with the file's name."""
+    if text is not None:
+        (_private(tmp_path) / "roots.pem").write_bytes(text)
+    else:
+        _private(tmp_path)
+
+    with pytest.raises(InventoryError) as refused:
+        inventory.load(tmp_path)
+
+    assert refused.value.problems == (Problem("acme › trust", f"roots.pem cannot be read: {why}"),)

@@ -26,6 +26,7 @@ CASES: dict[str, tuple[Release, tuple[str, ...], dict[str, object]]] = {
     "13-closed-dual-forward": (Release.TRIXIE, (), {"ipv6": True, "receive": "forward"}),
     "12-acme": (Release.BOOKWORM, LIVE, {"tls": "acme"}),
     "13-acme-enforced": (Release.TRIXIE, LIVE, {"ipv6": False, "tls": "acme", "mta_sts": {"mode": "enforce"}}),
+    "12-acme-host-renews": (Release.BOOKWORM, LIVE, {"tls": {"mode": "acme", "renewal": "host"}}),
     "13-draining": (Release.TRIXIE, LIVE, {"state": "draining"}),
 }
 
