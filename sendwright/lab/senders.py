@@ -162,6 +162,10 @@ class Sender:
     def configure(self, *settings: str) -> None:
         """Change settings, written ``name=value``; a delivery that begins afterwards follows them."""
         self.lab.world.run(["postconf", "-c", self._etc, "-e", *settings])
+        self.forget()
+
+    def forget(self) -> None:
+        """Have it forget TLSA records: each process of Postfix that delivers keeps them for their TTL."""
         self.lab.world.run(["postfix", "-c", self._etc, "reload"])
 
     @property
@@ -198,6 +202,11 @@ class Senders:
     def believe(self, level: Level) -> None:
         """Set what the one that believes TLSA does where there are none."""
         self.dane.configure(f"smtp_tls_security_level={level}")
+
+    def forget(self) -> None:
+        """Have both forget what they know of DNS, as if its TTL had run out; policies are remembered."""
+        for sender in self:
+            sender.forget()
 
     def policies_not_fetched(self) -> list[str]:
         """Return what the resolver of policies said of those that it could not fetch."""
