@@ -23,6 +23,13 @@ class Running:
     world: World
     process: "subprocess.Popen[str]"
     lines: list[str] = field(default_factory=list)
+    reader: threading.Thread = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Begin to read."""
+        read = lambda: self.lines.extend(iter(self.process.stderr.readline, ""))  # type: ignore[union-attr]  # noqa: E731
+        self.reader = threading.Thread(target=read, daemon=True)
+        self.reader.start()
 
     @property
     def killed(self) -> bool:
@@ -33,6 +40,20 @@ class Running:
         """Whether that many lines match a pattern."""
         return sum(re.search(pattern, line) is not None for line in self.lines) >= times
 
+    def says(self, pattern: str) -> None:
+        """Wait until a line matches a pattern."""
+        deadline = time.monotonic() + _PATIENCE
+        while not self.said(pattern):
+            assert self.process.poll() is None, self.lines
+            assert time.monotonic() < deadline, self.lines
+            time.sleep(0.01)
+
+    def ends(self, timeout: float = _PATIENCE) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        code = self.process.wait(timeout)
+        self.reader.join(5)
+        return code
+
 
 Moment = Callable[[Running], bool]
 
@@ -42,16 +63,19 @@ def line(pattern: str, times: int = 1) -> Moment:
     return lambda run: run.said(pattern, times)
 
 
+def begun(world: World, verb: str, *argv: str) -> Running:
+    """Begin a verb (``certs renew`` is one) at the controller's place."""
+    command = world.lab.command([sys.executable, "-m", "sendwright", *verb.split(), str(world.folder), *argv])
+    return Running(world, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+
+
 def killed_at(world: World, moment: Moment, verb: str, *argv: str, may_end: bool = False) -> Running:
     """Begin a verb, and kill the controller, only it, at that moment; return when all that it had started is gone.
 
     ``may_end``: that may be the last moment of all, after which it ends by itself before anybody has seen it.
     """
-    command = world.lab.command([sys.executable, "-m", "sendwright", verb, str(world.folder), *argv])
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    run = Running(world, process)
-    reader = threading.Thread(target=lambda: run.lines.extend(iter(process.stderr.readline, "")), daemon=True)  # type: ignore[union-attr]
-    reader.start()
+    run = begun(world, verb, *argv)
+    process = run.process
     deadline = time.monotonic() + _PATIENCE
     while not moment(run) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -63,7 +87,7 @@ def killed_at(world: World, moment: Moment, verb: str, *argv: str, may_end: bool
     ended = may_end and process.returncode == 0 and moment(run)
     assert ended or process.returncode == -signal.SIGKILL, run.lines
     assert not any(map(_lives, children))
-    reader.join(5)
+    run.reader.join(5)
     return run
 
 

@@ -64,6 +64,11 @@ class Living:
             folder.mark(replace(c, since=c.since - span, left=c.left and c.left - span) for c in state.claims)
             for key in state.keys:
                 folder.save_key(older(key, span))
+            for coming in state.next_keys:
+                ago = replace(
+                    coming, created=coming.created - span, fresh_at=coming.fresh_at and coming.fresh_at - span
+                )
+                folder.save_next_key(ago, None)
         if caches:
             self.world.lab.forget()
 
@@ -119,8 +124,8 @@ def serial(zone: str, server: str) -> int:
 def snapshot(declared: Stack, release: int) -> str:
     """Return the key of the cached snapshot with the packages that hosts need."""
     of = {12: Release.BOOKWORM, 13: Release.TRIXIE}[release]
-    services = planning.services(declared, declared.hosts[0], of, State())
-    return installed.ensure(release, (package for service in services for package in service.packages), print)
+    found = (s for host in declared.hosts for s in planning.services(declared, host, of, State()))
+    return installed.ensure(release, (package for service in found for package in service.packages), print)
 
 
 def sending(address: str, **settings: str) -> Mapping[str, Any]:

@@ -1,0 +1,56 @@
+"""The world whose certificates come from an authority."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sendwright.lab import HostSpec, Lab, LabSpec, ZoneSpec, senders
+from sendwright.lab.senders import Level, streaming
+from sendwright.rehearse import world_in
+from tests.lab.living import snapshot
+from tests.lab.tls.world import ADDRESSES, ONE, RECIPIENTS, TWO, VALIDITY, ZONES, Tls, stack
+
+_RELEASES = dict(zip(ADDRESSES, (12, 13, 12, 13), strict=True))
+# As long as a TLSA record is remembered: a sender may know for so long what is no longer so.
+_MEMORY = 300
+
+
+@pytest.fixture(scope="session")
+def world_of_certificates(lab_machine: None) -> Iterator[Tls]:  # noqa: ARG001 - requested for its verdict
+    """Two hosts that took mail with certificates of their own before the authority was declared, and two bare ones.
+
+    Mail arrives all the time while the authority issues certificates for the first two.
+    """
+    declared = stack()
+    keys = {release: snapshot(declared, release) for release in (12, 13)}
+    hosts = (
+        HostSpec(name, (at,), _RELEASES[name], snapshot=keys[_RELEASES[name]], admin=name == TWO)
+        for name, at in ADDRESSES.items()
+    )
+    zones = tuple(ZoneSpec(name) for name in ZONES)
+    lab = Lab.up(LabSpec(f"tls-{os.getpid()}", tuple(hosts), zones, memory=_MEMORY, authority=VALIDITY), print)
+    try:
+        world = world_in(lab, stack(authority=False), "inventory")
+        tls = Tls(world, {}, senders.start(lab))
+        tls.began["bare"] = tls.provision()
+        tls.settle()
+        with streaming(tls.senders, RECIPIENTS) as streams:
+            world.declare(declared)
+            tls.began["authority"] = tls.provision()
+            tls.issued.extend(streams)
+        tls.settle()
+        tls.began["again"] = tls.provision()
+        tls.senders.believe(Level.ALWAYS)
+        yield tls
+    finally:
+        lab.down()
+
+
+@pytest.fixture
+def tls(world_of_certificates: Tls) -> Tls:
+    """The same: at rest, and caches know nothing."""
+    assert world_of_certificates.world.lab.host(ONE).namespace
+    world_of_certificates.settle()
+    world_of_certificates.senders.forget()
+    return world_of_certificates
