@@ -50,7 +50,7 @@ class Accounts:
         client = ClientV2(directory, net)
         found = self._found(client, net, kept.uri) if kept.uri else None
         found = found or self._made(client, net)
-        if kept.uri != found.uri:
+        if kept.uri != found.uri or not found.uri:
             self._save(found.uri, pem)
         net.account = found
         return net.key, found

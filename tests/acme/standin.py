@@ -89,7 +89,7 @@ class StandIn(ThreadingHTTPServer):
         self.chains: dict[str, str] = {}
         #: The authorization that is shown for a name, by the kind of challenge and the name.
         self.shown: dict[tuple[str, str], str] = {}
-        self.proven: set[str] = set()
+        self.proven: list[Challenge] = []
         self.external: dict[str, bytes] = {}
         self.meta: dict[str, Any] = {"termsOfService": f"{self.base}/terms"}
         self.window: tuple[datetime, datetime] | None = None
@@ -145,7 +145,7 @@ class StandIn(ThreadingHTTPServer):
         """Show answers where this authority looks for them: the ``Prove`` of these tests."""
         shown = {(c.kind, c.name): c.authorization for c in challenges}
         self.shown |= shown
-        self.proven |= {c.name for c in challenges}
+        self.proven += challenges
         try:
             yield
         finally:
