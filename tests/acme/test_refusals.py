@@ -335,7 +335,7 @@ FIELDS = st.sampled_from(
 STATUS = st.sampled_from([200, 200, 200, 201, 204, 400, 403, 409, 429, 500, 503])
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(RESOURCES), STATUS, JSON | st.binary(max_size=50), st.dictionaries(FIELDS, JSON, max_size=3))
 def test_any_octets_make_a_sentence_or_a_certificate(
     customer: Customer, standin: StandIn, resource: str, status: int, body: object, fields: dict[str, object]
