@@ -102,9 +102,11 @@ def first(host: Host, folder: StateFolder, now: datetime) -> Certificate:
 
 
 def _kept(host: Host, folder: StateFolder) -> bytes | None:
-    old = _of(folder, host.name)
-    if old is None or isinstance(host.tls, CertificateFile):
+    if isinstance(host.tls, CertificateFile):
         return None
+    old = _of(folder, host.name)
+    if old is None:
+        return folder.untold_key(host.name)
     # A key from a file is on other machines, too. Senders that know it by TLSA would refuse any other, though.
     return folder.open(old.key) if old.mode != "file" or host.dane else None
 

@@ -119,7 +119,8 @@ def basis(stack: Stack, state: State, zones: "Iterable[Changes]") -> dict[str, s
     """Return digests of all that a plan's lines do not show in full: what was declared, remembered, and seen in DNS."""
     keys = [[k.domain, k.selector, k.algorithm, k.public, k.stage, *k.proven_on] for k in state.keys]
     users = [[u.login, u.password_hash, *u.send_as] for u in state.users]
-    certificates = [[c.host, c.mode, c.chain, c.key.sha256] for c in state.certificates]
+    certificates = [[c.host, c.mode, c.chain, c.key.sha256, str(c.number)] for c in state.certificates]
+    coming = [[k.host, k.key.sha256] for k in state.next_keys]
     written = {
         f"zone {z.zone}": _digest([[type(w).__name__, *map(str, vars(w).values())] for w in z.writes]) for z in zones
     }
@@ -127,7 +128,7 @@ def basis(stack: Stack, state: State, zones: "Iterable[Changes]") -> dict[str, s
         "the inventory": declaration(stack),
         "the keys in the state folder": _digest(sorted(keys)),
         "the users in the state folder": _digest(sorted(users)),
-        "the certificates in the state folder": _digest([sorted(certificates), state.authority]),
+        "the certificates in the state folder": _digest([sorted(certificates), sorted(coming), state.authority]),
         **written,
     }
 

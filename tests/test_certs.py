@@ -1,5 +1,6 @@
 """TLS certificates: what clients and receivers will accept, judged by OpenSSL and by cryptography's verifier."""
 
+import base64
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,10 +16,12 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendwright import certfile, certs
-from sendwright.errors import SecretError, UsageError
+from sendwright import certfile, certs, tlsa
+from sendwright.errors import AuthorityError, SecretError, StateError, UsageError
+from sendwright.service import Sealed
 from sendwright.stack import CertificateFile, Egress, Host, Ssh
 from sendwright.state.model import Certificate
+from tests import foreign
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 987654, tzinfo=UTC)
 AUTHORITY = certs.new_authority(NOW)
@@ -296,3 +299,118 @@ def test_another_file_makes_a_certificate_due(tmp_path: Path) -> None:
 
     assert certs.due(made, declared, NOW, declared_chain=now_there) == "the declared file holds another one"
     assert certs.due(made, declared, NOW + timedelta(days=29)) is None
+
+
+MX1, POLICY = "mx1.example.com", "mta-sts.example.com"
+KEY = certs.new_key("ecdsa")
+SEALED = Sealed("tls/x.key", "0" * 64)
+
+
+def taken(chain: str, names: tuple[str, ...] = (MX1,)) -> Certificate:
+    """Take a chain for KEY."""
+    return certs.from_chain(MX1, chain, SEALED, tlsa.spki_of_key(KEY), names, number=2, issuer="https://acme.example/")
+
+
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
+def test_a_request_says_the_names_in_the_san_alone(tmp_path: Path, kind: str) -> None:
+    """OpenSSL reads key and request, as certbot on hosts and authorities do; the signature is the key's own."""
+    key = certs.new_key(kind)
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "request.pem").write_bytes(certs.csr(key, [MX1, POLICY]))
+
+    done = subprocess.run(
+        ["openssl", "req", "-in", "request.pem", "-noout", "-text", "-verify"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert f"DNS:{MX1}, DNS:{POLICY}" in done.stdout
+    assert {"Subject: ", "Subject:"} & {line.strip(" ") + " " * line.endswith(" ") for line in done.stdout.splitlines()}
+    assert "verify OK" in done.stderr
+    assert certs.kind_of(key) == certs.kind_of(key.decode()) == kind
+    bits = subprocess.run(
+        ["openssl", "pkey", "-in", "key.pem", "-noout", "-text"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {"ecdsa": "P-256", "rsa": "(2048 bit"}[kind] in bits.stdout
+
+
+def test_a_chain_from_elsewhere_is_taken_as_pem_and_nothing_else() -> None:
+    """Line ends and text around it are as the authority likes; what goes to hosts is not."""
+    chain = foreign.signed(KEY, [MX1.upper(), POLICY], NOW)
+    decorated = "subject=/CN=x\r\n" + chain.replace("\n", "\r\n") + "\r\nsmtpd_relay_restrictions = permit\n"
+
+    made = taken(decorated, (MX1, POLICY))
+
+    assert made.chain == chain
+    assert (made.host, made.mode, made.number, made.issuer) == (MX1, "acme", 2, "https://acme.example/")
+    assert made.key == SEALED
+    assert made.not_after == NOW.replace(microsecond=0) + timedelta(days=90)
+    found = certs.held(made)
+    assert found.names == {MX1, POLICY}
+    assert (found.spki, found.kind, found.mode) == (tlsa.spki_of_key(KEY), "ecdsa", "acme")
+    assert (found.not_before, found.not_after, found.issuer) == (made.not_before, made.not_after, made.issuer)
+
+
+@pytest.mark.parametrize(
+    ("chain", "words"),
+    [
+        ("", "is no certificate chain in PEM"),
+        ("<html>503</html>", "is no certificate chain in PEM"),
+        ("\ud800", "is no certificate chain in PEM"),
+        (foreign.signed(certs.new_key("ecdsa"), [MX1], NOW), "is of another key"),
+        (foreign.signed(KEY, [POLICY], NOW), f"does not name {MX1}"),
+        (foreign.signed(KEY, ["*.example.com"], NOW), f"does not name {MX1}"),
+        (foreign.signed(KEY, [], NOW), "names nothing"),
+        (foreign.signed(KEY, [MX1], NOW) * 6, "holds 12 certificates"),
+        (foreign.signed(KEY, [MX1], NOW) + "x" * 200_000, "is too long"),
+    ],
+)
+def test_a_chain_that_is_not_as_ordered_is_refused_in_a_sentence(chain: str, words: str) -> None:
+    """What the host has stays: an authority or a host may hand over anything."""
+    with pytest.raises(AuthorityError) as refused:
+        taken(chain)
+
+    assert refused.value.what.startswith(f"{MX1}: what came as its certificate {words}")
+    assert refused.value.hint == "The one that it has stays."
+
+
+_GOOD = foreign.signed(KEY, [MX1], NOW)
+_DER = x509.load_pem_x509_certificate(_GOOD.encode()).public_bytes(serialization.Encoding.DER)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(_DER) - 1), st.integers(0, 255), st.integers(0, 20))
+def test_no_byte_of_a_certificate_can_make_a_traceback(place: int, byte: int, more: int) -> None:
+    """It is taken, or refused in a sentence; what was taken can be judged."""
+    changed = _DER[:place] + bytes([byte]) * (1 + more) + _DER[place + 1 + more :]
+    text = base64.encodebytes(changed).decode()
+
+    try:
+        made = taken(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n")
+    except AuthorityError:
+        return
+
+    assert MX1 in certs.held(made).names
+
+
+@given(st.text())
+def test_no_text_makes_a_traceback_either(text: str) -> None:
+    """Nor what stands around a chain."""
+    try:
+        assert taken(text + _GOOD + text).chain == _GOOD
+    except AuthorityError:
+        return
+
+
+def test_a_damaged_certificate_of_ours_is_named() -> None:
+    """The state folder travels through git."""
+    made, _ = certs.issue(host(), NOW)
+
+    with pytest.raises(StateError, match=r"mx1\.example\.com in the state folder is no certificate"):
+        certs.held(replace(made, chain="-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))

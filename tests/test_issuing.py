@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from sendwright import planning
-from sendwright.errors import PassphraseError, SecretError
-from sendwright.issuing import declared_chain, generate, generate_missing, renew_certificate
+from sendwright import certs, issuing, planning, tlsa
+from sendwright.errors import AuthorityError, PassphraseError, SecretError, StateError
+from sendwright.issuing import Issued, declared_chain, generate, generate_missing, renew_certificate
 from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Stack
 from sendwright.state.folder import StateFolder
+from sendwright.state.model import Certificate
+from tests.foreign import signed
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-MX1 = "mx1.example.com"
+MX1, POLICY = "mx1.example.com", "mta-sts.example.com"
+DIRECTORY = "https://acme.example/directory"
 
 
 def _host(**more: object) -> Host:
@@ -143,3 +146,148 @@ def test_only_hosts_in_file_mode_have_a_declared_chain(tmp_path: Path) -> None:
     assert declared_chain(_host(), tmp_path) is None
     with pytest.raises(SecretError, match=MX1):
         declared_chain(declared, tmp_path)
+
+
+def _only(folder: StateFolder) -> Certificate:
+    (found,) = folder.certificates()
+    return found
+
+
+def test_a_host_in_acme_mode_starts_with_a_self_signed_certificate(folder: StateFolder, tmp_path: Path) -> None:
+    """It is none of the authority's, has the key that the authority's will have, and is not made twice."""
+    host = _host(tls={"mode": "acme", "key": "rsa"})
+
+    renew_certificate(host, folder, tmp_path, NOW)
+
+    made = _only(folder)
+    assert (made.mode, made.issuer) == ("self-signed", None)
+    assert certs.kind_of(made.chain) == "rsa"
+    assert certs.due(made, host, NOW) is None
+    assert certs.due(made, host, NOW + timedelta(days=89)) is not None
+    assert issuing.first(host, folder, NOW + timedelta(days=89)).key == made.key
+
+
+@pytest.mark.parametrize("before", ["self-signed", "internal-ca", "file"])
+@pytest.mark.parametrize("after", ["self-signed", "internal-ca", "acme"])
+def test_a_key_is_kept_whatever_mode_a_host_changes_to(
+    folder: StateFolder, tmp_path: Path, before: str, after: str
+) -> None:
+    """Senders may know it by TLSA (RFC 7671 section 5.1)."""
+    pem = certs.new_key("ecdsa")
+    (tmp_path / "tls.pem").write_text(signed(pem, [MX1], NOW))
+    (tmp_path / "tls.key").write_bytes(pem)
+    from_file = {"mode": "file", "certificate": "tls.pem", "key": {"file": "tls.key"}}
+    renew_certificate(_host(tls=from_file if before == "file" else before, dane=[25]), folder, tmp_path, NOW)
+    old = _only(folder)
+
+    renew_certificate(_host(tls=after, dane=[25]), folder, tmp_path, NOW)
+
+    assert _only(folder).key == old.key
+    assert tlsa.spki_of_chain(_only(folder).chain) == tlsa.spki_of_chain(old.chain)
+
+
+def test_a_key_that_others_have_is_not_kept_where_no_sender_knows_it(folder: StateFolder, tmp_path: Path) -> None:
+    """Somebody else made it, for who knows what."""
+    pem = certs.new_key("ecdsa")
+    (tmp_path / "tls.pem").write_text(signed(pem, [MX1], NOW))
+    (tmp_path / "tls.key").write_bytes(pem)
+    from_file = {"mode": "file", "certificate": "tls.pem", "key": {"file": "tls.key"}}
+    renew_certificate(_host(tls=from_file), folder, tmp_path, NOW)
+
+    renew_certificate(_host(), folder, tmp_path, NOW)
+
+    assert folder.open(_only(folder).key) != pem
+
+
+def test_what_serves_well_stays_until_the_authority_has_issued(folder: StateFolder, tmp_path: Path) -> None:
+    """A host that goes over to acme never shows less than it did, and a failing authority breaks nothing."""
+    host = _host(tls="acme")
+    renew_certificate(_host(tls="internal-ca"), folder, tmp_path, NOW)
+    old = _only(folder)
+
+    assert certs.due(old, host, NOW + timedelta(days=89)) is None
+    assert certs.due(old, host, NOW + timedelta(days=91)) == "it ended on 2027-01-30"
+    assert certs.due(old, _host(name="mx2.example.com", tls="acme"), NOW) is not None
+
+
+def test_a_lost_story_costs_no_key(folder: StateFolder, tmp_path: Path) -> None:
+    """The private key that lies there is used again."""
+    renew_certificate(_host(), folder, tmp_path, NOW)
+    old = _only(folder)
+    (folder.path / "tls" / f"{MX1}.json").unlink()
+
+    renew_certificate(_host(), folder, tmp_path, NOW)
+
+    assert _only(folder).key == old.key
+
+
+def test_a_next_key_is_made_once_and_of_the_kind_that_is_declared(folder: StateFolder) -> None:
+    """It stays the same, run after run, until another kind is declared."""
+    host, rsa = _host(tls="acme"), _host(tls={"mode": "acme", "key": "rsa"})
+    issuing.first(host, folder, NOW)
+
+    made = issuing.make_next(host, folder, NOW)
+
+    assert issuing.make_next(host, folder, NOW + timedelta(days=1)) == made == folder.load().next_of(MX1)
+    assert tlsa.spki_of_key(folder.open(made.key)) == made.spki
+    other = issuing.make_next(rsa, folder, NOW)
+    assert (made.kind, other.kind, folder.next_keys()) == ("ecdsa", "rsa", (other,))
+    assert certs.kind_of(folder.open(other.key)) == "rsa"
+
+
+def test_a_renewal_takes_the_authoritys_certificates_for_the_present_key(folder: StateFolder) -> None:
+    """Several at once, and the next key waits on."""
+    host = _host(tls="acme")
+    first = issuing.first(host, folder, NOW)
+    coming = issuing.make_next(host, folder, NOW)
+    pem = folder.open(first.key)
+    issued = [Issued(0, (MX1,), signed(pem, [MX1], NOW)), Issued(1, (POLICY,), signed(pem, [POLICY], NOW))]
+
+    made = issuing.take(MX1, issued, folder, DIRECTORY)
+
+    assert folder.certificates() == made
+    assert [(c.number, c.mode, c.issuer, c.key) for c in made] == [
+        (0, "acme", DIRECTORY, first.key),
+        (1, "acme", DIRECTORY, first.key),
+    ]
+    assert folder.next_keys() == (coming,)
+    assert certs.due(made[0], host, made[0].not_after) is None
+
+
+def test_a_promotion_changes_the_key_of_all_certificates_at_once(folder: StateFolder) -> None:
+    """The next key is the present one, no key is next, and nothing of the old one is left."""
+    host = _host(tls="acme")
+    first = issuing.first(host, folder, NOW)
+    issuing.take(MX1, [Issued(1, (POLICY,), signed(folder.open(first.key), [POLICY], NOW))], folder, DIRECTORY)
+    coming = issuing.make_next(host, folder, NOW)
+
+    (made,) = issuing.promote(MX1, [Issued(0, (MX1,), signed(folder.open(coming.key), [MX1], NOW))], folder, DIRECTORY)
+
+    assert folder.certificates() == (made,)
+    assert (made.key, folder.next_keys()) == (coming.key, ())
+    with pytest.raises(StateError, match="is lost"):
+        folder.open(first.key)
+
+
+def test_what_is_not_as_ordered_is_not_taken(folder: StateFolder) -> None:
+    """Whatever an authority or a host hands over, what the host has stays."""
+    host = _host(tls="acme")
+    first = issuing.first(host, folder, NOW)
+    coming = issuing.make_next(host, folder, NOW)
+    good = Issued(0, (MX1,), signed(folder.open(coming.key), [MX1], NOW))
+    wrong = Issued(1, (POLICY,), signed(folder.open(first.key), [POLICY], NOW))
+
+    with pytest.raises(AuthorityError, match=f"{MX1}: what came as its certificate is of another key"):
+        issuing.promote(MX1, [good, wrong], folder, DIRECTORY)
+    with pytest.raises(AuthorityError, match="another key"):
+        issuing.take(MX1, [good], folder, DIRECTORY)
+
+    assert folder.certificates() == (first,)
+    assert folder.next_keys() == (coming,)
+
+
+def test_without_a_key_nothing_is_taken(folder: StateFolder) -> None:
+    """A folder that was emptied meanwhile is told of."""
+    for take in (issuing.take, issuing.promote):
+        with pytest.raises(StateError, match=r"not in|no key"):
+            take(MX1, [], folder, DIRECTORY)

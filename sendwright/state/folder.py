@@ -153,6 +153,10 @@ class StateFolder:
         """Remove certificates of a host that are needed no more; number 0 stays."""
         self._tls.forget(host, numbers)
 
+    def untold_key(self, host: str) -> bytes | None:
+        """Return the TLS key of a host whose story is not there, or None; needs the passphrase. See ``TlsFiles``."""
+        return self._tls.untold(host)
+
     def save_next_key(self, coming: NextKey, private_pem: bytes | None = None) -> None:
         """Write which key a host's certificates will have next, in the place of any other one.
 

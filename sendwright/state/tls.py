@@ -87,6 +87,22 @@ class TlsFiles:
         if before.next:
             self._point(before.model_copy(update={"next": None}))
 
+    def untold(self, host: str) -> bytes | None:
+        """Return the private key of a host that nothing tells of, or None.
+
+        A run was killed as it made it, or ``tls/HOST.json`` was lost: then senders may know it. StateError for several,
+        of which nobody can say which is shown.
+        """
+        if self._story(host).key_sha256 is not None:
+            return None
+        found = [path for path in self._files_of(host) if path.suffix == ".key"]
+        if len(found) > 1:
+            raise StateError(
+                f"{self._pointer(host)} is lost, and {len(found)} private keys of that host are there.",
+                "Restore it from git or a backup; otherwise remove all of them but the one that the host has.",
+            )
+        return self._vault.untold(f"{self._path.name}/{found[0].name}") if found else None
+
     def _of(self, story: stories.TlsStory) -> Iterator[Certificate]:
         for each in story.certificates:
             path = self._path / layout.tls_chain(story.host, each.chain_sha256)
@@ -114,11 +130,18 @@ class TlsFiles:
         for sha256 in (story.key_sha256, story.next and story.next.key_sha256):
             if sha256:
                 named.add(self._key(story.host, sha256).name)
+        if story.key_sha256 is None:
+            return
         # What a killed run left goes with what is replaced.
-        ours = re.compile(rf"{re.escape(story.host)}\.[0-9a-f]{{16}}\.(key|pem)")
-        for path in (*files.below(self._path, ".key"), *files.below(self._path, ".pem")):
-            if path.parent == self._path and ours.fullmatch(path.name) and path.name not in named:
+        for path in self._files_of(story.host):
+            if path.name not in named:
                 files.remove(path)
+
+    def _files_of(self, host: str) -> Iterator[Path]:
+        ours = re.compile(rf"{re.escape(host)}\.[0-9a-f]{{16}}\.(key|pem)")
+        for path in (*files.below(self._path, ".key"), *files.below(self._path, ".pem")):
+            if path.parent == self._path and ours.fullmatch(path.name):
+                yield path
 
     def _stories(self) -> Iterator[stories.TlsStory]:
         for path in files.below(self._path, ".json"):

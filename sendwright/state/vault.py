@@ -62,6 +62,11 @@ class Vault:
             raise files.damaged(path, "it is not the key that the story beside it tells of")
         return pem
 
+    def untold(self, name: str) -> bytes:
+        """Return the plain form of a private key that no story tells of; raises as ``get`` does."""
+        path = self._file(name)
+        return self._open(path, files.read(path) or b"")
+
     def _file(self, name: str) -> Path:
         parts = PurePosixPath(name).parts
         if not parts or ".." in parts or parts[0] == "/":

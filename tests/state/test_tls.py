@@ -151,6 +151,19 @@ def test_a_next_key_that_is_lost_is_none(tmp_path: Path) -> None:
     assert folder(tmp_path).next_keys() == (NEXT,)
 
 
+def test_a_key_that_nothing_tells_of_is_found_again(tmp_path: Path) -> None:
+    """A kill or somebody's git left it alone: senders may know it. Of several, a person has to say which."""
+    assert folder(tmp_path, None).untold_key(MX1) is None
+    folder(tmp_path).save_certificate(FIRST, PEM)
+    assert folder(tmp_path, None).untold_key(MX1) is None
+    (tmp_path / f"state/tls/{MX1}.json").unlink()
+
+    assert folder(tmp_path).untold_key(MX1) == PEM
+    folder(tmp_path).save_next_key(NEXT, NEXT_PEM)
+    with pytest.raises(StateError, match="2 private keys of that host"):
+        folder(tmp_path).untold_key(MX1)
+
+
 @pytest.mark.parametrize("text", [FIRST.chain * 2, FIRST.chain + "smtpd_relay_restrictions = permit\n", "", "\xff"])
 def test_a_chain_that_is_another_one_is_refused(tmp_path: Path, text: str) -> None:
     """It is copied to hosts as it is."""
