@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sendwright import durable, generation, recovery
+from sendwright import durable, generation, recovery, tls_recovery
 from sendwright.connections import Fleet
 from sendwright.deploys import remains
 from sendwright.deploys.remains import Remains
@@ -22,6 +22,7 @@ from sendwright.report.progress import Progress
 from sendwright.ssh import Connection
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import KeyStage
+from sendwright.tls_recovery import FoundTls
 
 _INCOMPLETE = "Hosts go on refusing this folder until nothing is left alone and every host and zone could be read."
 
@@ -40,11 +41,12 @@ class Recovery:
     notes: tuple[str, ...] = ()
     errors: tuple[SendwrightError, ...] = ()
     result: Result = Result.DONE
+    tls: tuple[FoundTls, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not self.keys and self.lineage is None
+        return not (self.keys or self.tls) and self.lineage is None
 
 
 def recover(
@@ -98,9 +100,11 @@ def _planned(
             public = [k for k in stories if k.record_name in kept and kept[k.record_name].held is Held.KEY]
             served, _ = records.served(public)
     keys, doubtful = recovery.staged(found.keys, state.keys, kept, served, now)
-    notes = (*found.notes, *recovery.lost(declared.stack, state, keys))
+    tls, unread = tls_recovery.found(declared.stack, held, (c.host for c in state.certificates))
+    notes = (*found.notes, *recovery.lost(declared.stack, state, keys, {each.host for each in tls}))
     lineage = generation.joined(folder.lineage(), (each.generation for each in held.values()))
-    return Recovery(keys, None if lineage == folder.lineage() else lineage, (*found.alone, *doubtful), notes)
+    alone = (*found.alone, *doubtful, *unread)
+    return Recovery(keys, None if lineage == folder.lineage() else lineage, alone, notes, tls=tls)
 
 
 def _save(folder: StateFolder, plan: Recovery) -> None:
@@ -108,6 +112,8 @@ def _save(folder: StateFolder, plan: Recovery) -> None:
         # Without its private part a key that was never published is nothing: a run that dies in between is run again.
         folder.save_key(replace(each.key, stage=KeyStage.GENERATED), each.pem)
     folder.save_keys(each.key for each in plan.keys)
+    for tls in plan.tls:
+        folder.save_certificates(tls.certificates, tls.pem)
     if plan.lineage is not None:
         # Last: until then hosts refuse this folder.
         folder.save_lineage(plan.lineage)

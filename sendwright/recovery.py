@@ -4,7 +4,7 @@ Nothing is guessed: a key that differs between hosts, or from what DNS serves, i
 decides its stage, on the safe side: a key that signs nowhere has to prove itself again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -82,8 +82,11 @@ def staged(
     return _retired(told, known), tuple(said)
 
 
-def lost(stack: Stack, state: State, keys: Iterable[Found]) -> tuple[str, ...]:
-    """Return what is not recovered, and how each comes back, one sentence each."""
+def lost(stack: Stack, state: State, keys: Iterable[Found], certified: Container[str]) -> tuple[str, ...]:
+    """Return what is not recovered, and how each comes back, one sentence each.
+
+    Arguments: ``certified``: the hosts whose TLS keys and certificates are recovered.
+    """
     notes = []
     if tuple(keys):
         notes.append("When keys began to sign, and since when they are served, is not known: their clocks start now.")
@@ -93,8 +96,12 @@ def lost(stack: Stack, state: State, keys: Iterable[Found]) -> tuple[str, ...]:
         )
     if not state.users:
         notes.append("Logins and their passwords are not recovered: `sendwright users add` before the next provision.")
-    if any(state.certificate_of(host.name) is None for host in stack.hosts):
-        notes.append("Certificates are not recovered: the next `sendwright provision` issues new ones, with new keys.")
+    bare = [h.name for h in stack.hosts if state.certificate_of(h.name) is None and h.name not in certified]
+    if bare:
+        notes.append(
+            f"The certificate of {_list(bare)} is not recovered: the next `sendwright provision` makes a new key. "
+            "Senders that know the old one by TLSA records keep mail back: remove these records first, then wait."
+        )
     return tuple(notes)
 
 

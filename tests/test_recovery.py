@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendwright import dkim, generation, inventory, recovery
+from sendwright import certs, dkim, generation, inventory, recovery, tls_recovery
+from sendwright.acme import directories
 from sendwright.deploys import remains
-from sendwright.deploys.remains import HeldKey, Remains
+from sendwright.deploys.remains import HeldKey, HeldTls, Remains
 from sendwright.errors import HostError
 from sendwright.generation import Generation, Standing, standing
 from sendwright.lines import Held, Record
 from sendwright.recovery import Found
-from sendwright.stack import DkimAlgorithm
+from sendwright.stack import AcmeTls, CertificateFile, DkimAlgorithm, InternalCa
 from sendwright.state.model import DkimKey, KeyStage, State
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -196,9 +197,10 @@ def test_what_else_was_lost_is_told_with_how_it_comes_back() -> None:
     """The ledger, logins, certificates, clocks."""
     keys = (Found(NEW[0], (), NEW[1]),)
 
-    said = " ".join(recovery.lost(STACK, State(), keys))
+    said = " ".join(recovery.lost(STACK, State(), keys, {MX1}))
 
-    assert all(word in said for word in ("clocks", "sendwright dns adopt", "sendwright users add", "Certificates"))
+    assert all(word in said for word in ("clocks", "sendwright dns adopt", "sendwright users add"))
+    assert f"The certificate of {MX2} is not recovered" in said
 
 
 def test_a_recovered_folder_is_followed_by_every_host_whatever_they_hold() -> None:
@@ -226,12 +228,77 @@ def test_what_a_host_prints_is_what_it_holds(tmp_path: Path) -> None:
     (etc / "keys" / "stray.pem").write_text("nothing")
     rows = f"# a comment\nsendwright-probe+x@{COM} {OLD[0].record_name}\n{COM} {NEW[0].record_name}\n"
     (etc / "ed25519.signingtable").write_text(rows)
+    used, other = (tmp_path / "tls" / (tag * 16) for tag in ("a", "b"))
+    for folder in (used, other):
+        folder.mkdir(parents=True)
+        for name in ("key", "chain", "chain-12", "other"):
+            (folder / f"{name}.pem").write_text(f"{name} in {folder.name}")
+    (tmp_path / "main.cf").write_text(f"a = b\nsmtpd_tls_chain_files  = {used}/key.pem, {used}/chain.pem\n")
     script = remains.command().replace("/etc/opendkim", str(etc)).replace("/var/lib/sendwright", str(tmp_path))
+    script = script.replace("/etc/sendwright/tls", str(tmp_path / "tls")).replace("/etc/postfix", str(tmp_path))
 
     done = subprocess.run(["sh"], input=script.encode(), capture_output=True, check=True)
 
     assert done.stderr == b""
-    assert remains.parse("h", done.stdout) == host(NEW, signs=(NEW[0],))
+    chains = {0: f"chain in {used.name}", 12: f"chain-12 in {used.name}"}
+    tls = HeldTls(chains, f"key in {used.name}".encode())
+    assert remains.parse("h", done.stdout) == replace(host(NEW, signs=(NEW[0],)), tls=tls)
+
+
+HELD, HELD_PEM = certs.issue(STACK.hosts[0], NOW - timedelta(10))
+AGAIN, _ = certs.issue(STACK.hosts[0], NOW, existing_key=HELD_PEM)
+
+
+def shows(chains: Mapping[int, str], pem: bytes = HELD_PEM) -> Mapping[str, Remains]:
+    """Return what the first host holds."""
+    return {MX1: Remains(tls=HeldTls(chains, pem)), MX2: Remains()}
+
+
+def test_the_key_that_a_host_shows_comes_back_with_its_certificates() -> None:
+    """Senders may know it by TLSA records: another one would stop their mail."""
+    (found,), alone = tls_recovery.found(STACK, shows({0: HELD.chain, 1: AGAIN.chain}), ())
+
+    assert alone == ()
+    assert (found.host, found.pem) == (MX1, HELD_PEM)
+    assert [(c.number, c.mode, c.chain, c.key) for c in found.certificates] == [
+        (0, "self-signed", HELD.chain, HELD.key),
+        (1, "self-signed", AGAIN.chain, HELD.key),
+    ]
+
+
+def test_a_certificate_that_another_signed_is_what_the_inventory_says() -> None:
+    """By which authority, too; so nothing is ordered anew."""
+    authority = certs.new_authority(NOW)
+    internal = STACK.hosts[0].model_copy(update={"tls": InternalCa(mode="internal-ca")})
+    issued, pem = certs.issue(internal, NOW, authority)
+    by_acme = STACK.hosts[0].model_copy(update={"tls": AcmeTls(mode="acme")})
+
+    for host, mode, issuer in ((internal, "internal-ca", None), (by_acme, "acme", directories.url(STACK.acme))):
+        stack = STACK.model_copy(update={"hosts": (host,)})
+        (found,), _ = tls_recovery.found(stack, shows({0: issued.chain}, pem), ())
+        assert [(c.mode, c.issuer) for c in found.certificates] == [(mode, issuer)]
+
+
+def test_what_the_folder_has_or_others_keep_in_a_file_is_left_as_it_is() -> None:
+    """A host whose key is there needs none; a file is read again."""
+    in_file = CertificateFile(mode="file", certificate="chain.pem", key={"file": "key.pem"})
+    others = STACK.model_copy(update={"hosts": (STACK.hosts[0].model_copy(update={"tls": in_file}),)})
+
+    assert tls_recovery.found(STACK, shows({0: HELD.chain}), (MX1,)) == ((), ())
+    assert tls_recovery.found(others, shows({0: HELD.chain}), ()) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("chains", "pem"),
+    [({}, HELD_PEM), ({1: HELD.chain}, HELD_PEM), ({0: "nothing"}, HELD_PEM), ({0: HELD.chain}, b"nothing"),
+     ({0: certs.issue(STACK.hosts[0], NOW)[0].chain}, HELD_PEM)],
+)  # fmt: skip
+def test_what_does_not_belong_together_is_left_alone(chains: Mapping[int, str], pem: bytes) -> None:
+    """A person has to look at that host."""
+    found, (sentence,) = tls_recovery.found(STACK, shows(chains, pem), ())
+
+    assert found == ()
+    assert MX1 in sentence
 
 
 def test_a_host_without_anything_prints_nothing() -> None:
@@ -247,6 +314,9 @@ _LINES = st.lists(
     st.one_of(
         st.text("abcdefkey ./@-0123456789=\n", max_size=60),
         st.sampled_from(["key ./../x.pem 1 AAAA", "key ./example.com/x.pem 1 A", "key ./a.b/-x-.pem 99999999999 AAAA"]),
+        st.sampled_from(
+            ["chain ./chain.pem AAAA", "chain ./chain-99999.pem AA==", "tls A", "tls AAAA", "chain ./x.pem AA=="]
+        ),
         st.binary(max_size=40).map(lambda noise: f"table {base64.b64encode(noise).decode()}"),
         st.binary(max_size=40).map(lambda noise: f"generation {base64.b64encode(noise).decode()}"),
     ),

@@ -8,12 +8,14 @@ from sendwright.recovering import Recovery
 from sendwright.recovery import Found
 from sendwright.report.json import document, error_fields
 from sendwright.report.text import sign
+from sendwright.tls_recovery import FoundTls
 
 
 def recovery_lines(found: Recovery) -> str:
     """Return what would be written to the state folder, what is left alone, and what a person has to do."""
     lines = [click.style("To be in the state folder again:", bold=True)] if not found.empty else ["nothing to recover"]
     lines += [f"  {sign(Action.CREATE)} {_key(each)}" for each in found.keys]
+    lines += [f"  {sign(Action.CREATE)} {_tls(each)}" for each in found.tls]
     if found.lineage:
         lines += [f"  {sign(Action.CREATE)} {found.lineage.now}: this folder goes on from there"]
     notes = found.notes if found.alone or not found.empty else ()
@@ -39,6 +41,7 @@ def recovery_document(found: Recovery) -> str:
         "keys-recover",
         result=found.result.value,
         keys=keys,
+        certificates=[{"host": each.host, "numbers": [c.number for c in each.certificates]} for each in found.tls],
         generation=found.lineage.now.number if found.lineage else None,
         alone=list(found.alone),
         notes=list(found.notes),
@@ -49,3 +52,8 @@ def recovery_document(found: Recovery) -> str:
 def _key(each: Found) -> str:
     where = f" on {', '.join(each.signs_on)}" if each.key.proven_on else ""
     return f"{each.key.algorithm} key {each.key.record_name}: {each.key.stage}{where}"
+
+
+def _tls(each: FoundTls) -> str:
+    many = len(each.certificates)
+    return f"TLS key of {each.host} with {'its certificate' if many == 1 else f'{many} certificates'}"

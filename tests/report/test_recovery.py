@@ -52,6 +52,7 @@ def test_programs_read_the_same() -> None:
         "version": 1,
         "kind": "keys-recover",
         "result": "failed",
+        "certificates": [],
         "keys": [
             {
                 "domain": "example.com",
