@@ -23,6 +23,9 @@ senders = [
             # The addresses that receivers see. Behind 1:1 NAT add "bind": the private address.
             # Without an IPv6 address the host sends over IPv4 only.
             "egress": [$egress],
+            # A certificate of Let's Encrypt, renewed with its key kept; TLSA records and MTA-STS follow by themselves.
+            # Without it the host signs its own, which is enough for other servers, and not for mail programs.
+            # "tls": "acme",
             # How to reach and trust it, once it is a real host:
             # "ssh_user": "admin",
             # "_sudo": True,
@@ -53,9 +56,14 @@ domains = {
         # "receive": {"forward": "you@example.net"},    # else kept in a Maildir on the host
         # "mx": "elsewhere",                            # its mail is received by somebody else
         # "dmarc": {"policy": "quarantine"},            # once the reports look right
+        # "mta_sts": {"mode": "enforce"},               # the same; needs "tls": "acme"
     },
     # "old.example": {"dns": "main", "sends": False},   # sends no mail: locked, so that nobody can send as it
 }
+
+# Who issues certificates for hosts with "tls": "acme". Try the staging authority first: it is patient, and nobody
+# trusts what it issues.
+# acme = {"directory": "staging", "contact": ["mailto:you@example.net"]}
 
 # Private keys rest in state/, encrypted with a passphrase from this variable (the default):
 # key_store = {"passphrase": {"env": "SENDWRIGHT_PASSPHRASE"}}

@@ -11,6 +11,9 @@ senders = [
             # The addresses that receivers see. Behind 1:1 NAT add "bind": the private address.
             # Without an IPv6 address the host sends over IPv4 only.
             "egress": [{"public": "203.0.113.10"}, {"public": "2001:db8::10"}],
+            # A certificate of Let's Encrypt, renewed with its key kept; TLSA records and MTA-STS follow by themselves.
+            # Without it the host signs its own, which is enough for other servers, and not for mail programs.
+            # "tls": "acme",
             # How to reach and trust it, once it is a real host:
             # "ssh_user": "admin",
             # "_sudo": True,

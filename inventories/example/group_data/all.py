@@ -17,9 +17,14 @@ domains = {
         # "receive": {"forward": "you@example.net"},    # else kept in a Maildir on the host
         # "mx": "elsewhere",                            # its mail is received by somebody else
         # "dmarc": {"policy": "quarantine"},            # once the reports look right
+        # "mta_sts": {"mode": "enforce"},               # the same; needs "tls": "acme"
     },
     # "old.example": {"dns": "main", "sends": False},   # sends no mail: locked, so that nobody can send as it
 }
+
+# Who issues certificates for hosts with "tls": "acme". Try the staging authority first: it is patient, and nobody
+# trusts what it issues.
+# acme = {"directory": "staging", "contact": ["mailto:you@example.net"]}
 
 # Private keys rest in state/, encrypted with a passphrase from this variable (the default):
 # key_store = {"passphrase": {"env": "SENDWRIGHT_PASSPHRASE"}}
