@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from josepy.jwk import JWK
 
 from sendwright import certs, secrets
 from sendwright.acme.network import Network
-from sendwright.acme.refusals import EXTERNAL_ACCOUNT, Refusal, Refused, not_acme
+from sendwright.acme.refusals import EXTERNAL_ACCOUNT, MEND, Refusal, Refused, not_acme
 from sendwright.errors import AuthorityError, AuthorityRefused, SecretError
 from sendwright.escape import plain
 from sendwright.stack import AcmeAuthority, ExternalAccount
@@ -70,29 +70,26 @@ class Accounts:
 
     def _found(self, client: ClientV2, net: Network, uri: str) -> messages.RegistrationResource | None:
         """Return the account that the authority has; None where it has forgotten it, as those for tests do."""
+        name = f"accounts/{layout.tag(layout.sha256(self.url))}.json"
+        closed = f"If the account is closed, remove {name} from the state folder: the next run makes another one."
+        known = messages.RegistrationResource(uri=uri, body=messages.Registration())
         try:
-            with net.asked("find our account"):
-                found = client.query_registration(messages.RegistrationResource(uri=uri, body=messages.Registration()))
+            with net.asked("find our account", closed):
+                found = client.query_registration(known)
         except Refused as refused:
-            if refused.code == "accountDoesNotExist":
-                net.account = None
-                return None
-            raise self._closed(refused) from None
+            if refused.code != "accountDoesNotExist":
+                raise
+            net.account = None
+            return None
         if set(found.body.contact) == set(self.declared.contact):
             return found
         with net.asked("note our new contact"):
-            return client.update_registration(found, messages.Registration(contact=self.declared.contact))
-
-    def _closed(self, refused: Refused) -> Refused:
-        if refused.code != "unauthorized":
-            return refused
-        name = f"accounts/{layout.tag(layout.sha256(self.url))}.json"
-        hint = f"If the account is closed, remove {name} from the state folder: the next run makes another one."
-        return Refused(replace(refused.refusal, hint=hint), refused.code)
+            # Not with all that it says of the account: the library cannot send that back.
+            return client.update_registration(known, messages.Registration(contact=self.declared.contact))
 
     def _made(self, client: ClientV2, net: Network) -> messages.RegistrationResource:
         given: dict[str, Any] = {"contact": self.declared.contact} if self.declared.contact else {}
-        with net.asked("open an account"):
+        with net.asked("open an account", EXTERNAL_ACCOUNT if self.declared.external_account else MEND):
             if self.declared.external_account is not None:
                 given["external_account_binding"] = self._binding(self.declared.external_account, client, net)
             elif client.external_account_required():

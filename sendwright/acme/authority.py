@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sendwright.acme import directories
-from sendwright.acme.limits import BRIEF, PATIENCE, Patience
+from sendwright.acme.limits import PATIENCE, Patience
 from sendwright.acme.proof import Prove
 from sendwright.stack import AcmeAuthority
 
@@ -94,7 +94,7 @@ class Authority:
         from sendwright.acme.refusals import Refused
 
         try:
-            net = self._network(BRIEF)
+            net = self._network(self._patience.brief)
             client = ClientV2(self._known(net), net)
             with net.asked("suggest when to renew"):
                 when, _ = client.renewal_time(chain.encode())

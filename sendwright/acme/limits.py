@@ -1,6 +1,6 @@
 """How long an authority may take. Nothing that it does, or fails to do, holds a run up for longer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,10 @@ class Patience:
     issuance: float = 300
     step: float = 1
 
+    @property
+    def brief(self) -> "Patience":
+        """For a question whose answer a run can do without."""
+        return replace(self, silence=min(self.silence, 10), request=min(self.request, 15), pause=0)
+
 
 PATIENCE = Patience()
-#: For a question whose answer a run can do without.
-BRIEF = Patience(silence=10, request=15, pause=0)

@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from sendwright import __version__
 from sendwright.acme.limits import Patience
-from sendwright.acme.refusals import Refusal, Refused, refusal
+from sendwright.acme.refusals import MEND, Refusal, Refused, refusal
 from sendwright.dns.providers.patience import within
 from sendwright.errors import AuthorityError
 from sendwright.escape import plain
@@ -65,9 +65,10 @@ class Network(ClientNetwork):
         self.session.auth = _unchanged
 
     @contextmanager
-    def asked(self, doing: str) -> Iterator[None]:
-        """Turn whatever comes of a block's calls to the library into Refused; ``doing`` completes "asked to …".
+    def asked(self, doing: str, mend: str = MEND) -> Iterator[None]:
+        """Turn whatever comes of a block's calls to the library into Refused.
 
+        Arguments: ``doing`` completes "asked to …"; ``mend``: the hint for refusals that have none of their own.
         The library hands on what an authority's octets make of its parsers, which may be any exception.
         """
         self._adapter.seen = None
@@ -78,7 +79,7 @@ class Network(ClientNetwork):
         except Exception as error:
             seen = self._adapter.seen
             status, until = (seen.status, seen.until) if seen else (None, None)
-            raise refusal(error, self.title, doing, status, until) from None
+            raise refusal(error, self.title, doing, status, until, mend) from None
 
     def asked_to_wait(self) -> float:
         """Return for how many seconds the last answer asks to come back later; 0 where it does not."""
@@ -157,13 +158,20 @@ class _Refusing(HTTPAdapter):
 
 
 def _whole(response: requests.Response) -> tuple[requests.Response, bytes]:
-    body = b""
-    for part in response.raw.stream(65536, decode_content=False):
-        body += part
-        if len(body) > _MOST_BYTES:
-            response.close()
-            raise requests.exceptions.ContentDecodingError("its answer does not end")
-    return response, body
+    parts, size = [], 0
+    try:
+        for part in response.raw.stream(65536, decode_content=False):
+            parts.append(part)
+            size += len(part)
+            if size > _MOST_BYTES:
+                response.close()
+                break
+    except Exception as error:
+        # The library below has a tree of errors of its own.
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    if size > _MOST_BYTES:
+        raise requests.exceptions.ContentDecodingError("it does not end")
+    return response, b"".join(parts)
 
 
 def _until(retry_after: str | None) -> datetime | None:

@@ -18,7 +18,7 @@ EXTERNAL_ACCOUNT = (
     "Take the key identifier and HMAC key that it shows to its customers, and name them under acme › external_account."
 )
 _NEVER = "It issues nothing for that name: take it out of the inventory, or take another authority."
-_MEND = "Mend what it names, then run again."
+MEND = "Mend what it names, then run again."
 # What refusals of RFC 8555 section 6.7 ask a person to do.
 _HINTS = {
     "externalAccountRequired": EXTERNAL_ACCOUNT,
@@ -65,17 +65,22 @@ class Refused(Exception):
 
 
 def refusal(
-    error: Exception, title: str, doing: str, status: int | None = None, until: datetime | None = None
+    error: Exception,
+    title: str,
+    doing: str,
+    status: int | None = None,
+    until: datetime | None = None,
+    mend: str = MEND,
 ) -> Refused:
     """Return what an exception of the library means.
 
     Arguments: ``doing``: what the authority was asked to do; ``status``: of its last answer, None where there was none;
-    ``until``: when that asked to come back.
+    ``until``: when that asked to come back; ``mend``: the hint for refusals that have none of their own.
     """
     if isinstance(error, errors.IssuanceError):
         error = error.error
     if isinstance(error, messages.Error):
-        return Refused(_problem(error, title, doing, status, until), code_of(error))
+        return Refused(_problem(error, title, doing, status, until, mend), code_of(error))
     return Refused(_mishap(error, title, doing, status, until))
 
 
@@ -95,7 +100,7 @@ def unproven(title: str, failed: Iterable[messages.Authorization], kinds: dict[s
     about = f" of {name}" if len(found) > 1 else ""
     said = f"; it says{about}: {words}" if words else ", and does not say why"
     what = f"{title} does not accept the proof ({kind}) for {names}{said}."
-    return Refused(Refusal(AuthorityRefused, what, _HINTS.get(code or "") or _CHALLENGE.get(kind, _MEND)), code)
+    return Refused(Refusal(AuthorityRefused, what, _HINTS.get(code or "") or _CHALLENGE.get(kind, MEND)), code)
 
 
 def code_of(problem: messages.Error) -> str | None:
@@ -109,21 +114,24 @@ def name_of(body: messages.Authorization) -> str:
     return plain(body.identifier.value) if body.identifier else ""
 
 
-def _problem(problem: messages.Error, title: str, doing: str, status: int | None, until: datetime | None) -> Refusal:
+def _problem(
+    problem: messages.Error, title: str, doing: str, status: int | None, until: datetime | None, mend: str
+) -> Refusal:
     code, words = code_of(problem), _words(problem)
     if code == "rateLimited" or status == 429:
         return _limited(title, doing, words, until)
     if code in {"serverInternal", "badNonce"} or (status or 0) >= 500:
         return _failed(title, doing, words, until)
-    return Refusal(AuthorityRefused, f"{title} refused to {doing}: {words}.", _HINTS.get(code or "", _MEND))
+    return Refusal(AuthorityRefused, f"{title} refused to {doing}: {words}.", _HINTS.get(code or "", mend))
 
 
 def _mishap(error: Exception, title: str, doing: str, status: int | None, until: datetime | None) -> Refusal:
     """Return what went wrong without a word of the authority's about it."""
     if status == 429:
         return _limited(title, doing, "", until)
-    if status is None:
+    if status is None and isinstance(error, OSError):
         return _unreachable(error, title)
+    status = status or 0
     if status >= 500:
         return _failed(title, doing, f"HTTP {status}", until)
     if isinstance(error, requests.exceptions.TooManyRedirects):

@@ -213,7 +213,7 @@ class StandIn(ThreadingHTTPServer):
         if self.meta.get("externalAccountRequired"):
             self._bound(payload)
         uri = f"{self.base}/account/{next(self.serial)}"
-        self.accounts[uri] = {"key": payload["key"], "contact": payload.get("contact", []), "status": "valid"}
+        self.accounts[uri] = {"contact": [], **payload, "status": "valid"}
         made = self._account(uri.rsplit("/", 1)[-1], {}, uri)
         return Answer(201, made.body, made.headers)
 
@@ -315,6 +315,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection with a client."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: StandIn
 
     def do_GET(self) -> None:

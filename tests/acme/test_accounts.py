@@ -75,7 +75,7 @@ def test_an_external_account_is_bound(customer: Customer, standin: StandIn) -> N
     standin.external["customer-7"] = SECRET
 
     assert customer.issue(**_external(customer, HMAC))
-    assert customer.issue(**_external(customer, HMAC))
+    assert customer.issue(**_external(customer, HMAC), contact=["mailto:tls@example.com"])
     assert len(standin.accounts) == 1
 
 

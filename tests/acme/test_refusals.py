@@ -199,7 +199,7 @@ def test_what_is_not_acme_is_told_as_such(customer: Customer, standin: StandIn, 
     [
         (hangs, "gives no answer in time"),
         (trickles, "gives no answer in time"),
-        (never_ends, "does not end"),
+        (never_ends, "it does not end"),
         (hangs_up, "gives no whole answer"),
         (deaf, "closed connection without response"),
     ],
