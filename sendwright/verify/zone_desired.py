@@ -6,6 +6,7 @@ from dataclasses import replace
 import dns.message
 
 from sendwright import pointing, signing
+from sendwright.dns import tls_records
 from sendwright.dns.answers import authoritative, rcode, record_set
 from sendwright.dns.authority import Server
 from sendwright.dns.diff import diff, wanted
@@ -20,6 +21,7 @@ from sendwright.dns.retention import retention
 from sendwright.dns.transport import NoAnswer, Question, ask_all
 from sendwright.errors import SendwrightError
 from sendwright.plan import Stage
+from sendwright.tlsa import NO_TLS
 from sendwright.verify.finding import Finding
 from sendwright.verify.look import Look
 from sendwright.verify.rules.zone import DESIRED
@@ -66,7 +68,8 @@ def records(declared: Declared) -> tuple[Record, ...]:
         for h in hosts
         for a in h.addresses
     ]
-    return (*addresses, *own, *policies(domain))
+    # Of TLS the addresses of policy names only: keys and ids are judged by `dane.as-desired` and `mta-sts.as-desired`.
+    return (*addresses, *own, *policies(domain), *tls_records.of_domain(stack, domain, NO_TLS))
 
 
 def _served(keys: Sequence[Key], server: Server, look: Look) -> list[RecordSet] | str:

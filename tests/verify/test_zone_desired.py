@@ -63,6 +63,18 @@ def test_a_zone_that_holds_what_is_declared_passes() -> None:
     assert found.seen == "6 records as declared"
 
 
+def test_a_policy_name_leads_to_every_host_that_serves_it() -> None:
+    """Senders ask one of its addresses."""
+    target = declared("example.com", host("mx1.example.com", "192.0.2.25", tls="acme"), caa=["ca.example"])
+    assert target.declared
+    target = replace(target, declared=replace(target.declared, state=_target().declared.state))  # type: ignore[union-attr]
+    name = "mta-sts.example.com. IN A 192.0.2.25\n"
+
+    assert _missing(WHOLE + name, target) == [("pass", "")]
+    assert _missing(WHOLE, target) == [("fail", "A mta-sts.example.com")]
+    assert ("warn", "A mta-sts.example.com") not in _missing(WHOLE + name.replace("25", "26"), target)
+
+
 def test_a_domain_that_nobody_declared_has_nothing_to_compare() -> None:
     """Silence."""
     assert not _check(WHOLE, Target("example.com"))
