@@ -111,7 +111,8 @@ def _remedy(listed: Listed) -> str:
         again = "`sendwright certs renew`" if listed.wanted == "acme" else "`sendwright provision`"
         return f"{again} renews it, or says why not: does anything run it regularly?"
     if listed.renewed_by == "host":
-        return "`journalctl -u sendwright-renewal` on it says why; `sendwright certs renew` renews it from here"
+        taken = "`sendwright certs renew` takes over what the host has by now, or renews it from here"
+        return f"{taken}; `journalctl -u sendwright-renewal` on it says why it failed"
     return "renew the declared file, then run `sendwright provision`"
 
 

@@ -81,7 +81,7 @@ def test_what_needs_a_person_comes_first_with_what_to_do() -> None:
 
     assert lines[0] == "Needs you"
     assert [line.split()[1] for line in lines[1:4]] == ["mx1.example.com:", "mx4.example.com:", "mx2.example.com:"]
-    assert "ended on 2026-11-20 14:00 UTC; `journalctl -u sendwright-renewal` on it says why" in lines[1]
+    assert "ended on 2026-11-20 14:00 UTC; `sendwright certs renew` takes over what the host has" in lines[1]
     assert "is self-signed, and the inventory says acme" in lines[2]
     assert "since 2026-11-02 14:00 UTC, and ends in 10 days; `sendwright certs renew` renews it" in lines[3]
     assert [line.split()[0] for line in lines[5:]] == ["left", "ended", "60", "10", "60"]
