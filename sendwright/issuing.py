@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -154,6 +154,16 @@ def promote(host: str, issued: Sequence[Issued], folder: StateFolder, issuer: st
     if coming is None:
         raise StateError(f"the next key of {host} is not in the state folder any more.", "Run again.")
     return _take(host, issued, folder, issuer, coming.key, coming.spki)
+
+
+def renew_with_next(host: Host, folder: StateFolder, base: Path, now: datetime) -> Certificate:
+    """Issue and persist a host's certificate with its next key, where we issue ourselves; as ``promote`` does."""
+    coming = next(k for k in folder.next_keys() if k.host == host.name)
+    authority = _authority(folder, now) if isinstance(host.tls, InternalCa) else None
+    made, _ = certs.issue(host, now, authority, folder.open(coming.key), base)
+    certificate = replace(made, key=coming.key)
+    folder.save_certificates((certificate,))
+    return certificate
 
 
 def _take(

@@ -94,6 +94,13 @@ def without_known_keys(changes: Changes, shown: Container[str], declared: Contai
     return replace(changes, writes=tuple(writes), leaving=tuple(leaving))
 
 
+def only_known_keys(changes: Changes) -> Changes:
+    """Return what a zone's changes say of the withdrawal of TLSA records, and nothing else."""
+    writes = tuple(w for w in changes.writes if w.type == "TLSA" and isinstance(w, Delete))
+    leaving = tuple(c for c in changes.leaving if c.type == "TLSA")
+    return replace(changes, writes=writes, leaving=leaving, gone=(), returned=())
+
+
 def may_tighten(stack: Stack, write: Write, keys: Mapping[str, Collection[DkimKey]], failed: Container[str]) -> bool:
     """Return whether every host of the domain above a name signs its mail, and none of them failed in this run.
 

@@ -104,6 +104,7 @@ def provision(
         run.converge()
         run.point()
         waiting = run.prove(wait=settings.wait)
+        waiting += run.certify()
         waiting += run.switch(wait=settings.wait)
         waiting += run.still()
         waiting += run.withdraw()

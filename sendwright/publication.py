@@ -17,7 +17,7 @@ from sendwright.dns.transport import Ask, query, system_resolver
 from sendwright.errors import ForeignRecord
 from sendwright.inventory import Inventory
 from sendwright.plan import Stage
-from sendwright.pointing import exchange, without_known_keys
+from sendwright.pointing import exchange, only_known_keys, without_known_keys
 from sendwright.publishing import Zones
 from sendwright.renewal import Known
 from sendwright.report.progress import Progress
@@ -142,6 +142,18 @@ class Publication:
             lambda write: allowed(write) and not (write.type == "MX" and write.name in unheard),
         )
 
+    @property
+    def internet(self) -> Internet:
+        """How everybody else's view of DNS is got."""
+        return self._internet
+
+    def unattended(self, announced: Collection[str]) -> None:
+        """Take what was looked at last for approved: a run that shows no plan writes only what it may in any case.
+
+        ``announced``: names of records that follow from what it does meanwhile.
+        """
+        self._planned, self._announced = self.zones, frozenset(announced)
+
     def tlsa_known(self, host: str) -> Known:
         """Return what every server that speaks for a host's zone tells of its keys; ``window`` is left out."""
         return self._telling.known(host, self.zones)
@@ -234,6 +246,21 @@ class Publication:
         if any(zone.changes.leaving for zone in settled.found.values()):
             self.look(keys)  # with the clocks that have just started
         return (*lacking, *self.zones.held)
+
+    def withdraw_known_keys(self, keys: Iterable[DkimKey], shown: Container[str]) -> tuple[str, ...]:
+        """Withdraw TLSA records of keys that nobody shows any more, and nothing else; return what stays until when.
+
+        Arguments: ``shown``: the hosts that were seen from outside to show the key that is remembered as theirs.
+        """
+        keys = tuple(keys)
+        self.look(keys)
+        self.zones.refuse_unplanned(self._planned, self._announced, Stage.CONTRACT)
+        told = {name for host in self._stack.hosts for name in tlsa_names(host.name, host.dane)}
+        settled = self.zones.settled().withdrawing(lambda changes: without_known_keys(changes, shown, told))
+        settled.withdrawing(only_known_keys).publish(self._folder, Stage.CONTRACT)
+        if any(zone.changes.leaving for zone in settled.found.values()):
+            self.look(keys)
+        return self.zones.keys_held
 
     def _policy_hosts(self, hosts: Container[str]) -> frozenset[str]:
         """Return the names that lead to policies of these hosts."""

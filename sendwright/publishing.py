@@ -153,6 +153,12 @@ class Zones:
         return tuple(f"zone {z.name}: {held_line(held)}" for z in self.found.values() for held in z.changes.held)
 
     @property
+    def keys_held(self) -> tuple[str, ...]:
+        """What of that tells senders of keys."""
+        found = ((z.name, h) for z in self.found.values() for h in z.changes.held if h.claim.type == "TLSA")
+        return tuple(f"zone {zone}: {held_line(held)}" for zone, held in found)
+
+    @property
     def gone(self) -> frozenset[Claim]:
         """The claims on what neither stands nor is about to: they are struck when anything is published."""
         return frozenset(claim for zone in self.found.values() for claim in zone.changes.gone)

@@ -23,19 +23,21 @@ from sendwright import (
 from sendwright.claiming import claim, compare, refuse_older
 from sendwright.connections import Fleet
 from sendwright.dns import reverse
+from sendwright.dns.plan import Write
 from sendwright.dns.transport import query, system_resolver
 from sendwright.errors import HostError, PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Plan, Stage
 from sendwright.planning import Seen
-from sendwright.pointing import follows_hosts, may_tighten, shows
+from sendwright.pointing import follows_hosts, may_tighten, tells_of_tls
 from sendwright.publication import Publication
 from sendwright.report.progress import Progress
 from sendwright.service import Service
 from sendwright.signers import host_seen, restarted_clocks
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import DkimKey, KeyStage, State
+from sendwright.tls_stage import TlsStage
 
 
 class Run:
@@ -72,11 +74,13 @@ class Run:
         self._moving: frozenset[str] = frozenset()
         self._unproven: tuple[HostError, ...] = ()
         self._claimed = False
+        self._late: frozenset[str] = frozenset()
+        self.tls = TlsStage(declared, folder, fleet, self.dns, progress)
 
     @property
     def errors(self) -> tuple[SendwrightError, ...]:
         """Why hosts and zones were given up, and what hosts could not prove."""
-        return (*self.fleet.errors.values(), *self.dns.zones.errors.values(), *self._unproven)
+        return (*self.fleet.errors.values(), *self.dns.zones.errors.values(), *self._unproven, *self.tls.errors)
 
     def plan(self) -> Plan:
         """Look at hosts and zones, and derive the plan."""
@@ -85,6 +89,7 @@ class Run:
             self.dns.look(self._state.keys)
             reverses = reverse.reverses(self.fleet.hosts.values(), query, system_resolver())
             self._take(self._looking.result())
+        self._state = self.tls.renewed_by_hosts(self._hosts, self._state)
         zones, keys = self.dns.zones, self._restarted()
         self._state = replace(
             self._state,
@@ -96,7 +101,9 @@ class Run:
         well = {name: self._hosts[name] for name in self.fleet.well}
         moving = (n for n, seen in well.items() if planning.moves(self.stack, self.stack.host(n), seen, self._state))
         self._moving = frozenset(moving)
-        seen = Seen(well, changes, needed, chains, (*zones.notes, *zones.held))
+        self.tls.plan(well, self._state, self._made)
+        notes = (*zones.notes, *zones.held)
+        seen = Seen(well, changes, needed, chains, notes, orders=self.tls.orders)
         return planning.make(self.stack, self._state, seen, self._made)
 
     def _restarted(self) -> tuple[DkimKey, ...]:
@@ -133,9 +140,11 @@ class Run:
             known = {key.sealed for key in self._state.keys}
             issuing.generate_missing(self.stack, self.folder, self._made, self._progress.note)
             self._renew_certificates()
+            self.tls.persist(self.fleet.well, self._made)
         self._reload()
         durable.push_new(self._declared, self._state.keys, self._progress)
-        self._new_names = frozenset(key.txt_name for key in self._state.keys if key.sealed not in known)
+        new = frozenset(key.txt_name for key in self._state.keys if key.sealed not in known)
+        self._new_names = new | self.tls.announced()
 
     def publish(self) -> None:
         """Stage 2: DNS, additions that mail relies on."""
@@ -176,9 +185,10 @@ class Run:
         if not (published.known or self._moving):
             return ()
         fresh = self.dns.wait(published, stay=wait)
+        self._late = frozenset(waiting.target.zone for waiting in fresh.waiting)
         self._save_keys(proving.served(self._state.keys, published, fresh))
         self._reload()
-        late = {waiting.target.zone for waiting in fresh.waiting}
+        late = self._late
         ready = proving.by_place(target for target in published.known if target.zone not in late)
         speaking = {name: self._speaks_for(name) for name in self._moving}
         behind = {waiting.target.name for waiting in fresh.waiting}
@@ -193,14 +203,31 @@ class Run:
         self._probe(hosts, [key for key in self._state.keys if proving.way(key, ready)])
         return tuple(map(str, fresh.waiting))
 
+    def certify(self) -> tuple[str, ...]:
+        """Stage 5: have the certificates that hosts lack, once their names lead to them; return what is waited for."""
+        lacking = [name for name in self.tls.orders if name in self.fleet.well and name not in self._moving]
+        ready = [name for name in lacking if awaiting.stands(self.dns.zones, name, self._late)]
+        waiting = self.tls.obtain(ready) if ready else ()
+        self._reload()
+        late = (f"{n}: its certificate is ordered once its name is served by all" for n in lacking if n not in ready)
+        return (*waiting, *late)
+
     def switch(self, *, wait: bool) -> tuple[str, ...]:
         """Stage 5: proven keys sign and submission opens, then policies tighten; return what is not served yet."""
         self._observe(self._state)
         self.converge()
+        unseen = self.tls.look([name for name in self.fleet.well if name not in self._moving])
         keys = signing.by_domain(self._state.keys)
-        tightens = partial(may_tighten, self.stack, keys=keys, failed=self.fleet.errors)
-        # Nobody looks at hosts from outside yet, so nothing is told of what they show.
-        return self.dns.switch(self._state.keys, lambda w: tightens(w) and shows(w, (), ()), stay=wait)
+
+        def allowed(write: Write) -> bool:
+            if tells_of_tls(write):
+                return self.tls.allows(write)
+            return may_tighten(self.stack, write, keys, self.fleet.errors)
+
+        self.tls.before_records()
+        waiting = self.dns.switch(self._state.keys, allowed, stay=wait)
+        self.tls.remember_fresh()
+        return (*unseen, *waiting)
 
     def still(self) -> tuple[str, ...]:
         """Return which hosts were left with their old address, and until when."""
@@ -218,7 +245,8 @@ class Run:
         moved = {*self.fleet.well} - self._moving
         addresses = {host.name for host in self.stack.hosts if host.name not in moved}
         before = self._state.standing
-        waiting = self.dns.withdraw(self._state.keys, clocks=well, addresses=addresses)
+        shown = self.tls.shown.hosts
+        waiting = self.dns.withdraw(self._state.keys, clocks=well, addresses=addresses, shown=shown)
         self._reload()
         self._save_keys(planning.gone(self._state.keys, before - self._state.standing, _now()))
         return waiting
