@@ -4,7 +4,7 @@ from typing import Any
 
 from sendwright.acme.provable import answering, kind_of, unprovable
 from sendwright.dns.transport import NoAnswer
-from sendwright.stack import Stack
+from sendwright.stack import AcmeTls, Stack
 from tests.acme.proving_world import COM, MX1, MX2, NS1, NS2, ORG, RESOLVER, THEIRS, Nets, stack
 
 POLICY = f"mta-sts.{COM}"
@@ -19,7 +19,10 @@ def _mixed(tls: dict[str, Any] | None = None, theirs: object = None) -> Stack:
     dns["main"] = {"provider": "rfc2136", "server": "192.0.2.1", "tsig": tsig}
     led = {} if theirs else {"dkim": {"delegate_to": f"keys.{COM}"}}
     domains = {COM: {"dns": "main"}, THEIRS: {"dns": theirs, **led}}
-    return stack(tls or {"mode": "acme"}, dns=dns, domains=domains)
+    found = stack(dns=dns, domains=domains)
+    # An inventory that says so of a zone that nobody writes is refused; a stack is what it is made of.
+    wanted = AcmeTls.model_validate(tls or {"mode": "acme"})
+    return found.model_copy(update={"hosts": tuple(h.model_copy(update={"tls": wanted}) for h in found.hosts)})
 
 
 def _why(found: Stack, nets: Nets, *names: str) -> dict[str, str]:
