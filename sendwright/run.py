@@ -89,6 +89,7 @@ class Run:
             self.dns.look(self._state.keys)
             reverses = reverse.reverses(self.fleet.hosts.values(), query, system_resolver())
             self._take(self._looking.result())
+        self.tls.refuse_strangers(self._hosts, self._state)
         self._state = self.tls.renewed_by_hosts(self._hosts, self._state)
         zones, keys = self.dns.zones, self._restarted()
         self._state = replace(

@@ -17,7 +17,7 @@ from sendwright.acme.proof import both
 from sendwright.certifying import NOTHING, Asked, Certifier
 from sendwright.connections import Fleet
 from sendwright.dns.plan import Create, Write
-from sendwright.errors import SendwrightError
+from sendwright.errors import PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
 from sendwright.plan import Stage
@@ -73,6 +73,20 @@ class TlsStage:
             reasons = (why for _, why in certifying.pending(self._stack, state, host, url, now, stands, self._asked))
             found[host.name] = tuple(dict.fromkeys(reasons))
         self.orders = {name: reasons for name, reasons in found.items() if reasons}
+
+    def refuse_strangers(self, seen: Mapping[str, Observation], state: State) -> None:
+        """Give up each living host of whose keys senders are told, and that the folder has no certificate of.
+
+        The folder was lost, or the host is somebody else's work yet: a new key would stop all mail of senders that
+        enforce DANE.
+        """
+        for name, found in seen.items():
+            host = self._stack.host(name)
+            living = (found.managed or host.adopt) and state.certificate_of(name) is None
+            if living and host.tls.mode != "file" and self._dns.tlsa_known(name).served:
+                what = "TLSA records tell of its key, which is not in the state folder; nothing was changed."
+                hint = "Restore state/tls, or withdraw these records, and run again when caches have forgotten them."
+                self._fleet.give_up(name, PreflightFailed(name, what, hint))
 
     def renewed_by_hosts(self, seen: Mapping[str, Observation], state: State) -> State:
         """Return the state with what hosts have renewed by themselves; ``persist`` keeps it."""
