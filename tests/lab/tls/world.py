@@ -123,12 +123,12 @@ class Tls(Living):
         assert found is not None, f"{host} has no next key"
         return found.spki
 
-    def aged(self, host: str, life: timedelta = timedelta(days=90)) -> None:
-        """Let a host's certificate be one of this life of which a quarter is left; the host has another one yet."""
+    def aged(self, host: str, life: timedelta = timedelta(days=90), left: float = 1 / 4) -> None:
+        """Let a host's certificate be one of which a part of its life is left; the host has another one yet."""
         certificate, now = self.certificate(host), datetime.now(UTC).replace(microsecond=0)
         with self.folder.lock():
             key = self.folder.open(certificate.key)
-            begins, ends = now - life * 3 / 4, now + life / 4
+            begins, ends = now - life * (1 - left), now + life * left
             chain = self.world.lab.authority.issued(key, names_of(certificate.chain), begins, ends)
             self.folder.save_certificate(replace(certificate, chain=chain, not_before=begins, not_after=ends))
 
