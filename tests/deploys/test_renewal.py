@@ -30,7 +30,7 @@ HOUR = timedelta(hours=1)
 
 # Answers a request as the authority of the test: as its files say, for as long as they say.
 _CERTBOT = """
-    import json, os, sys
+    import json, os, sys, time
     from datetime import UTC, datetime, timedelta
     from pathlib import Path
     from cryptography import x509
@@ -48,9 +48,11 @@ _CERTBOT = """
     if given["names"]:
         sans = x509.SubjectAlternativeName([x509.DNSName(name) for name in given["names"]])
     issuer = x509.load_pem_x509_certificate((here / "root.pem").read_bytes())
+    time.sleep(given["takes"])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(issuer.subject, x509.Name([]), mine.public_key(), 7)
-    builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=given["days"]))
+    builder = builder.not_valid_before(now - timedelta(hours=given["before"]))
+    builder = builder.not_valid_after(now + timedelta(days=given["days"]))
     leaf = builder.add_extension(sans, critical=True).sign(key, hashes.SHA256())
     if os.path.exists(argv["--fullchain-path"]):
         sys.exit("it is there already")
@@ -134,7 +136,7 @@ class Place:
 
     def answers(self, **manner: object) -> None:
         """Say what certbot brings."""
-        usual = {"fails": False, "signer": "root-key.pem", "key": "", "names": [], "days": 90}
+        usual = {"fails": False, "signer": "root-key.pem", "key": "", "names": [], "days": 90, "before": 1, "takes": 0}
         (self.folder / "manner.json").write_text(json.dumps({**usual, **manner}))
 
     def noted(self, *names: str) -> None:
@@ -262,6 +264,16 @@ def test_a_renewed_certificate_has_the_key_that_tlsa_names_and_is_loaded_by_both
     for name in ("web", "postfix"):
         assert place.stamp(name) == program.digest(name, place.paths(name))
     assert place.run().stdout == ""
+
+
+def test_a_certificate_may_begin_when_it_is_made(place: Place) -> None:
+    """Not all authorities let them begin an hour earlier, and proving the names takes a while."""
+    place.holds(*DUE)
+    place.answers(before=0, takes=1.1)
+
+    done = place.run()
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_sendwright_notes_is_what_a_host_notes() -> None:
