@@ -21,6 +21,7 @@ senders = [
 SHARED = """
 dns = {"main": {"provider": "rfc2136", "server": "127.0.0.1", "port": 1, "tsig": {"name": "k", "secret": {"env": "K"}}}}
 domains = {"example.com": {"dns": "main"}}
+ssh_hostname, ssh_port = "127.0.0.1", 1
 key_store = {"unencrypted": "I know that anybody who reads this folder can sign as us"}
 """
 
@@ -58,7 +59,7 @@ def test_list_as_json_of_one_host(folder: Path, run: Run) -> None:
     assert len(one["key"]["spki_sha256"]) == 64
 
 
-@pytest.mark.parametrize("verb", ["list"])
+@pytest.mark.parametrize("verb", ["list", "issue", "renew"])
 def test_a_host_that_is_none_is_refused(verb: str, folder: Path, run: Run) -> None:
     """Nothing was tried; those that there are, are named."""
     code, out, err = run("certs", verb, folder, "--limit", "mx9.example.com")
@@ -66,3 +67,18 @@ def test_a_host_that_is_none_is_refused(verb: str, folder: Path, run: Run) -> No
     assert (code, out) == (2, "")
     assert "no such host" in err
     assert "mx1.example.com, mx2.example.com" in err
+
+
+@pytest.mark.parametrize("verb", ["issue", "renew"])
+def test_what_cannot_be_done_is_told_for_each_host_and_nothing_is_changed(verb: str, folder: Path, run: Run) -> None:
+    """Nobody is behind the hosts' SSH ports: exit code 1, a sentence each, and the certificates stay."""
+    before = sorted((path, path.read_bytes()) for path in (folder / "state" / "tls").iterdir())
+
+    code, out, err = run("certs", verb, folder, "--format", "json")
+
+    found = json.loads(out)
+    assert (code, found["kind"], found["outcome"]) == (1, f"certs-{verb}", "failed")
+    assert {e["error"] for e in found["errors"]} >= {"Unreachable"}
+    assert [c["host"] for c in found["certificates"]] == ["mx1.example.com", "mx2.example.com"]
+    assert "mx1.example.com" in err
+    assert sorted((path, path.read_bytes()) for path in (folder / "state" / "tls").iterdir()) == before

@@ -25,7 +25,7 @@ _VERBS = {
     "lab": ("sendwright.cli.lab", "Keep the world that rehearse uses open, to play with."),
     "dns": ("sendwright.cli.dns", "The records by themselves, without the hosts."),
     "keys": ("sendwright.cli.keys", "DKIM keys: list, generate, import, export, recover."),
-    "certs": ("sendwright.cli.certs", "Certificates: list."),
+    "certs": ("sendwright.cli.certs", "Certificates: list, issue, renew."),
     "users": ("sendwright.cli.users", "Submission credentials: add, list, remove."),
 }
 
