@@ -12,10 +12,11 @@ from sendwright.dns import propagation
 from sendwright.dns.freshness import Target, Timing, fresh_at
 from sendwright.dns.plan import Delete
 from sendwright.dns.propagation import World
-from sendwright.dns.rdata import txt
+from sendwright.dns.rdata import plain_name, txt
 from sendwright.dns.slots import slot
 from sendwright.dns.tls_records import record_name
 from sendwright.plan import Stage
+from sendwright.pointing import exchange
 from sendwright.publishing import Zone, Zones
 from sendwright.stack import Stack
 from sendwright.state.model import Claim
@@ -76,6 +77,21 @@ def unheard(
         elif target not in timings or now < fresh:
             waiting[name] = _CACHED.format(fresh)
     return waiting
+
+
+def strange(stack: Stack, looks: Iterable[Zones], claims: Collection[Claim]) -> frozenset[str]:
+    """Return the domains that are to enforce a policy while senders find an MX that it does not name, or remember one.
+
+    Arguments: ``looks``: at the zones, now and when the run began.
+    """
+    found = set()
+    for served in (s for zones in looks for zone in zones.found.values() for s in zone.sight.served):
+        if served.type == "MX" and _enforces(stack, served.name):
+            own = [c for c in claims if c.name == served.name]
+            named = (sts.policy(stack, stack.domain(served.name), own) or "").splitlines()
+            if any(f"mx: {plain_name(exchange(value))}" not in named for value in served.values):
+                found.add(served.name)
+    return frozenset(found)
 
 
 def _enforces(stack: Stack, name: str) -> bool:

@@ -13,6 +13,7 @@ from sendwright.dns.propagation import World
 from sendwright.dns.slots import slot
 from sendwright.dns.spf_lookup import through
 from sendwright.dns.tls_records import names as tlsa_names
+from sendwright.dns.tls_records import record_name
 from sendwright.dns.transport import Ask, query, system_resolver
 from sendwright.errors import ForeignRecord
 from sendwright.inventory import Inventory
@@ -66,6 +67,7 @@ class Publication:
         self._lookup = through(self._internet.ask, self._internet.resolver())
         self._announced: frozenset[str] = frozenset()
         self._planned = Zones()
+        self._pointed: Callable[[Write], bool] = lambda _: False
         self._telling = Telling(self._stack, folder, made, internet.ask, internet.resolver())
 
     def look(self, keys: Iterable[DkimKey]) -> None:
@@ -80,6 +82,26 @@ class Publication:
         )
         spf_limits.judge(fresh, self._lookup)
         self.zones = replace(self.zones.again(fresh), untold=self._telling.untold)
+
+    def _point_late(self, new: Collection[Target]) -> tuple[Target, ...]:
+        """Write each MX that waited for a policy, once no sender remembers the one before: that takes minutes."""
+        claims = self._folder.claims()
+        moving = policy_known.moving(self._stack, self.zones, claims)
+        told = policy_known.targets(moving, claims, self._telling.facts)
+        if not told:
+            return ()
+        world = self._world({target.zone for target in told.values()})
+        known = awaiting.timings(self.zones, world, told.values())
+        since = {(c.name, c.value): c.since for c in claims}
+        before = {t: since[t.name, t.value] for t in known if t not in new}
+        with self._progress.step("senders know the policies that name another MX", lambda: not fresh.done):
+            published = proving.Published(world, known, before, awaiting.margin(self.zones))
+            fresh = proving.until_fresh(published, self._progress.note, stay=True)
+        late = {waiting.target for waiting in fresh.waiting}
+        heard = {name for name, target in told.items() if target in known and target not in late}
+        return self.zones.publish(
+            self._folder, Stage.HOSTS, lambda w: w.type == "MX" and w.name in heard and self._pointed(w)
+        )
 
     def _unheard(self) -> dict[str, str]:
         """Return the domains whose new MX no sender may find yet, and what that waits for."""
@@ -135,6 +157,7 @@ class Publication:
 
         Senders that hold a domain to a policy which does not name a new MX would not deliver to it: that waits.
         """
+        self._pointed = allowed
         unheard = self._unheard()
         self._recent += self.zones.publish(
             self._folder,
@@ -206,7 +229,10 @@ class Publication:
         """
         self.look(keys)
         self.zones.refuse_unplanned(self._planned, self._announced, Stage.SWITCH)
-        new = self.zones.publish(self._folder, Stage.SWITCH, allowed)
+        strange = policy_known.strange(self._stack, (self._planned, self.zones), self._folder.claims())
+        names = {record_name(domain) for domain in strange}
+        new = self.zones.publish(self._folder, Stage.SWITCH, lambda w: allowed(w) and w.name not in names)
+        new += self._point_late(new) if stay else ()
         # What has just been written in its place will never be served again.
         slots = {place for target in new if (place := _place(target))}
         written = {*new, *(t for t in self._recent if _place(t) not in slots)} - self._published.known.keys()

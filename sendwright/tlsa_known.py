@@ -66,7 +66,7 @@ def _behind(seen: Seen, lacking: Collection[str], places: Collection[str]) -> It
             continue
         for name in places:
             if not held.digests(name).issuperset(lacking):
-                yield f"TLSA {name}: {server} does not have the next key yet"
+                yield f"TLSA {name}: {server} does not tell of every key of the host yet"
 
 
 def _held(answers: Iterable[tuple[str, dns.message.Message | NoAnswer]]) -> Held | None:

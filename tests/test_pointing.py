@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from sendwright.dns.plan import Changes, Create, Delete
+from sendwright.dns.plan import Changes, Create, Delete, Held
 from sendwright.plan import Stage
-from sendwright.pointing import may_tighten, points_at_working, possible
+from sendwright.pointing import may_tighten, points_at_working, possible, shows, without_known_keys
 from sendwright.signing import by_domain
 from sendwright.stack import DkimAlgorithm, Domain, Host, Stack
-from sendwright.state.model import DkimKey, KeyStage
+from sendwright.state.model import Claim, DkimKey, KeyStage
 
 MX1, MX2 = "mx1.example.com", "mx2.example.com"
 OURS = Create("example.com", "MX", 3600, f"10 {MX1}.", "why", Stage.HOSTS)
@@ -99,3 +99,50 @@ def test_the_records_of_a_domain_that_sends_nothing_wait_for_no_host() -> None:
     locked = Domain.model_validate({"name": "example.com", "dns": "main", "sends": False})
 
     assert may_tighten(Stack(hosts=STACK.hosts, domains=(locked,)), DMARC, _keys(), {MX1, MX2})
+
+
+TLSA = Create(f"_25._tcp.{MX1}", "TLSA", 300, f"3 1 1 {'a' * 64}", "why", Stage.SWITCH)
+POLICY = Create("_mta-sts.example.com", "TXT", 300, '"v=STSv1; id=1;"', "why", Stage.SWITCH)
+
+
+def test_nothing_is_told_of_tls_that_was_not_seen() -> None:
+    """Neither a key that a host does not show, nor a policy that it does not serve; of the rest this says nothing."""
+    assert not shows(TLSA, (), {"example.com"})
+    assert shows(TLSA, {MX1}, ())
+    assert not shows(POLICY, {MX1, MX2}, ())
+    assert shows(POLICY, (), {"example.com"})
+    assert shows(DMARC, (), ())
+
+
+def test_what_is_told_of_tls_does_not_wait_for_signatures() -> None:
+    """A sender asks for it before any mail leaves here."""
+    assert may_tighten(STACK, TLSA, _keys(), {MX1})
+    assert may_tighten(STACK, POLICY, _keys(), {MX1})
+
+
+def _claim(name: str, key: str) -> Claim:
+    return Claim("example.com", name, "TLSA", f"3 1 1 {key * 64}", NOW, "main")
+
+
+OLD = Delete(TLSA.name, "TLSA", "why", Stage.CONTRACT, f"3 1 1 {'b' * 64}")
+
+
+def test_an_old_key_goes_only_where_the_host_shows_one_that_is_told() -> None:
+    """Its clock does not start before either."""
+    changes = Changes("example.com", (OLD,), leaving=(_claim(TLSA.name, "c"),))
+
+    def kept(changes: Changes, *shown: str) -> Changes:
+        return without_known_keys(changes, shown, {TLSA.name})
+
+    assert kept(changes, MX1) == changes
+    assert kept(changes) == Changes("example.com")
+    assert kept(Changes("example.com", (TLSA, OLD)), MX1).writes == (TLSA,)
+
+
+def test_where_no_key_is_to_be_told_any_more_all_go_at_once() -> None:
+    """One that stays alone might be that of a key that nobody shows."""
+    held = Held(_claim(TLSA.name, "c"), None)
+    changes = Changes("example.com", (OLD,), leaving=(held.claim,), held=(held,))
+
+    assert without_known_keys(changes, (), ()) == Changes("example.com", leaving=(held.claim,), held=(held,))
+    assert without_known_keys(Changes("example.com", (OLD,)), (), ()).writes == (OLD,)
