@@ -7,6 +7,7 @@ from sendwright.deploys.dovecot import SASL_PATH
 from sendwright.deploys.guard import SOCKET as GUARD
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import sockets
+from sendwright.deploys.outbound import MAP, override
 from sendwright.deploys.receiving import KEPT, MAILDIRS, Receiving, probe_mailbox, receiving
 from sendwright.deploys.render import render
 from sendwright.deploys.resolver import resolv_conf_file
@@ -83,12 +84,13 @@ def _main(stack: Stack, host: Host, material: Material) -> str:
         sasl=SASL_PATH,
         tls_key=key_path(material.certificate),
         tls_chain=chain_path(material.certificate),
+        tls_policy=MAP,
     )
 
 
 _PROTOCOLS = {(4,): "ipv4", (6,): "ipv6", (4, 6): "all"}
 _BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
-_TABLES = ("domains", "addresses", "maildirs", "recipients", "internal", "null_sender", "logins")
+_TABLES = ("domains", "addresses", "maildirs", "recipients", "internal", "null_sender", "logins", "tls_overrides")
 
 
 def _tables(stack: Stack, host: Host, material: Material) -> tuple[File, ...]:
@@ -103,6 +105,10 @@ def _tables(stack: Stack, host: Host, material: Material) -> tuple[File, ...]:
         "logins": (
             "Which logins own an envelope sender, domains that are live on this host only.",
             {sender: " ".join(logins) for sender, logins in owners(rights(stack, host, material)).items()},
+        ),
+        "tls_overrides": (
+            "What some destinations have to prove, whatever they publish.",
+            {name: override(declared) for name, declared in sorted(stack.smtp.tls_overrides.items())},
         ),
     }
     return tuple(_table(name, *tables[name]) for name in _TABLES)

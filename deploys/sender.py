@@ -5,6 +5,7 @@ from sendwright.deploys.dovecot import dovecot
 from sendwright.deploys.guard import guard, rights
 from sendwright.deploys.material import Material
 from sendwright.deploys.opendkim import opendkim
+from sendwright.deploys.outbound import mta_sts, tls_policy
 from sendwright.deploys.postfix import postfix
 from sendwright.deploys.renewal import renewal
 from sendwright.deploys.resolver import resolv_conf, unbound
@@ -29,6 +30,8 @@ def services(stack: Stack, host: Host, release: Release, material: Material) -> 
         opendkim(stack, host, material),
         dovecot(release, material),
         web_server,
+        mta_sts(),
+        tls_policy(),
         # Before the last one, after which no key of before lies there any more.
         renewal(stack, host, material, (web_server, mail_server)),
         mail_server,

@@ -32,6 +32,11 @@ def domain_name(text: str) -> str:
     return _name(text, _LABEL, "letters, digits and hyphens")
 
 
+def certificate_name(text: str) -> str:
+    """Return a name that certificates are compared with, or with a leading dot all below it, like ``domain_name``."""
+    return f".{domain_name(text[1:])}" if text.startswith(".") else domain_name(text)
+
+
 def spf_domain(text: str) -> str:
     """Return a name that an SPF record may stand at, as ``_spf.example.com`` (RFC 8552), like ``domain_name``."""
     return _name(text, _RECORD_LABEL, "letters, digits, hyphens and underscores")
@@ -121,6 +126,7 @@ def _argument(text: str) -> str:
 IpAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(ip_address)]
 PublicAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(ip_address), AfterValidator(public_address)]
 DomainName = Annotated[str, AfterValidator(domain_name)]
+CertificateName = Annotated[str, AfterValidator(certificate_name)]
 SpfDomain = Annotated[str, AfterValidator(spf_domain)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 MailtoUri = Annotated[str, AfterValidator(mailto)]

@@ -15,6 +15,7 @@ from sendwright.declared import SECRET, EnvSecret, Model, NamedCommand, NamedFil
 from sendwright.domain import Address, Dkim, DkimAlgorithm, Dmarc, Domain, MtaSts, Mx, Receive, Spf, TlsRpt
 from sendwright.names import (
     AccountId,
+    CertificateName,
     DirectoryUrl,
     DomainName,
     Fingerprint,
@@ -53,6 +54,7 @@ __all__ = [
     "Ssh",
     "Stack",
     "Tls",
+    "TlsOverride",
     "TlsRpt",
 ]
 
@@ -192,11 +194,34 @@ class KeyStore(Model):
     unencrypted: Literal["I know that anybody who reads this folder can sign as us"] | None = None
 
 
+class TlsOverride(Model):
+    """What a destination's servers have to prove, whatever it publishes: a level of Postfix's, or only its name.
+
+    ``match``: the names that a certificate may have at ``secure``, with a leading dot for all below one; without any it
+    has to be the destination's own name or one below it.
+    """
+
+    level: Literal["none", "may", "encrypt", "dane", "dane-only", "secure"]
+    match: tuple[CertificateName, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _level_in_a_word(cls, data: Any) -> Any:
+        return {"level": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _matched_where_verified(self) -> Self:
+        if self.match and self.level != "secure":
+            raise ValueError(f"match has no meaning at {self.level}: names are verified at secure only")
+        return self
+
+
 class Smtp(Model):
     """Settings of every Postfix. Lifetimes in days: key retirement waits for them, so they are short.
 
     ``others_queue_days``: how long smarthosts and forwarders may keep our mail (RFC 5321 section 4.5.4.1 asks for four
-    to five days): what it is judged by stays as long.
+    to five days): what it is judged by stays as long. ``tls_overrides``: destinations whose servers have to prove
+    something else than they publish by DANE and MTA-STS.
     """
 
     queue_days: int = Field(2, ge=1, le=5)
@@ -205,6 +230,7 @@ class Smtp(Model):
     probe_mx: DomainName = "aspmx.l.google.com"
     others_queue_days: int = Field(7, ge=1, le=90)
     keep_bounces_days: int = Field(90, ge=1, le=3650)
+    tls_overrides: Mapping[DomainName, TlsOverride] = Field(default_factory=dict)
 
 
 class ExternalAccount(Model):

@@ -51,6 +51,7 @@ SECTIONS: dict[type[BaseModel], str] = {
     providers.OctoDns: "Providers of octoDNS",
     stack.KeyStore: "Private keys",
     stack.Smtp: "Postfix",
+    stack.TlsOverride: "Postfix",
     stack.Shared: "Other settings",
     stack.Rehearsal: "Other settings",
     declared.EnvSecret: "Secrets",
