@@ -21,9 +21,9 @@ def taken_over(stack: Stack, state: State, seen: Mapping[str, Observation], flee
     Arguments: ``seen``: looks at hosts. What is not for the same key and names, or ends earlier, is not taken over: a
     provision puts back what was there.
     """
-    changed = [name for name in seen if _renews(stack, name) and _differs(state.certificates_of(name), seen[name])]
+    changed = [name for name in seen if renews(stack, name) and _differs(state.certificates_of(name), seen[name])]
     chains = fleet.each(changed, _read)
-    return tuple(made for name, found in chains.items() for made in _newer(state.certificates_of(name), found))
+    return tuple(made for name, found in chains.items() for made in newer(state.certificates_of(name), found))
 
 
 def with_certificates(state: State, renewed_ones: Iterable[Certificate]) -> State:
@@ -32,7 +32,8 @@ def with_certificates(state: State, renewed_ones: Iterable[Certificate]) -> Stat
     return replace(state, certificates=tuple(taken.get((c.host, c.number), c) for c in state.certificates))
 
 
-def _renews(stack: Stack, name: str) -> bool:
+def renews(stack: Stack, name: str) -> bool:
+    """Return whether a host renews its certificates by itself."""
     tls = stack.host(name).tls
     return isinstance(tls, AcmeTls) and tls.renewal == "host"
 
@@ -50,7 +51,8 @@ def _read(connection: Connection) -> dict[str, str]:
     return renewed.parse(connection.host.name, result.stdout)
 
 
-def _newer(certificates: Iterable[Certificate], chains: Mapping[str, str]) -> Iterable[Certificate]:
+def newer(certificates: Iterable[Certificate], chains: Mapping[str, str]) -> Iterable[Certificate]:
+    """Yield what is better of the chains that lie on a host, by their paths, than its remembered certificates."""
     for old in certificates:
         chain = chains.get(chain_path(old))
         if chain is None or chain == old.chain:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sendwright import certs, planning
+from sendwright.deploys import renewed
 from sendwright.deploys.base import chain_path
 from sendwright.deploys.opendkim import key_path
 from sendwright.deploys.probe import ChrootAnswer, Smtp
@@ -352,6 +353,18 @@ def test_a_web_server_that_is_none_of_ours_is_nobodys_business() -> None:
     found = hears(listener("0.0.0.0", 443, "nginx"))(facts())  # noqa: S104
 
     assert [f.status for f in judged(found, "host.exposed")] == [Status.PASS]
+
+
+@pytest.mark.parametrize(("failures", "status"), [(1, Status.WARN), (5, Status.FAIL)])
+def test_a_host_that_cannot_renew_by_itself_says_why(failures: int, status: Status) -> None:
+    """Once may be chance: it tries again within the hour."""
+    why = renewed.Trouble(failures, "2026-11-20 03:07 UTC", "certbot: CAA record for example.com prevents issuance")
+
+    (finding,) = judged(replace(issued(renewal="host"), hindered=why), "host.expiry")
+
+    assert finding.status is status
+    assert "CAA record" in finding.seen
+    assert "journalctl -u sendwright-renewal" in finding.advice
 
 
 def test_a_renewal_that_failed_is_an_error_where_an_authority_issues() -> None:

@@ -1,17 +1,23 @@
 """Which hosts are judged, and what is said of those that cannot be."""
 
+from base64 import b64encode
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+from sendwright import certs
 from sendwright.connections import Fleet
+from sendwright.deploys.base import chain_path
 from sendwright.errors import Unreachable
 from sendwright.generation import Generation
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
+from sendwright.ssh import Result
+from sendwright.stack import AcmeTls, Host
+from sendwright.state.model import State
 from sendwright.verify.finding import Status
 from sendwright.verify.inside import check as inside
 from sendwright.verify.look import Fetched, Look
@@ -29,6 +35,36 @@ class Nowhere(Fleet):
 
     def _connection(self, name: str) -> NoReturn:
         raise Unreachable(name, "no answer from 203.0.113.10 port 22 within 10 s.", "Is it up?")
+
+
+class Renews:
+    """A host that prints which chains it has, and what its last renewals failed for."""
+
+    def __init__(self, host: Host, chains: dict[str, str], memory: str = "") -> None:
+        self.host = host
+        self.lines = [f"chain {path} {b64encode(pem.encode()).decode()}" for path, pem in chains.items()]
+        self.lines += [f"memory {b64encode(memory.encode()).decode()}"] if memory else []
+
+    def run(self, *_: object, **__: object) -> Result:
+        """Answer."""
+        return Result("\n".join(["sendwright renewed 1", *self.lines, "end", ""]).encode(), b"", 0)
+
+
+def test_what_a_host_renewed_by_itself_is_what_it_should_have() -> None:
+    """The state folder hears of it with the next run of the controller; until then nothing is wrong."""
+    host = HOST.model_copy(update={"tls": AcmeTls(mode="acme", renewal="host")})
+    old, pem = certs.issue(HOST, NOW - timedelta(days=60))
+    later, _ = certs.issue(HOST, NOW, existing_key=pem)
+    known = inside.Known(stack().model_copy(update={"hosts": (host,)}), State(certificates=(old,)), None)
+    memory = '{"failures": 3, "since": "2026-11-20", "said": "no way"}'
+
+    taken, hindered = inside.own_renewals(Renews(host, {chain_path(old): later.chain}, memory), known)
+
+    assert [c.chain for c in taken] == [later.chain]
+    assert hindered is not None
+    assert (hindered.failures, hindered.said) == (3, "no way")
+    assert inside.own_renewals(Renews(host, {chain_path(old): old.chain}), known) == ((), None)
+    assert inside.own_renewals(Renews(HOST, {}), KNOWN) == ((), None)
 
 
 def test_a_host_that_is_down_fails_once_and_leaves_its_keys_unknown(tmp_path: Path) -> None:

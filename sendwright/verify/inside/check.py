@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from sendwright import generation, planning
+from sendwright import generation, host_renewals, planning
 from sendwright.connections import Fleet
+from sendwright.deploys import renewed
 from sendwright.deploys.probe import Sample, Signed, parse_signed, sign_command, sign_input
 from sendwright.errors import HostError
 from sendwright.generation import Lineage
@@ -22,7 +23,7 @@ from sendwright.signers import host_seen
 from sendwright.ssh import Runs
 from sendwright.stack import Domain, Host, Stack
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import State
+from sendwright.state.model import Certificate, State
 from sendwright.verify import hosts
 from sendwright.verify.finding import Finding, Kind, Subject
 from sendwright.verify.inside.facts import Facts, of_host, takes_submission
@@ -50,7 +51,10 @@ class Known:
 
 @dataclass(frozen=True)
 class Looked:
-    """What one host answered. ``inside`` None: it is none of ours, and was asked nothing more."""
+    """What one host answered. ``inside`` None: it is none of ours, and was asked nothing more.
+
+    ``taken``: the certificates that it has renewed by itself; ``hindered``: why it could not.
+    """
 
     observation: Observation
     began: datetime
@@ -58,6 +62,8 @@ class Looked:
     inside: Inside | None = None
     signed: Mapping[str, Mapping[str, Signed]] | None = None
     outbound: Outbound = Outbound.UNKNOWN
+    taken: tuple[Certificate, ...] = ()
+    hindered: renewed.Trouble | None = None
 
 
 def now() -> datetime:
@@ -112,7 +118,18 @@ def look_at(connection: Runs, known: Known, clock: Clock, sample: Sample | None 
     ports = (25, 465, 587) if takes_submission(stack, state, host) else (25,)
     inside = look_inside(connection, ports)
     signed = have_signed(connection, stack, sample) if sample else None
-    return Looked(observation, began, ended, inside, signed, outbound_25(connection, stack.smtp.probe_mx))
+    outbound = outbound_25(connection, stack.smtp.probe_mx)
+    return Looked(observation, began, ended, inside, signed, outbound, *own_renewals(connection, known))
+
+
+def own_renewals(connection: Runs, known: Known) -> tuple[tuple[Certificate, ...], renewed.Trouble | None]:
+    """Return what a host renewed by itself since the folder heard of it, and what hinders it."""
+    name = connection.host.name
+    if not host_renewals.renews(known.stack, name):
+        return (), None
+    answer = connection.run(renewed.command()).stdout
+    certificates = known.state.certificates_of(name)
+    return tuple(host_renewals.newer(certificates, renewed.parse(name, answer))), renewed.trouble(name, answer)
 
 
 def have_signed(connection: Runs, stack: Stack, sample: Sample) -> Mapping[str, Mapping[str, Signed]]:
@@ -147,13 +164,15 @@ def facts_of(known: Known, host: Host, looked: Looked, names: tuple[Answer, ...]
     release = looked.observation.release
     if looked.inside is None or release is None:
         return None
-    services = planning.services(known.stack, host, release, known.state)
+    state = host_renewals.with_certificates(known.state, looked.taken)
+    services = planning.services(known.stack, host, release, state)
     refusal = generation.refusal(known.lineage, {host.name: looked.observation.generation})
     return Facts(
-        *(known.stack, known.state, host, services, looked.observation, looked.inside, looked.began, looked.ended),
+        *(known.stack, state, host, services, looked.observation, looked.inside, looked.began, looked.ended),
         names=names,
         foreign=refusal.what if refusal else "",
         outbound=looked.outbound,
+        hindered=looked.hindered,
     )
 
 

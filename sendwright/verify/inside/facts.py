@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
+from sendwright.deploys import renewed
 from sendwright.deploys.material import Material
 from sendwright.deploys.submission import opened
 from sendwright.observation import Observation
@@ -26,7 +27,7 @@ class Facts:
 
     ``services``: what it should run; ``began`` and ``ended``: this machine's clock before and after the host said its
     own; ``names``: what DNS says of A and AAAA at its name; ``foreign``: why it follows another state folder, or empty;
-    ``outbound``: whether it reaches port 25 of others.
+    ``outbound``: whether it reaches port 25 of others; ``hindered``: why it could not renew its certificate by itself.
     """
 
     stack: Stack
@@ -40,6 +41,7 @@ class Facts:
     names: tuple[Answer, ...] = ()
     foreign: str = ""
     outbound: Outbound = Outbound.UNKNOWN
+    hindered: renewed.Trouble | None = None
 
     @property
     def subject(self) -> Subject:

@@ -119,7 +119,7 @@ def expiry(facts: Facts) -> Iterator[Finding]:
         return
     try:
         leaf = x509.load_der_x509_certificate(served.certificate)
-        troubles = [*_other(facts, remembered, leaf), *_ending(facts, leaf)]
+        troubles = [*_other(facts, remembered, leaf), *_ending(facts, leaf), *_hindered(facts)]
         left = leaf.not_valid_after_utc - facts.ended
     except ValueError:
         yield rules.EXPIRY.failed(
@@ -161,6 +161,15 @@ def _ending(facts: Facts, leaf: x509.Certificate) -> Iterator[Trouble]:
         seen = f"{_span(left.total_seconds())} of the certificate's {_span(life.total_seconds())} are left"
         status = Status.FAIL if issued else Status.WARN
         yield Trouble(f"{seen}: its renewal is overdue", advice, "days", status)
+
+
+def _hindered(facts: Facts) -> Iterator[Trouble]:
+    """Say why a host cannot renew by itself; once may be chance, and it tries again."""
+    if (why := facts.hindered) is None:
+        return
+    many = "once" if why.failures == 1 else f"{why.failures} times in a row, since {why.since}"
+    status = Status.WARN if why.failures == 1 else Status.FAIL
+    yield Trouble(f"its own renewal failed {many}: {why.said}", renewal(facts.host), "renewal", status)
 
 
 def _counted(messages: int) -> str:
