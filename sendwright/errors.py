@@ -26,12 +26,13 @@
     │   ├── AuthorityRefused         it refused the account, the order or a name
     │   ├── RateLimited              it wants no more orders for a while
     │   └── NotProvable              a name cannot be proven to be ours; the authority was not asked
+    │       └── NotShown             what would prove some of its names cannot be shown; others could be proven
     ├── PlanMoved                    the world is no longer as a saved plan saw it
     ├── LabError                     the lab cannot run or did not come up
     └── ProofFailed                  everything was carried out, and the outcome is not what was promised
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -187,6 +188,15 @@ class RateLimited(AuthorityError):
 
 class NotProvable(AuthorityError):
     """A name cannot be proven to be ours: its zone is not ours to write, or it does not point here."""
+
+
+class NotShown(NotProvable):
+    """Answers to challenges cannot be shown, and the authority was not told to look. ``names``: whose answers."""
+
+    def __init__(self, names: Collection[str], cause: SendwrightError) -> None:
+        first = min(names)
+        super().__init__(first, cause.what.removeprefix(f"{first}: "), cause.hint)
+        self.names = frozenset(names)
 
 
 class PlanMoved(SendwrightError):

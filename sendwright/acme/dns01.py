@@ -6,13 +6,13 @@ after a minute is nothing to undo, and would push out what is.
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import sleep
 
 from sendwright.acme import records
-from sendwright.acme.places import Keepers, Place, places
+from sendwright.acme.places import Faults, Keepers, Place, places, refuse
 from sendwright.acme.proof import Challenge
 from sendwright.dns import propagation
 from sendwright.dns.authority import Server, discover_all
@@ -20,7 +20,7 @@ from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Timing
 from sendwright.dns.propagation import World
 from sendwright.dns.providers.base import RecordSet, open_provider
-from sendwright.errors import DnsError, NotAllowed, SecretError, ServerUnreachable, WorldMoved
+from sendwright.errors import DnsError, NotAllowed, NotShown, SecretError, ServerUnreachable, WorldMoved
 from sendwright.escape import plain
 from sendwright.inventory import Inventory
 from sendwright.looking import Open
@@ -44,8 +44,8 @@ Change = Callable[[Sequence[RecordSet], Collection[Place]], None]
 class DnsProof:
     """Shows the answers to ``dns-01`` challenges while an authority looks; plays ``proof.Prove``.
 
-    It is entered when every address of every authoritative server has every answer; raises DnsError, with nothing left
-    behind, when one does not in time, or when a zone cannot be written; NotProvable when it is not ours to write.
+    It is entered when every address of every authoritative server has every answer. Raises NotShown, with nothing left
+    behind, when one does not in time, when a zone cannot be written, or when it is not ours to write.
 
     Arguments: ``opener`` opens a provider of ``declared``; ``patience``: see ``PATIENCE``.
     """
@@ -73,8 +73,8 @@ class DnsProof:
     @contextmanager
     def __call__(self, challenges: tuple[Challenge, ...]) -> Iterator[None]:
         """Show the answers to these challenges until the block ends."""
-        wanted = places(challenges, self._keepers, self._progress.note)
-        world = self._world({place.zone for place in wanted})
+        proves = places(challenges, self._keepers, self._progress.note)
+        world, wanted = self._world(proves), frozenset(proves)
         begun: dict[str, list[Place]] = {}
         with self._lock:
             self._shown |= wanted
@@ -82,9 +82,9 @@ class DnsProof:
             with self._progress.step("every name server has the answers to the authority's challenges"):
                 for zone, here in _by_zone(wanted).items():
                     begun[zone] = here
-                    with self._lock:
+                    with self._lock, _about(proves[place] for place in here):
                         self._show(zone, here)
-                self._wait(world, wanted)
+                self._wait(world, proves)
             yield
         finally:
             with self._lock:
@@ -100,13 +100,16 @@ class DnsProof:
                 if here[0].dns in self._keepers.stack.dns:
                     self._withdraw(zone, here)
 
-    def _world(self, zones: Collection[str]) -> World:
+    def _world(self, proves: Mapping[Place, str]) -> World:
         ask, resolver = self._internet.ask, self._internet.resolver()
         servers: dict[str, tuple[Server, ...]] = {}
-        for zone, found in discover_all(sorted(zones), ask, resolver).items():
+        faults: Faults = {}
+        for zone, found in discover_all(sorted({place.zone for place in proves}), ask, resolver).items():
             if isinstance(found, DnsError):
-                raise found
-            servers[zone] = found
+                faults |= {name: found for place, name in proves.items() if place.zone == zone}
+            else:
+                servers[zone] = found
+        refuse(faults)
         return World(ask, resolver, servers)
 
     def _show(self, zone: str, here: Sequence[Place]) -> None:
@@ -169,25 +172,34 @@ class DnsProof:
         places = {*gone}
         self._folder.release(c for c in self._folder.claims() if records.is_challenge(c) and _place(c) in places)
 
-    def _wait(self, world: World, wanted: Collection[Place]) -> None:
-        margin = timedelta(seconds=max((self._keepers[place.dns].margin for place in wanted), default=0))
+    def _wait(self, world: World, proves: Mapping[Place, str]) -> None:
+        margin = timedelta(seconds=max((self._keepers[place.dns].margin for place in proves), default=0))
         seen = propagation.wait(
             world,
-            {place.target: Timing() for place in wanted},
+            {place.target: Timing() for place in proves},
             min(margin, _SETTLING),
             _now() + self._patience + margin,
             clock=_now,
             sleep=sleep,
             report=self._tell,
         )
-        if behind := [waiting for waiting in seen.waiting if waiting.behind]:
-            more = f" (and {len(behind) - 1} more)" if len(behind) > 1 else ""
-            hint = "The authority might ask that server. Mend it, then run again: it goes on."
-            raise ServerUnreachable(behind[0].target.zone, f"{behind[0]}{more}.", hint)
+        names = {place.target: name for place, name in proves.items()}
+        hint = "The authority might ask that server. Mend it, then run again: it goes on."
+        late = (waiting for waiting in seen.waiting if waiting.behind)
+        refuse({names[w.target]: ServerUnreachable(w.target.zone, f"{w}.", hint) for w in late})
 
     def _tell(self, seen: Freshness) -> None:
         if behind := [waiting for waiting in seen.waiting if waiting.behind]:
             self._progress.note(f"waiting: {behind[0]}")
+
+
+@contextmanager
+def _about(names: Iterable[str]) -> Iterator[None]:
+    """Say whose answers are not there when a zone cannot be written."""
+    try:
+        yield
+    except DnsError as error:
+        raise NotShown(tuple(names), error) from error
 
 
 def _place(claim: Claim) -> Place:

@@ -1,7 +1,7 @@
 """Where the answers to ``dns-01`` challenges belong: in which zone, and who keeps it, aliases followed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +14,13 @@ from sendwright.dns.freshness import Target
 from sendwright.dns.providers.base import Provider
 from sendwright.dns.rdata import plain_name, txt
 from sendwright.dns.records import provider_of
+from sendwright.errors import DnsError, NotProvable, NotShown, SendwrightError, ServerUnreachable
 from sendwright.escape import plain
 from sendwright.looking import Open
 from sendwright.stack import Stack
+
+Faults = dict[str, SendwrightError]
+"""What went wrong, by name."""
 
 
 @dataclass(frozen=True, order=True)
@@ -49,48 +53,94 @@ class Keepers:
             self._open[entry] = self.opener(self.stack.dns[entry], self.base)
         return self._open[entry]
 
-    def zones(self, names: Iterable[str]) -> dict[str, tuple[str, str]]:
-        """Return the entry and the zone of each name that is ours to write."""
+    def zones(self, names: Iterable[str]) -> tuple[dict[str, tuple[str, str]], Faults]:
+        """Return the entry and the zone of each name that is ours to write, and why others' are not known."""
         mine: dict[str, list[str]] = defaultdict(list)
         for name in sorted(names):
             if writable(self.stack, name) and (entry := provider_of(self.stack, name)):
                 mine[entry].append(name)
-        lies_in = ((entry, self[entry].zones(here)) for entry, here in mine.items())
-        return {name: (entry, zone) for entry, zones in lies_in for name, zone in zones.items()}
+        where: dict[str, tuple[str, str]] = {}
+        faults: Faults = {}
+        for entry, here in mine.items():
+            found, failed = self._zones(self[entry], here)
+            where |= {name: (entry, zone) for name, zone in found.items()}
+            faults |= failed
+        return where, faults
 
-    def aliases(self, where: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-        """Return what names are aliases of; ``where``: as ``zones`` has it."""
+    def aliases(self, where: Mapping[str, tuple[str, str]]) -> tuple[dict[str, str], Faults]:
+        """Return what names are aliases of, and why that is not known of others; ``where``: as ``zones`` has it."""
         zones: dict[tuple[str, str], list[str]] = defaultdict(list)
         for name, place in where.items():
             zones[place].append(name)
-        read = (self[entry].read(zone, [(n, "TXT") for n in here]) for (entry, zone), here in zones.items())
-        return {r.name: plain_name(r.values[0]) for served in read for r in served if r.type == "CNAME"}
+        found: dict[str, str] = {}
+        faults: Faults = {}
+        for (entry, zone), here in zones.items():
+            try:
+                served = self[entry].read(zone, [(name, "TXT") for name in here])
+            except DnsError as error:
+                faults |= dict.fromkeys(here, error)
+            else:
+                found |= {r.name: plain_name(r.values[0]) for r in served if r.type == "CNAME"}
+        return found, faults
+
+    @staticmethod
+    def _zones(keeper: Provider, names: Sequence[str]) -> tuple[Mapping[str, str], Faults]:
+        try:
+            return keeper.zones(names), {}
+        except ServerUnreachable as error:
+            return {}, dict.fromkeys(names, error)
+        except DnsError:
+            # It keeps some of them: each has its own fate.
+            found: dict[str, str] = {}
+            faults: Faults = {}
+            for name in names:
+                try:
+                    found |= keeper.zones([name])
+                except DnsError as error:
+                    faults[name] = error
+            return found, faults
 
 
-def places(challenges: Collection[Challenge], keepers: Keepers, note: Callable[[str], None]) -> frozenset[Place]:
-    """Return where the answers belong; ``note`` is told of each alias on the way.
+def places(challenges: Collection[Challenge], keepers: Keepers, note: Callable[[str], None]) -> dict[Place, str]:
+    """Return where the answers belong, each with the name that it proves; ``note`` is told of each alias on the way.
 
     The name of a challenge may be an alias of another (RFC 8555 section 8.4), as long as it leads to zones of ours.
-    Raises NotProvable where it does not, and what providers do.
+    Raises NotShown with all names whose answers have no place.
     """
-    found: set[Place] = set()
+    found: dict[Place, str] = {}
+    lost: Faults = {}
     ways = {challenge: [challenge.record_name] for challenge in challenges}
     while ways:
-        where = keepers.zones({way[-1] for way in ways.values()})
-        aliases = keepers.aliases(where)
+        where, faults = keepers.zones({way[-1] for way in ways.values()})
+        aliases, unread = keepers.aliases(where)
         for challenge, way in list(ways.items()):
             at = way[-1]
-            if at not in where:
-                led = "".join(f"{name} is an alias (CNAME) of {plain(to)}, and " for name, to in pairwise(way))
-                raise not_writable(challenge.name, challenge.name, f"{led}its zone is not ours to write")
-            if target := aliases.get(at):
-                if target in way or len(way) > LONGEST_CHAIN:
-                    what = f"{at} is an alias (CNAME) that leads nowhere: {plain(target)} was there before"
-                    raise not_writable(challenge.name, challenge.name, what)
+            target = aliases.get(at)
+            if error := (faults | unread).get(at) or _astray(challenge, way, target, known=at in where):
+                lost[challenge.name] = error
+                del ways[challenge]
+            elif target:
                 note(f"{at} is an alias: the answer belongs at {plain(target)}")
                 way.append(target)
             else:
                 entry, zone = where[at]
-                found.add(Place(zone, at, txt(challenge.record_text), entry))
+                found[Place(zone, at, txt(challenge.record_text), entry)] = challenge.name
                 del ways[challenge]
-    return frozenset(found)
+    refuse(lost)
+    return found
+
+
+def refuse(faults: Faults) -> None:
+    """Raise one NotShown about all of these names, if there are any: with the first reason, as it will be mended."""
+    if faults:
+        raise NotShown(faults, faults[min(faults)])
+
+
+def _astray(challenge: Challenge, way: Sequence[str], target: str | None, *, known: bool) -> NotProvable | None:
+    name, at = challenge.name, way[-1]
+    if not known:
+        led = "".join(f"{here} is an alias (CNAME) of {plain(there)}, and " for here, there in pairwise(way))
+        return not_writable(name, name, f"{led}its zone is not ours to write")
+    if target and (target in way or len(way) > LONGEST_CHAIN):
+        return not_writable(name, name, f"{at} is an alias (CNAME) that leads nowhere: to {plain(target)}, and back")
+    return None

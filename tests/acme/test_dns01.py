@@ -12,7 +12,7 @@ from sendwright.acme.dns01 import DnsProof
 from sendwright.dns.providers.base import Edit
 from sendwright.dns.rdata import txt
 from sendwright.dns.transport import NoAnswer
-from sendwright.errors import NotAllowed, NotDelegated, NotProvable, ServerUnreachable, WorldMoved
+from sendwright.errors import NotAllowed, NotShown, ServerUnreachable, WorldMoved
 from sendwright.report.progress import Progress
 from sendwright.stack import KeyStore
 from sendwright.state.folder import StateFolder
@@ -196,7 +196,7 @@ def test_a_server_that_is_behind_is_named_and_nothing_is_left(nets: Nets, folder
     nets.hold(NS2)
 
     with (
-        pytest.raises(ServerUnreachable, match=rf"TXT {AT}: ns2.{COM} \({NS2}\) does not have it yet"),
+        pytest.raises(NotShown, match=rf"TXT {AT}: ns2.{COM} \({NS2}\) does not have it yet"),
         proof()((ONE,)),
     ):
         raise AssertionError
@@ -209,7 +209,7 @@ def test_a_server_that_is_silent_is_named_and_nothing_is_left(nets: Nets, folder
     """Nobody knows what it serves."""
     nets.silent[NS2] = NoAnswer("no answer within 2 s")
 
-    with pytest.raises(ServerUnreachable, match=r"ns2\.example\.com .* does not answer"), proof()((ONE,)):
+    with pytest.raises(NotShown, match=r"ns2\.example\.com .* does not answer"), proof()((ONE,)):
         raise AssertionError
 
     assert nets.server.held[COM] == {}
@@ -220,7 +220,7 @@ def test_no_resolver_is_asked_about_an_answer_before_every_server_has_it(nets: N
     """It would remember that there is none."""
     nets.hold(NS2)
 
-    with suppress(ServerUnreachable), proof()((ONE,)):
+    with suppress(NotShown), proof()((ONE,)):
         pass
 
     assert AT not in nets.recursed()
@@ -232,7 +232,7 @@ def test_a_zone_that_cannot_be_written_leaves_nothing_in_the_others(
     """All answers are there, or none: the order would fail anyway."""
     nets.server.fails[ORG] = NotAllowed(ORG, "the key is refused.")
 
-    with pytest.raises(NotAllowed), proof()((ONE, challenge(f"mta-sts.{ORG}"))):
+    with pytest.raises(NotShown), proof()((ONE, challenge(f"mta-sts.{ORG}"))):
         raise AssertionError
 
     assert nets.server.held[COM] == {}
@@ -242,7 +242,7 @@ def test_a_zone_that_cannot_be_written_leaves_nothing_in_the_others(
 def test_what_may_yet_be_written_stays_in_the_ledger(nets: Nets, folder: StateFolder, proof: Proof) -> None:
     """A server that said nothing may do later what it was asked; the next run looks, and strikes it."""
     nets.server.fails[COM] = ServerUnreachable(COM, "no answer.")
-    with pytest.raises(ServerUnreachable), proof()((ONE,)):
+    with pytest.raises(NotShown), proof()((ONE,)):
         raise AssertionError
     left = folder.claims()
 
@@ -289,7 +289,7 @@ def test_a_name_at_which_others_never_stop_writing_is_given_up(nets: Nets, folde
         def apply(self, zone: str, _edits: object) -> None:
             raise WorldMoved(zone, "lost race.")
 
-    with pytest.raises(WorldMoved), proof(Restless(held=nets.server.held))((ONE,)):
+    with pytest.raises(NotShown), proof(Restless(held=nets.server.held))((ONE,)):
         raise AssertionError
 
     assert folder.claims() == ()
@@ -326,7 +326,7 @@ def test_an_alias_that_leads_elsewhere_is_refused_before_anything_is_written(
     """Out of our zones, or in a circle."""
     nets.server.put(COM, AT, "CNAME", f"{target}.")
 
-    with pytest.raises(NotProvable, match=said), proof()((ONE, challenge(f"mta-sts.{ORG}"))):
+    with pytest.raises(NotShown, match=said), proof()((ONE, challenge(f"mta-sts.{ORG}"))):
         raise AssertionError
 
     assert ORG not in nets.server.held
@@ -339,10 +339,30 @@ def test_a_zone_that_nobody_is_known_to_serve_is_refused_before_anything_is_writ
     """Nobody could ask there."""
     nets.server.keeps = (COM,)
 
-    with pytest.raises(NotDelegated), proof(Server53())((ONE, challenge(f"mta-sts.{ORG}"))):
+    with pytest.raises(NotShown), proof(Server53())((ONE, challenge(f"mta-sts.{ORG}"))):
         raise AssertionError
 
     assert folder.claims() == ()
+
+
+def test_every_name_whose_answer_cannot_be_shown_is_told_at_once(nets: Nets, proof: Proof) -> None:
+    """The others can be proven without them: zones that nobody serves, that are kept elsewhere, or that are behind."""
+    lost, shown = challenge(f"mta-sts.{ORG}"), ONE
+
+    def refused(**world: object) -> frozenset[str]:
+        for name, value in world.items():
+            setattr(nets.server, name, value)
+        with pytest.raises(NotShown) as caught, proof()((lost, shown)):
+            raise AssertionError
+        assert nets.server.held.get(COM, {}) == {}
+        return caught.value.names
+
+    names = frozenset({lost.name})
+    assert refused(foreign=(lost.record_name,)) == names
+    assert refused(foreign=(), fails={ORG: NotAllowed(ORG, "the key is refused.")}) == names
+    nets.held[NS2] = {COM: "", ORG: ""}
+    nets.server.fails = {}
+    assert refused() == {lost.name, shown.name}
 
 
 def test_only_answers_of_ours_look_like_answers_in_the_ledger() -> None:
