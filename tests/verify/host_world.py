@@ -29,13 +29,20 @@ _SERVER = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "any"
 
 _PROCESSES = (
     *((("root", "master"), 1), (("postfix", "qmgr"), 1), (("postfix", "pickup"), 1), (("opendkim", "opendkim"), 2)),
-    *(((GUARD, "python3"), 1), (("root", "dovecot"), 1), (("unbound", "unbound"), 1), (("root", "sshd"), 3)),
+    *(
+        ((GUARD, "python3"), 1),
+        (("sendwright-tlspolicy", "python3"), 1),
+        (("root", "dovecot"), 1),
+        (("unbound", "unbound"), 1),
+        (("root", "sshd"), 3),
+    ),
 )
 _SETTINGS = """\
 milter_default_action = tempfail
 internal_mail_filter_classes = bounce, notify
 smtp_tls_security_level = dane
 smtp_dns_support_level = dnssec
+smtp_tls_policy_maps = texthash:/etc/postfix/tls_overrides, socketmap:unix:sendwright-tlspolicy/socket:tlspolicy
 smtpd_forbid_bare_newline = normalize
 smtpd_tls_auth_only = yes
 smtpd_tls_protocols = >=TLSv1.2
@@ -128,6 +135,7 @@ def inside() -> Inside:
             for name in (
                 "sendwright-sasl/auth",
                 "sendwright-guard/guard.sock",
+                "sendwright-tlspolicy/socket",
                 "opendkim/rsa.sock",
                 "opendkim/ed25519.sock",
             )

@@ -8,6 +8,8 @@ from sendwright.deploys.dovecot import SASL_PATH
 from sendwright.deploys.guard import SOCKET as GUARD_SOCKET
 from sendwright.deploys.guard import USER as GUARD
 from sendwright.deploys.opendkim import sockets
+from sendwright.deploys.outbound import MAP
+from sendwright.deploys.outbound import USER as POLICY_USER
 from sendwright.observation import Observation
 from sendwright.observe import POLICY
 from sendwright.service import Sealed, Service
@@ -47,6 +49,7 @@ def _wanted(facts: Facts) -> tuple[_Daemon, ...]:
         _Daemon("the sender guard", GUARD, "", "sendwright-guard.service"),
         _Daemon("Dovecot", "root", "dovecot", "dovecot.service"),
         _Daemon("the resolver", "unbound", "unbound", "unbound.service"),
+        _Daemon("the TLS policy of destinations", POLICY_USER, "", "sendwright-tlspolicy.service"),
         *(_Daemon("the web server", "root", "nginx", unit) for unit in facts.service("web").reload_units),
     )
 
@@ -69,7 +72,11 @@ def _missing(facts: Facts, wanted: tuple[_Daemon, ...]) -> Iterator[Trouble]:
 
 
 def _deaf(facts: Facts) -> Iterator[Trouble]:
-    relative = [SASL_PATH, *(name.removeprefix("unix:") for name in (GUARD_SOCKET, *sockets(facts.stack, facts.host)))]
+    relative = [
+        SASL_PATH,
+        MAP.split(":")[2],
+        *(name.removeprefix("unix:") for name in (GUARD_SOCKET, *sockets(facts.stack, facts.host))),
+    ]
     for path in (f"{_SPOOL}/{name}" for name in relative):
         if path not in facts.inside.sockets:
             seen = f"nobody listens on {path}, where Postfix asks"

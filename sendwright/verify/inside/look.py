@@ -24,7 +24,7 @@ SETTINGS = (
     *("milter_default_action", "internal_mail_filter_classes", "smtp_tls_security_level", "smtp_dns_support_level"),
     *("smtpd_forbid_bare_newline", "smtpd_tls_auth_only", "smtpd_tls_protocols", "disable_vrfy_command"),
     *("smtpd_relay_restrictions", "mynetworks", "inet_protocols", "smtp_bind_address", "smtp_bind_address6"),
-    *("smtp_helo_name",),
+    *("smtp_helo_name", "smtp_tls_policy_maps"),
 )
 _READABLE = "/etc/opendkim /etc/dovecot /etc/sendwright /etc/postfix /var/lib/sendwright"
 _SPOOL = "/var/spool/postfix"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from sendwright.deploys.outbound import MAP
 from sendwright.deploys.probe import Smtp
 from sendwright.preflight import Outbound
 from sendwright.stack import Address
@@ -17,6 +18,7 @@ _SETTINGS = {
     "internal_mail_filter_classes": ("bounce, notify", "bounces leave unsigned"),
     "smtp_tls_security_level": ("dane", "DANE is not followed"),
     "smtp_dns_support_level": ("dnssec", "DANE is not followed"),
+    "smtp_tls_policy_maps": (f"texthash:/etc/postfix/tls_overrides, {MAP}", "MTA-STS is not followed"),
     "smtpd_forbid_bare_newline": ("normalize", "a second message can be smuggled in"),
     "smtpd_tls_auth_only": ("yes", "passwords are taken over an open line"),
     "smtpd_tls_protocols": (">=TLSv1.2", "broken versions of TLS are spoken"),
