@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from time import sleep
 
 from sendwright.acme import records
-from sendwright.acme.places import Faults, Keepers, Place, places, refuse
+from sendwright.acme.faults import Faults, refuse
+from sendwright.acme.places import Keepers, Place, places
 from sendwright.acme.proof import Challenge
 from sendwright.dns import propagation
 from sendwright.dns.authority import Server, discover_all

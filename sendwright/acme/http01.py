@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
 
+from sendwright.acme.faults import Faults, refuse
 from sendwright.acme.proof import Challenge
 from sendwright.acme.provable import answering
 from sendwright.concurrently import concurrently
@@ -50,8 +51,8 @@ def fetch(address: Address, name: str, path: str, port: int = _PORT) -> bytes:
 class HttpProof:
     """Shows the answers to ``http-01`` challenges while an authority looks; plays ``proof.Prove``.
 
-    It is entered when every host that a name leads to has them: nobody knows which of them is asked. Raises HostError
-    if one cannot take them, NotProvable if somebody else answers at its addresses.
+    It is entered when every host that a name leads to has them: nobody knows which of them is asked. Raises NotShown if
+    one cannot take them, or if somebody else answers at its addresses.
 
     Arguments: ``fleet``: what is connected; ``get``: how answers are looked at from here.
     """
@@ -69,7 +70,7 @@ class HttpProof:
         given = {host: _input(mine) for host, mine in asked.items()}
         try:
             with self._progress.step("hosts have the answers to the authority's challenges"):
-                self._put(given)
+                self._put(asked, given)
                 self._look(asked)
             yield
         finally:
@@ -77,30 +78,34 @@ class HttpProof:
 
     def _asked(self, challenges: tuple[Challenge, ...]) -> dict[str, list[Challenge]]:
         found: dict[str, list[Challenge]] = {}
-        for challenge in challenges:
-            hosts = answering(self._stack, challenge.name)
+        faults: Faults = {}
+        for one in challenges:
+            hosts = answering(self._stack, one.name)
             if not hosts:
-                what = f"no host of the inventory answers for {challenge.name}, so http-01 cannot prove it."
-                raise NotProvable(challenge.name, what)
+                what = f"no host of the inventory answers for {one.name}, so http-01 cannot prove it."
+                faults[one.name] = NotProvable(one.name, what)
             for host in hosts:
                 if host.name not in self._fleet.hosts:
-                    what = f"it may be asked for the answer of {challenge.name} too, and this run leaves it alone."
-                    raise HostError(host.name, what, "Run it for all hosts that the name leads to.")
-                found.setdefault(host.name, []).append(challenge)
+                    what = f"it may be asked for the answer of {one.name} too, and this run leaves it alone."
+                    faults[one.name] = HostError(host.name, what, "Run it for all hosts that the name leads to.")
+                found.setdefault(host.name, []).append(one)
+        refuse(faults)
         return found
 
-    def _put(self, given: Mapping[str, bytes]) -> None:
+    def _put(self, asked: Mapping[str, list[Challenge]], given: Mapping[str, bytes]) -> None:
         done = self._fleet.each(given, lambda to: to.run(answers.put_command(), given[to.host.name]))
-        for host in given:
-            if host not in done:
-                raise self._fleet.errors[host]
-            _refuse(host, done[host], "could not take the answers to the authority's challenges")
+        faults: Faults = {}
+        for host, mine in asked.items():
+            error = _refusal(host, done[host]) if host in done else self._fleet.errors[host]
+            faults |= {one.name: error for one in mine if error}
+        refuse(faults)
 
     def _look(self, asked: Mapping[str, list[Challenge]]) -> None:
         """Look at what the authority is going to see, as far as that can be seen from here."""
-        addresses = {name: self._fleet.hosts[name].addresses for name in asked}
-        todo = [(address, one) for name, mine in asked.items() for one in mine for address in addresses[name]]
+        hosts = self._fleet.hosts
+        todo = [(address, one) for host, mine in asked.items() for one in mine for address in hosts[host].addresses]
         unseen: set[str] = set()
+        faults: Faults = {}
         for (address, one), found in concurrently(self._seen, todo, _AT_ONCE):
             if isinstance(found, OSError):
                 unseen.add(f"port {_PORT} of {address} cannot be looked at from here ({found.strerror or found})")
@@ -108,9 +113,10 @@ class HttpProof:
                 said = plain(found[:60].decode("latin-1"))
                 what = f"{one.name} cannot be proven by http-01: at port {_PORT} of {address} is {said!r} instead of"
                 hint = "Does another web server listen there, or something in front of the host?"
-                raise NotProvable(one.name, f"{what} what the authority asks for.", hint)
+                faults[one.name] = NotProvable(one.name, f"{what} what the authority asks for.", hint)
         for text in sorted(unseen):
             self._progress.note(text)
+        refuse(faults)
 
     def _seen(self, wanted: tuple[Address, Challenge]) -> bytes | OSError:
         address, challenge = wanted
@@ -124,9 +130,8 @@ class HttpProof:
             tokens = (challenge.token for challenge in asked[to.host.name])
             return to.run(answers.remove_command(), answers.remove_input(tokens))
 
-        done = self._fleet.each(asked, take)
-        for host in asked:
-            if host not in done or not done[host].ok:
+        for host, result in self._fleet.each(asked, take).items():
+            if not result.ok:
                 self._progress.say(f"  {host}: answers to challenges are left there; they mean nothing to anybody else")
 
 
@@ -138,9 +143,10 @@ def _input(challenges: list[Challenge]) -> bytes:
         raise AuthorityRefused(name, f"the authority asks for what cannot be shown: {error}.") from error
 
 
-def _refuse(host: str, result: Result, what: str) -> None:
-    if not result.ok:
-        lines = printable(result.stderr.decode(errors="replace")).strip().splitlines()
-        raise HostError(
-            host, f"it {what}: {plain(lines[-1]) if lines else f'status {result.status}'}.", "Mend it, then run again."
-        )
+def _refusal(host: str, result: Result) -> HostError | None:
+    if result.ok:
+        return None
+    lines = printable(result.stderr.decode(errors="replace")).strip().splitlines()
+    why = plain(lines[-1]) if lines else f"status {result.status}"
+    what = f"it could not take the answers to the authority's challenges: {why}."
+    return HostError(host, what, "Mend it, then run again.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from sendwright.acme.faults import Faults, refuse
 from sendwright.acme.hindrances import not_writable
 from sendwright.acme.lookup import LONGEST_CHAIN
 from sendwright.acme.proof import Challenge
@@ -14,13 +15,10 @@ from sendwright.dns.freshness import Target
 from sendwright.dns.providers.base import Provider
 from sendwright.dns.rdata import plain_name, txt
 from sendwright.dns.records import provider_of
-from sendwright.errors import DnsError, NotProvable, NotShown, SendwrightError, ServerUnreachable
+from sendwright.errors import DnsError, NotProvable, ServerUnreachable
 from sendwright.escape import plain
 from sendwright.looking import Open
 from sendwright.stack import Stack
-
-Faults = dict[str, SendwrightError]
-"""What went wrong, by name."""
 
 
 @dataclass(frozen=True, order=True)
@@ -128,12 +126,6 @@ def places(challenges: Collection[Challenge], keepers: Keepers, note: Callable[[
                 del ways[challenge]
     refuse(lost)
     return found
-
-
-def refuse(faults: Faults) -> None:
-    """Raise one NotShown about all of these names, if there are any: with the first reason, as it will be mended."""
-    if faults:
-        raise NotShown(faults, faults[min(faults)])
 
 
 def _astray(challenge: Challenge, way: Sequence[str], target: str | None, *, known: bool) -> NotProvable | None:

@@ -15,7 +15,7 @@ from sendwright.acme.http01 import Address, HttpProof, fetch
 from sendwright.acme.proof import Challenge, both
 from sendwright.connections import Fleet
 from sendwright.deploys import challenges as answers
-from sendwright.errors import AuthorityRefused, HostError, NotProvable, SendwrightError, Unreachable
+from sendwright.errors import AuthorityRefused, NotShown, SendwrightError, Unreachable
 from sendwright.report.progress import Progress
 from sendwright.ssh import Result
 from sendwright.stack import Host
@@ -105,11 +105,12 @@ def test_a_host_that_is_given_up_ends_the_proof_of_the_names_that_lead_to_it(hos
     """The authority might ask it; names of others go on."""
     hosts.give_up(MX2, Unreachable(MX2, "no answer."))
 
-    with pytest.raises(Unreachable, match=MX2), proof((SHARED,)):
+    with pytest.raises(NotShown, match=MX2) as caught, proof((OWN, SHARED)):
         raise AssertionError
     with proof((OWN,)):
         shown = hosts.shown
 
+    assert caught.value.names == {POLICY}
     assert shown == {MX1: {"own"}, MX2: set()}
 
 
@@ -117,7 +118,7 @@ def test_a_host_that_cannot_take_an_answer_is_not_given_up_for_that(hosts: Hosts
     """Mail does not hang on a certificate."""
     hosts.there[MX1].fails = Result(b"", b"mkdir: No space left\x1b[2J on device\n", 1)
 
-    with pytest.raises(HostError, match="No space left") as caught, proof((OWN,)):
+    with pytest.raises(NotShown, match="No space left") as caught, proof((OWN,)):
         raise AssertionError
 
     assert "\x1b" not in str(caught.value)
@@ -129,7 +130,7 @@ def test_a_host_that_is_out_of_this_run_is_named(hosts: Hosts) -> None:
     del hosts.hosts[MX2]
 
     with (
-        pytest.raises(HostError, match=f"{MX2}: it may be asked"),
+        pytest.raises(NotShown, match=f"{MX2}: it may be asked"),
         HttpProof(hosts, stack(), Progress(held=True), hosts.get)((SHARED,)),
     ):
         raise AssertionError
@@ -139,7 +140,7 @@ def test_whatever_else_answers_at_the_address_is_said_before_the_authority_asks(
     """Another web server, or something in front of the host; its words are shown harmlessly."""
     said = HttpProof(hosts, stack(), Progress(held=True), lambda *_: b"\x1b[31mIt works!" + b"x" * 500)
 
-    with pytest.raises(NotProvable, match=r"at port 80 of 203\.0\.113\.10 is .*It works!") as caught, said((OWN,)):
+    with pytest.raises(NotShown, match=r"at port 80 of 203\.0\.113\.10 is .*It works!") as caught, said((OWN,)):
         raise AssertionError
 
     assert "\x1b" not in str(caught.value)
@@ -160,7 +161,7 @@ def test_what_cannot_be_looked_at_from_here_is_left_to_the_authority(hosts: Host
 def test_a_name_that_nobody_answers_for_is_refused(proof: HttpProof) -> None:
     """Nothing of the inventory is behind it."""
     with (
-        pytest.raises(NotProvable, match="no host of the inventory"),
+        pytest.raises(NotShown, match="no host of the inventory"),
         proof((challenge(f"www.{COM}", "t", "http-01"),)),
     ):
         raise AssertionError

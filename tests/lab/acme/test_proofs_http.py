@@ -16,7 +16,7 @@ from sendwright.acme.proof import Challenge
 from sendwright.connections import Fleet
 from sendwright.deploys.material import Material
 from sendwright.deploys.web import UNIT, web
-from sendwright.errors import NotProvable
+from sendwright.errors import NotShown
 from sendwright.lab import Lab, LabSpec, RRset, ZoneSpec
 from sendwright.rehearse import World, world_in
 from sendwright.report.progress import Progress
@@ -154,7 +154,7 @@ def test_somebody_else_s_web_server_is_said_before_the_authority_asks(proofs: Wo
         with (
             proofs.lab.inside(),
             Fleet(stack.hosts, proofs.folder) as fleet,
-            pytest.raises(NotProvable, match=rf"{MX1} cannot be proven by http-01: at port 80 of .* is '404 "),
+            pytest.raises(NotShown, match=rf"{MX1} cannot be proven by http-01: at port 80 of .* is '404 "),
             HttpProof(fleet, stack, Progress(held=True))((_challenge(MX1, "own"),)),
         ):
             raise AssertionError
