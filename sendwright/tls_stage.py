@@ -86,6 +86,8 @@ class TlsStage:
             if living and host.tls.mode != "file" and self._dns.tlsa_known(name).served:
                 what = "TLSA records tell of its key, which is not in the state folder; nothing was changed."
                 hint = "Restore state/tls, or run `sendwright keys recover`, which takes the key back from the host."
+                if not found.managed:
+                    hint = "Withdraw these records, and run again when caches have forgotten them."
                 self._fleet.give_up(name, PreflightFailed(name, what, hint))
 
     def renewed_by_hosts(self, seen: Mapping[str, Observation], state: State) -> State:
