@@ -4,7 +4,7 @@ Nothing that a host shows is touched here: what came is in the state folder, and
 What cannot be had is said, host by host; everything else goes on.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -13,7 +13,7 @@ from sendwright import certs, issuing, renewal, sts
 from sendwright.acme import provable
 from sendwright.acme.proof import Prove
 from sendwright.allotment import allot
-from sendwright.errors import SendwrightError, StateError
+from sendwright.errors import NotShown, SendwrightError, StateError
 from sendwright.inventory import Inventory
 from sendwright.issuing import Issued
 from sendwright.publication import Internet
@@ -182,7 +182,7 @@ class Certifier:
         names = self._provable(host, number, wanted)
         if first is None or names is None:
             return
-        issued = self._ordered(host, number, names, self._folder.open(first.key), why)
+        issued = self._ordered_as_far(host, number, wanted, names, self._folder.open(first.key), why)
         (made,) = issuing.take(host.name, (issued,), self._folder, self._authority.url)
         self._say(host, made, "renewed" if found and found.mode == "acme" else "issued", why)
 
@@ -219,6 +219,20 @@ class Certifier:
             return names if late else None
         return names
 
+    def _ordered_as_far(
+        self, host: Host, number: int, wanted: Wanted, names: tuple[str, ...], key: bytes, why: str
+    ) -> Issued:
+        """Order without names whose answers cannot be shown, where that is better than what there is."""
+        held = _numbered(self._folder.load(), host, number)
+        while True:
+            try:
+                return self._ordered(host, number, names, key, why)
+            except NotShown as error:
+                names = tuple(n for n in names if n not in error.names)
+                if not _better(host, wanted, names, held):
+                    raise
+                self.errors.append(error)
+
     def _ordered(self, host: Host, number: int, names: tuple[str, ...], key: bytes, why: str) -> Issued:
         self._begin()
         shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
@@ -253,6 +267,22 @@ def _wanted(stack: Stack, state: State, host: Host, url: str, asked: Asked) -> d
 
 def _numbered(state: State, host: Host, number: int) -> Certificate | None:
     return next((c for c in state.certificates_of(host.name) if c.number == number), None)
+
+
+def _better(host: Host, wanted: Wanted, names: Collection[str], held: Certificate | None) -> bool:
+    """Whether a certificate with these names alone is better than none, or than the one that there is.
+
+    Of those that it has, none is lost before it must be: others' servers may be mended in time.
+    """
+    if not names or (host.name in wanted.names and host.name not in names):
+        return False
+    if held is None or held.mode != "acme":
+        return True
+    found, now = certs.held(held), datetime.now(UTC)
+    begins = renewal.renew_from(found, host.name, by_host=wanted.by_host)
+    ending = now >= begins + (found.not_after - begins) / 2
+    due = renewal.due(found, replace(wanted, names=frozenset(names)), now)
+    return due is not None and (ending or found.names & wanted.names <= {*names})
 
 
 def _renewed_from(found: Certificate, wanted: Wanted) -> datetime:

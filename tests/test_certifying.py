@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sendwright import certs, issuing, tlsa
 from sendwright.acme.proof import Prove
 from sendwright.certifying import NOTHING, Asked, Certifier, pending
-from sendwright.errors import AuthorityRefused, AuthorityUnreachable, SendwrightError
+from sendwright.errors import AuthorityRefused, AuthorityUnreachable, NotShown, SendwrightError, ServerUnreachable
 from sendwright.inventory import Inventory
 from sendwright.publication import INTERNET, Internet
 from sendwright.renewal import Known
@@ -30,9 +30,13 @@ POLICY = "mta-sts.example.com"
 
 @dataclass
 class Authority:
-    """Issues what it is asked for, for ninety days; ``fails``: instead, at the order of that certificate's number."""
+    """Issues what it is asked for, for ninety days; ``fails``: instead, at the order of that certificate's number.
+
+    ``hidden``: names whose answers cannot be shown to it.
+    """
 
     fails: dict[int, SendwrightError] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
     asked: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
     suggested: datetime | None = None
     url: str = URL
@@ -54,6 +58,8 @@ class Authority:
         self.asked.append((number, tuple(names)))
         if number in self.fails:
             raise self.fails[number]
+        if hidden := self.hidden & {*names}:
+            raise NotShown(hidden, ServerUnreachable("example.com", "ns2 does not have it yet."))
         now = datetime.now(UTC).replace(microsecond=0)
         key: Any = serialization.load_pem_private_key(key_pem, None)
         issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "an authority")])
@@ -223,6 +229,48 @@ def test_a_certificate_that_cannot_be_had_leaves_the_one_that_there_is(site: Sit
 
     assert done.errors == [error]
     assert (site.spki, site.mode) == (before, "self-signed")
+
+
+def test_a_host_gets_its_certificate_without_the_names_that_cannot_be_proven(site: Site) -> None:
+    """Each is said, and ordered again by the next run, which leaves the certificate alone where it fails again."""
+    site.authority.hidden = frozenset({POLICY})
+
+    first, second = site.run(), site.run()
+    site.authority.hidden = frozenset()
+    third = site.run()
+
+    assert site.authority.asked == [(0, (MX1, POLICY)), (0, (MX1,)), (0, (MX1, POLICY)), (0, (MX1, POLICY))]
+    assert [[each.what for each in run.done] for run in (first, second, third)] == [["issued"], [], ["renewed"]]
+    assert [str(error) for error in (*first.errors, *second.errors)] == [
+        f"{POLICY}: zone example.com: ns2 does not have it yet."
+    ] * 2
+    assert third.errors == []
+
+
+def test_a_name_is_lost_only_when_the_certificate_would_be_otherwise(site: Site) -> None:
+    """While there is time its servers may be mended; near the end all other names go on without it."""
+    site.authority.life = timedelta(minutes=19)  # of 79: the renewal has begun, half of its time is left
+    site.run()
+    site.authority.hidden = frozenset({POLICY})
+
+    early = site.run()
+    site.authority.hidden, site.authority.life = frozenset(), timedelta(seconds=30)
+    site.run(Asked(force=True))
+    site.authority.hidden = frozenset({POLICY})
+    late = site.run()
+
+    assert (len(early.errors), early.done) == (1, [])
+    assert (len(late.errors), [each.what for each in late.done]) == (1, ["renewed"])
+    assert site.authority.asked[-2:] == [(0, (MX1, POLICY)), (0, (MX1,))]
+
+
+def test_a_host_s_own_name_is_never_left_out(site: Site) -> None:
+    """Mail is taken by it."""
+    site.authority.hidden = frozenset({MX1})
+
+    done = site.run()
+
+    assert (len(done.errors), done.done, site.mode) == (1, [], "self-signed")
 
 
 def test_another_key_is_used_once_senders_know_it(site: Site) -> None:
