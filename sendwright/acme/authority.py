@@ -109,7 +109,7 @@ class Authority:
         net = self._network(self._patience)
         directory = self._known(net)
         net.key, net.account = self._entered(net, directory)
-        return Orders(net, directory, self.url, self._folder, self._patience, self._progress)
+        return Orders(net, directory, self.url, self._folder, self._progress)
 
     def _network(self, patience: Patience) -> "Network":
         from sendwright.acme.network import Network, roots

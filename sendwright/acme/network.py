@@ -81,10 +81,16 @@ class Network(ClientNetwork):
             status, until = (seen.status, seen.until) if seen else (None, None)
             raise refusal(error, self.title, doing, status, until, mend) from None
 
-    def asked_to_wait(self) -> float:
-        """Return for how many seconds the last answer asks to come back later; 0 where it does not."""
-        until = self._adapter.seen.until if self._adapter.seen else None
-        return max((until - datetime.now(UTC)).total_seconds(), 0) if until else 0
+    def watched(self, look: Callable[[], bool], doing: str, seconds: float) -> bool:
+        """Look until there is nothing to wait for, as often as the authority asks for; False when time is up."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with self.asked(doing):
+                if look():
+                    return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(min(max(self._asked_to_wait(), self.patience.step), self.patience.pause))
 
     def get(self, *args: Any, **kwargs: Any) -> requests.Response:
         """As the library's, and again where the authority asks for that and it is soon."""
@@ -113,8 +119,13 @@ class Network(ClientNetwork):
         seen = self._adapter.seen
         if seen is None or seen.status not in _BUSY or seen.until is None:
             return None
-        pause = self.asked_to_wait()
+        pause = self._asked_to_wait()
         return pause if pause <= self.patience.pause else None
+
+    def _asked_to_wait(self) -> float:
+        """Return for how many seconds the last answer asks to come back later; 0 where it does not."""
+        until = self._adapter.seen.until if self._adapter.seen else None
+        return max((until - datetime.now(UTC)).total_seconds(), 0) if until else 0
 
 
 def roots(path: Path) -> None:

@@ -44,11 +44,12 @@ _CHALLENGE = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why there is no certificate, whoever it was for."""
+    """Why there is no certificate, whoever it was for; ``passing``: the same order may come all the same, later."""
 
     kind: type[AuthorityError]
     what: str
     hint: str
+    passing: bool = False
 
     def of(self, host: str) -> AuthorityError:
         """Return it as the error of a host."""
@@ -89,6 +90,12 @@ def not_acme(title: str, doing: str, why: str = "") -> Refusal:
     why = why or "answers with something that is not ACME (RFC 8555)"
     hint = "Is acme › directory the address of an ACME directory? Nothing was changed; running again is safe."
     return Refusal(AuthorityUnreachable, f"{title} {why} when asked to {doing}.", hint)
+
+
+def unfinished(title: str, what: str, seconds: float) -> Refusal:
+    """Return the refusal of what takes too long; ``what`` completes "has …"."""
+    hint = "Run again: its order goes on from where it is."
+    return Refusal(AuthorityUnreachable, f"{title} has {what} in {seconds:g} s.", hint, passing=True)
 
 
 def unproven(title: str, failed: Iterable[messages.Authorization], kinds: dict[str, str]) -> Refused:
@@ -143,12 +150,12 @@ def _mishap(error: Exception, title: str, doing: str, status: int | None, until:
 def _limited(title: str, doing: str, words: str, until: datetime | None) -> Refusal:
     what = f"{title} was asked too often and refused to {doing}" + (f": {words}." if words else ".")
     when = f"Run again after {_moment(until)}" if until else "Run again later"
-    return Refusal(RateLimited, what, f"{when}; until then everything stays as it is.")
+    return Refusal(RateLimited, what, f"{when}; until then everything stays as it is.", passing=True)
 
 
 def _failed(title: str, doing: str, words: str, until: datetime | None) -> Refusal:
     hint = f"Nothing was changed; run again after {_moment(until)}." if until else _AGAIN
-    return Refusal(AuthorityUnreachable, f"{title} failed when asked to {doing}: {words}.", hint)
+    return Refusal(AuthorityUnreachable, f"{title} failed when asked to {doing}: {words}.", hint, passing=True)
 
 
 def _unreachable(error: Exception, title: str) -> Refusal:
@@ -156,13 +163,13 @@ def _unreachable(error: Exception, title: str) -> Refusal:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             what = f"{title} shows a certificate that is not trusted here: {plain(cause.verify_message).rstrip('.')}."
-            return Refusal(AuthorityUnreachable, what, _TRUST)
+            return Refusal(AuthorityUnreachable, what, _TRUST, passing=True)
         if isinstance(cause, TimeoutError | requests.exceptions.Timeout):
-            return Refusal(AuthorityUnreachable, f"{title} gives no answer in time.", _REACH)
+            return Refusal(AuthorityUnreachable, f"{title} gives no answer in time.", _REACH, passing=True)
     said = next((c.strerror for c in causes if isinstance(c, OSError) and c.strerror), None) or causes[-1]
     reason = plain(said).rstrip(".") or type(causes[-1]).__name__
     what = "cannot be reached" if isinstance(error, requests.exceptions.ConnectionError) else "gives no whole answer"
-    return Refusal(AuthorityUnreachable, f"{title} {what}: {reason}.", _REACH)
+    return Refusal(AuthorityUnreachable, f"{title} {what}: {reason}.", _REACH, passing=True)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

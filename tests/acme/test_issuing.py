@@ -1,6 +1,7 @@
 """A certificate is ordered, proven and fetched, and what a killed run has begun is taken up again."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -132,6 +133,25 @@ def test_a_certificate_that_nobody_fetched_for_months_is_left(customer: Customer
     assert len(standin.orders) == 2
 
 
+@pytest.mark.parametrize("resource", ["order", "authorization", "certificate"])
+def test_an_order_that_cannot_be_looked_at_any_more_stands_in_nobodys_way(
+    customer: Customer, standin: StandIn, resource: str
+) -> None:
+    """Whatever has become of it there: another one is ordered at once."""
+    if resource == "certificate":
+        standin.faults["finalize"] = [lost]
+        with pytest.raises(AuthorityUnreachable):
+            customer.issue()
+    else:
+        with pytest.raises(Killed):
+            customer.issue(_killed)
+
+    standin.faults[resource] = [Answer(404, b"<html>gone</html>")]
+    assert customer.issue()
+
+    assert len(standin.orders) == 2
+
+
 @pytest.mark.parametrize("change", ["another key", "other names", "lost there", "failed there"])
 def test_an_order_of_something_else_is_not_taken_up(customer: Customer, standin: StandIn, change: str) -> None:
     """It has to be for the same key, names and authority, which has to have it still."""
@@ -176,3 +196,23 @@ def test_an_authority_that_hangs_is_asked_once_for_all_hosts(customer: Customer,
             authority.issue(host, 0, (host,), KEY, standin.prove, lambda _: "dns-01")
 
     assert standin.asked == ["directory"]
+
+
+def test_several_hosts_order_at_once(customer: Customer, standin: StandIn) -> None:
+    """One account for all; each gets its own certificate."""
+    authority = customer.authority()
+
+    def issue(number: int) -> str:
+        name = f"mx{number}.example.com"
+        return authority.issue(name, 0, (name,), KEY, standin.prove, lambda _: "dns-01")
+
+    with ThreadPoolExecutor(4) as pool:
+        chains = list(pool.map(issue, range(4)))
+
+    names = [x509.load_pem_x509_certificate(c.encode()).extensions for c in chains]
+    found = [
+        e.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName) for e in names
+    ]
+    assert found == [[f"mx{number}.example.com"] for number in range(4)]
+    assert len(standin.accounts) == 1
+    assert standin.asked.count("directory") == 1

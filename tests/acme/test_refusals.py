@@ -269,7 +269,7 @@ def test_a_certificate_of_another_key_or_of_other_names_is_not_taken(customer: C
 
     stranger = standin.trust.read_bytes()
     error = _refused(customer, standin, "certificate", Answer(200, stranger))
-    assert "answers with what" in _clear(error)
+    assert "answers with a chain that" in _clear(error)
 
 
 def test_a_token_that_is_a_path_is_none_when_it_is_shown(customer: Customer, standin: StandIn) -> None:
