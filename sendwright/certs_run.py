@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sendwright import converging, durable, hostdiff, issuing, planning, preflight
+from sendwright import converging, durable, hostdiff, planning, preflight
 from sendwright.certifying import Asked
 from sendwright.claiming import claim, refuse_older
 from sendwright.connections import Fleet
@@ -32,7 +32,6 @@ from sendwright.tls_stage import TlsStage
 
 _LONGEST = timedelta(hours=2)
 _LOOK_AGAIN = timedelta(seconds=30)
-_OWN = frozenset({"self-signed", "internal-ca"})
 
 
 def renew(
@@ -90,7 +89,6 @@ class _Run:
         self.tls = TlsStage(declared, folder, fleet, self._dns, progress, asked, self._begin)
         self._begun = False
         self._other: list[SendwrightError] = []
-        self._own: list[Done] = []
 
     @property
     def errors(self) -> tuple[SendwrightError, ...]:
@@ -99,9 +97,8 @@ class _Run:
 
     @property
     def done(self) -> tuple[Done, ...]:
-        """What came of each certificate; another key says more than a renewal before it."""
-        changed = {(done.host, done.number) for done in self.tls.done}
-        return (*self.tls.done, *(done for done in self._own if (done.host, done.number) not in changed))
+        """What came of each certificate; of several things the last."""
+        return tuple({(done.host, done.number): done for done in self.tls.done}.values())
 
     def carry_out(self) -> tuple[str, ...]:
         """Go through the steps; return what is waited for."""
@@ -109,7 +106,7 @@ class _Run:
         self._dns.look(self._state.keys)
         self._dns.unattended(self.tls.announced())
         self.tls.persist(self._fleet.well, self._made)
-        self._renew_own()
+        self.tls.renew_own(self._fleet.well, self._made)
         waiting = self.tls.obtain(self._fleet.well)
         self._state = self._folder.load()
         self._install()
@@ -127,17 +124,6 @@ class _Run:
         self.tls.remember_fresh()
         held = self._dns.withdraw_known_keys(self._state.keys, self.tls.shown.hosts)
         return (*waiting, *unseen, *served, *held)
-
-    def _renew_own(self) -> None:
-        """Renew what no authority is asked for: self-signed certificates, and those of our own authority."""
-        own = [host for name in self._fleet.well if (host := self._stack.host(name)).tls.mode in _OWN]
-        due = planning.certificates_due(own, self._folder.load(), {}, self._made)
-        for host in own:
-            why = due.get(host.name) or ("somebody asked for it" if self._settings.force else "")
-            if why:
-                self._begin()
-                issuing.renew_certificate(host, self._folder, self._declared.folder, self._made)
-            self._own.append(Done(host.name, 0, "renewed" if why else "kept", why))
 
     def _begin(self) -> None:
         """Claim the hosts for this folder before anything is written anywhere."""

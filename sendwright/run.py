@@ -98,7 +98,7 @@ class Run:
             claims=tuple(claim for claim in self._state.claims if claim not in zones.gone),
         )
         changes = zones.planned
-        needed, chains = (*self._needed(reverses), *self.dns.needed()), self._declared_chains()
+        needed, chains = (*self._needed(reverses), *self.dns.needed()), self.tls.declared_chains()
         well = {name: self._hosts[name] for name in self.fleet.well}
         moving = (n for n, seen in well.items() if planning.moves(self.stack, self.stack.host(n), seen, self._state))
         self._moving = frozenset(moving)
@@ -140,7 +140,7 @@ class Run:
             self._save_keys(k for k in self._state.keys if k not in remembered)
             known = {key.sealed for key in self._state.keys}
             issuing.generate_missing(self.stack, self.folder, self._made, self._progress.note)
-            self._renew_certificates()
+            self.tls.renew_own(self.fleet.well, self._made)
             self.tls.persist(self.fleet.well, self._made)
         self._reload()
         durable.push_new(self._declared, self._state.keys, self._progress)
@@ -295,20 +295,6 @@ class Run:
 
     def _converging(self, name: str, line: str) -> None:
         self._progress.note(f"{name}: {line}")
-
-    def _declared_chains(self) -> dict[str, str]:
-        found = {}
-        for name in self.fleet.well:
-            with self.fleet.fate_of(name):
-                if chain := issuing.declared_chain(self.stack.host(name), self._base):
-                    found[name] = chain
-        return found
-
-    def _renew_certificates(self) -> None:
-        hosts = [self.stack.host(name) for name in self.fleet.well]
-        for name in planning.certificates_due(hosts, self.folder.load(), self._declared_chains(), self._made):
-            with self.fleet.fate_of(name):
-                issuing.renew_certificate(self.stack.host(name), self.folder, self._base, _now())
 
     def _remember_published(self) -> None:
         self._save_keys(planning.published(self._state.keys, self.dns.there()))

@@ -26,7 +26,7 @@ from sendwright.presented import Shown
 from sendwright.publication import Publication
 from sendwright.renewing import Done
 from sendwright.report.progress import Progress
-from sendwright.stack import Host
+from sendwright.stack import AcmeTls, Host, InternalCa, SelfSigned
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Certificate, State
 
@@ -94,6 +94,28 @@ class TlsStage:
         """Return the state with what hosts have renewed by themselves; ``persist`` keeps it."""
         self._renewed = host_renewals.taken_over(self._stack, state, seen, self._fleet)
         return host_renewals.with_certificates(state, self._renewed)
+
+    def declared_chains(self) -> dict[str, str]:
+        """Return the chains in declared files, by host; a host whose file cannot be read is given up."""
+        found = {}
+        for name in self._fleet.well:
+            with self._fleet.fate_of(name):
+                if chain := issuing.declared_chain(self._stack.host(name), self._declared.folder):
+                    found[name] = chain
+        return found
+
+    def renew_own(self, hosts: Iterable[str], now: datetime) -> None:
+        """Renew what no authority is asked for: what we sign ourselves, what is declared in files, the first of all."""
+        own = [self._stack.host(name) for name in hosts]
+        due = planning.certificates_due(own, self._folder.load(), self.declared_chains(), now)
+        for host in own:
+            why = due.get(host.name) or ("somebody asked for it" if self._asked.force and _ours(host) else "")
+            with self._fleet.fate_of(host.name):
+                if why:
+                    self._begin()
+                    issuing.renew_certificate(host, self._folder, self._declared.folder, now)
+                if not isinstance(host.tls, AcmeTls):
+                    self.done += (Done(host.name, 0, "renewed" if why else "kept", why),)
 
     def persist(self, hosts: Iterable[str], now: datetime) -> None:
         """Keep what hosts have renewed, and make the keys ahead that senders are to be told of."""
@@ -175,3 +197,7 @@ class TlsStage:
 
     def _concerns(self, host: Host) -> bool:
         return bool(host.dane) or bool(sts.domains(self._stack, host))
+
+
+def _ours(host: Host) -> bool:
+    return isinstance(host.tls, SelfSigned | InternalCa)
