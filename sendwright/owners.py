@@ -6,19 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import dns.message
 
+from sendwright import sts
 from sendwright.dns.answers import authoritative, record_set
 from sendwright.dns.authority import Server, discover_all, zones_of
 from sendwright.dns.diff import diff, wanted
 from sendwright.dns.plan import Changes, Create, Delete, Update, Write
 from sendwright.dns.providers.base import Key, RecordSet
-from sendwright.dns.rdata import rdata, short
+from sendwright.dns.rdata import canonical, rdata, short
 from sendwright.dns.records import Record, asked_of_others
+from sendwright.dns.slots import slot
 from sendwright.dns.transport import Ask, NoAnswer, Question, ask_all
 from sendwright.errors import DnsError
 from sendwright.plan import Stage
 from sendwright.pointing import tells_of_tls
 from sendwright.stack import Stack
-from sendwright.state.model import DkimKey
+from sendwright.state.model import Claim, DkimKey
 from sendwright.tlsa import NO_TLS, TlsFacts
 
 Answer = dns.message.Message | NoAnswer
@@ -93,7 +95,22 @@ def _read(answers: Iterable[tuple[Key, Answer]]) -> list[RecordSet] | None:
 
 def _changes(zone: str, asked: Iterable[Record], served: Iterable[RecordSet]) -> Changes:
     # Nothing there is ours, so nothing of it is ever to be withdrawn.
-    return diff(zone, asked, served, (), now=datetime.now(UTC), retention=lambda _: timedelta())
+    asked, served = tuple(asked), tuple(served)
+    told = _told(zone, asked, served)
+    return diff(zone, asked, served, told, now=datetime.now(UTC), retention=lambda _: timedelta())
+
+
+def _told(zone: str, asked: Iterable[Record], served: Iterable[RecordSet]) -> tuple[Claim, ...]:
+    """Return what tells of an earlier policy of ours, as if we had written it: the present one takes its place."""
+    have = {(s.name, s.type, canonical(s.type, text)) for s in served for text in s.values}
+    wanted = {(r.name, r.type, r.value) for r in asked}
+    here = {name for name, _, _ in wanted & have}
+    now = datetime.now(UTC)
+    return tuple(
+        Claim(zone, name, rdtype, value, now, "theirs")
+        for name, rdtype, value in have - wanted
+        if slot(name, rdtype, value) == "MTA-STS" and sts.policy_host(name.removeprefix("_mta-sts.")) in here
+    )
 
 
 def _lines(changes: Changes) -> Iterator[tuple[Stage, str]]:

@@ -44,7 +44,10 @@ class Telling:
 
     def known(self, host: str, zones: Zones) -> Known:
         """Return what every server that speaks for a host's zone tells of its keys; ``window`` is left out."""
-        claims = [c for c in self._folder.claims() if c.type == "TLSA" and c.name in names(host)]
+        return self._known(host, zones, self._remembered())
+
+    def _known(self, host: str, zones: Zones, remembered: State) -> Known:
+        claims = [c for c in remembered.claims if c.type == "TLSA" and c.name in names(host)]
         zone = _zone_of(host, zones)
         world = self._world(zone, zones) if zone else None
         if zone is None or world is None:
@@ -52,16 +55,17 @@ class Telling:
             return Known(told=True, behind=f"the zone of {host} could not be looked at")
         expected = {c.name for c in claims if not c.withdrawn}
         seen = tlsa_known.look(world, zone.name, host)
-        return tlsa_known.known(seen, self._keys(host), expected, ledger=bool(claims))
+        return tlsa_known.known(seen, self._keys(host, remembered), expected, ledger=bool(claims))
 
     def fresh_at(self, host: str, zones: Zones, now: datetime) -> datetime | None:
         """Return from when no cache holds TLSA records of a host without its next key, given that all serve it now.
 
         None while not every server serves it.
         """
-        coming, zone = self._keys(host)[1:], _zone_of(host, zones)
+        remembered, zone = self._remembered(), _zone_of(host, zones)
+        coming = self._keys(host, remembered)[1:]
         world = self._world(zone, zones) if zone and coming else None
-        if zone is None or world is None or not self.known(host, zones).served.issuperset(coming):
+        if zone is None or world is None or not self._known(host, zones, remembered).served.issuperset(coming):
             return None
         wanted = [Target(zone.name, name, "TLSA", value(spki)) for name in names(host) for spki in coming]
         timings = awaiting.timings(zones, world, wanted).values()
@@ -77,8 +81,8 @@ class Telling:
         folder = self._folder
         return State(certificates=folder.certificates(), next_keys=folder.next_keys(), claims=folder.claims())
 
-    def _keys(self, host: str) -> tuple[str, ...]:
-        return tls_facts.facts(self._stack, self._remembered(), (), self._made).keys.get(host, ())
+    def _keys(self, host: str, remembered: State) -> tuple[str, ...]:
+        return tls_facts.keys_told([self._stack.host(host)], remembered).get(host, ())
 
     def _world(self, zone: Zone, zones: Zones) -> World | None:
         if zone.name not in self._worlds:

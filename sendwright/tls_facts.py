@@ -25,10 +25,15 @@ def facts(stack: Stack, state: State, signed: Container[str], now: datetime) -> 
     Arguments: ``state``: its certificates, next keys and ledger; ``signed``: the declared domains in whose zones
     senders believe what they read (``signed_zones``).
     """
+    told, keys = told_hosts(state.claims), keys_told(stack.hosts, state)
+    secure = frozenset(name for name in keys if name in told or _zone(stack, stack.host(name)) in signed)
+    return TlsFacts(keys, secure, _policies(stack, state.claims, now))
+
+
+def keys_told(hosts: Iterable[Host], state: State) -> Mapping[str, tuple[str, ...]]:
+    """Return the digests of the keys that each host has and will have, of those that senders are to be told of."""
     told = told_hosts(state.claims)
-    having = [h for h in stack.hosts if h.dane and (h.name in told or _as_declared(h, state))]
-    secure = frozenset(h.name for h in having if h.name in told or _zone(stack, h) in signed)
-    return TlsFacts(tlsa.keys_of(having, state), secure, _policies(stack, state.claims, now))
+    return tlsa.keys_of([h for h in hosts if h.dane and (h.name in told or _as_declared(h, state))], state)
 
 
 def told_hosts(claims: Iterable[Claim]) -> frozenset[str]:

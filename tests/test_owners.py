@@ -17,6 +17,7 @@ from sendwright.dns.transport import Question
 from sendwright.domain import Domain
 from sendwright.stack import Host, Stack
 from sendwright.state.model import DkimKey
+from sendwright.tlsa import TlsFacts
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 OURS, CUSTOMER, MX1, ADDRESS = "ours.example", "customer.example", "mx1.ours.example", "203.0.113.10"
@@ -61,6 +62,37 @@ def test_what_some_server_lacks_names_it() -> None:
 
     assert line.endswith(f"(not at {NS2} yet)")
     assert PUBLISHED[0].name in line
+
+
+def _policies(*served: RecordSet, **more: object) -> list[str]:
+    """Return what is asked of an owner for a policy that our host serves."""
+    host = Host.model_validate({**HOST.model_dump(), "tls": {"mode": "acme"}})
+    stack = _stack(mx="here", **more).model_copy(update={"hosts": (host,)})
+    asked = asked_of_others(stack, (), TlsFacts(policies={CUSTOMER: "2" * 32}))
+    return [line for line in owners.lines(CUSTOMER, asked, {NS1: served}) if "mta-sts" in line]
+
+
+def test_an_owner_is_asked_to_tell_of_each_policy_in_its_turn() -> None:
+    """Its senders would never fetch the present one otherwise."""
+    here = RecordSet(f"mta-sts.{CUSTOMER}", "A", 300, (ADDRESS,))
+    old = RecordSet(f"_mta-sts.{CUSTOMER}", "TXT", 300, ('"v=STSv1; id=1;"',))
+
+    first, told = _policies()
+    (again,) = _policies(here, old)
+
+    assert first == f"publish mta-sts.{CUSTOMER}. 300 IN A {ADDRESS}"
+    assert told.startswith(f"publish _mta-sts.{CUSTOMER}. 300 IN TXT")
+    assert told.endswith("once its hosts serve the policy, and again whenever that changes")
+    assert 'in the place of "v=STSv1; id=1;"' in again
+
+
+def test_an_owner_is_asked_for_no_policy_in_the_place_of_one_elsewhere() -> None:
+    """Unless the inventory declares one."""
+    theirs = RecordSet(f"mta-sts.{CUSTOMER}", "A", 300, ("192.0.2.80",))
+    told = RecordSet(f"_mta-sts.{CUSTOMER}", "TXT", 300, ('"v=STSv1; id=1;"',))
+
+    assert _policies(theirs, told) == []
+    assert "remove that A record" in " ".join(_policies(theirs, told, mta_sts={"mode": "enforce"}))
 
 
 @pytest.mark.parametrize(

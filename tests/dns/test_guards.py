@@ -32,6 +32,7 @@ def _create(name: str, text: str, stage: Stage = Stage.EXPAND) -> Changes:
             "TLS-RPT",
         ),
         (f"r1._domainkey.{ZONE}", '"p=YQ=="', '"p=Yg=="', "DKIM"),
+        (f"_mta-sts.{ZONE}", '"v=STSv1;id=1"', '"v=STSv1; id=2;"', "MTA-STS"),
     ],
 )
 def test_a_second_record_of_a_slot_is_never_written(name: str, there: str, text: str, title: str) -> None:

@@ -1,11 +1,12 @@
 """How long what is ours outlives its declaration."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from sendwright.dns.retention import retention
+from sendwright.dns.retention import Clock, retention
 from sendwright.stack import Stack
 from sendwright.state.model import Claim
 
@@ -33,6 +34,7 @@ def _term(name: str) -> Claim:
 
 
 GONE_HOST = (_claim("mx9.example.com", "A", "203.0.113.9"), _term("mx9.example.com"))
+POLICY = (_claim("mta-sts.example.com", "A", "203.0.113.9"),)
 
 
 @pytest.mark.parametrize(
@@ -59,11 +61,33 @@ GONE_HOST = (_claim("mx9.example.com", "A", "203.0.113.9"), _term("mx9.example.c
         (_claim("r1._domainkey.example.com", "TXT", '"v=DKIM1; p=YQ=="'), OTHERS),
         (_claim("r1._domainkey.example.com", "TXT", '"v=DKIM1; p="'), NONE),
         (_claim("*._domainkey.example.com", "TXT", '"v=DKIM1; p="'), NONE),
+        (_claim("_25._tcp.mx1.example.com", "TLSA", "3 1 1 ab"), timedelta(minutes=10)),
+        (_claim("_mta-sts.example.com", "TXT", '"v=STSv1; id=1;"'), NONE),
+        (_claim("mta-sts.example.com", "A", "203.0.113.9"), NONE),
     ],
 )
 def test_what_mail_is_judged_by_outlives_the_queues_that_may_hold_it(claim: Claim, kept: timedelta) -> None:
     """Ours for a domain that goes on, others' as well for one that does not; all else goes at once."""
-    assert retention(_stack(), GONE_HOST)(claim) == kept
+    assert retention(_stack(), GONE_HOST + POLICY)(claim) == kept
+
+
+def test_a_host_may_be_called_like_a_policy() -> None:
+    """It sends, so it has an SPF record."""
+    name = "mta-sts.gone.example"
+    claims = (_claim(name, "A", "203.0.113.9"), _term(name))
+
+    assert retention(_stack(), claims)(claims[0]) == QUEUES
+
+
+def test_what_senders_remember_of_a_host_is_remembered_here() -> None:
+    """A withdrawn TLSA record is forgotten when caches have forgotten it, as an MX is."""
+    clock = Clock(NOW, lambda _: NONE)
+    tlsa, mx = (replace(_claim("x.example.com", rdtype, "x"), withdrawn=True) for rdtype in ("TLSA", "MX"))
+
+    for claim, lasting in ((tlsa, timedelta(minutes=10)), (mx, timedelta(hours=2))):
+        assert not clock.forgotten(claim)
+        assert not clock.forgotten(replace(claim, left=NOW - lasting + timedelta(seconds=1)))
+        assert clock.forgotten(replace(claim, left=NOW - lasting))
 
 
 def test_a_host_that_bore_the_name_of_a_domain_is_judged_as_the_domain() -> None:
