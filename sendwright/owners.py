@@ -103,12 +103,12 @@ def _changes(zone: str, asked: Iterable[Record], served: Iterable[RecordSet]) ->
 def _told(zone: str, asked: Iterable[Record], served: Iterable[RecordSet]) -> tuple[Claim, ...]:
     """Return what tells of an earlier policy of ours, as if we had written it: the present one takes its place."""
     have = {(s.name, s.type, canonical(s.type, text)) for s in served for text in s.values}
-    wanted = {(r.name, r.type, r.value) for r in asked}
-    here = {name for name, _, _ in wanted & have}
+    declared = {(r.name, r.type, r.value) for r in asked}
+    here = {name for name, _, _ in declared & have}
     now = datetime.now(UTC)
     return tuple(
         Claim(zone, name, rdtype, value, now, "theirs")
-        for name, rdtype, value in have - wanted
+        for name, rdtype, value in have - declared
         if slot(name, rdtype, value) == "MTA-STS" and sts.policy_host(name.removeprefix("_mta-sts.")) in here
     )
 
