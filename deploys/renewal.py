@@ -14,14 +14,13 @@ from sendwright.deploys.base import ETC, LIB, TLS, chain_path, key_path, named
 from sendwright.deploys.challenges import FOLDER
 from sendwright.deploys.material import Material
 from sendwright.deploys.render import program, render
+from sendwright.observe import STAMPS
 from sendwright.service import Apply, Directory, File, Running, Service, Unit
 from sendwright.stack import AcmeTls, Host, Stack
 
 TIMER, UNIT = "sendwright-renewal.timer", "sendwright-renewal.service"
 #: Where it notes what failed, and since when.
 STATE = "/var/lib/sendwright-renewal"
-# Of the configurations that daemons have loaded.
-_STAMPS = "/var/lib/sendwright"
 _FOLDER = f"{ETC}/renewal"
 _PROGRAM = f"{LIB}/renew.py"
 _ROOTS = f"{_FOLDER}/roots.pem"
@@ -61,7 +60,7 @@ def renewal(stack: Stack, host: Host, material: Material, loading: Iterable[Serv
 
 
 def _unit() -> str:
-    writes = " ".join((TLS, FOLDER, _STAMPS))
+    writes = " ".join((TLS, FOLDER, STAMPS))
     values = {"program": _PROGRAM, "state_name": STATE.rpartition("/")[2], "writes": writes}
     return render("renewal/sendwright-renewal.service.j2", **values)
 
@@ -81,7 +80,7 @@ def _config(stack: Stack, host: Host, material: Material, loading: tuple[Service
         "contact": [uri.removeprefix("mailto:") for uri in stack.acme.contact],
         "webroot": FOLDER,
         "state": STATE,
-        "stamps": _STAMPS,
+        "stamps": STAMPS,
         "roots": _ROOTS if private else trusted,
         "private": private,
         "options": None,

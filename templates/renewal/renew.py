@@ -34,6 +34,7 @@ _MOST_SAID = 1000
 # What certbot says whatever happened.
 _IDLE = ("Saving debug log to", "Some challenges have failed", "Ask for help", "Account registered")
 _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?")
+_DETAIL = re.compile(r'"detail": ("(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")')
 
 
 class Failed(Exception):
@@ -197,6 +198,8 @@ def certbot(config: Config, folder: Path) -> list[str]:
     options = ["--config", config.options] if config.options else []
     return [
         *("certbot", "certonly", "--non-interactive", "--agree-tos", "--no-eff-email", *who, *own, *options),
+        # A log a run, the last ten of them: Debian's logrotate does not know of these.
+        *("--max-log-backups", "9"),
         *("--server", config.server, "--webroot", "--webroot-path", config.webroot, "--preferred-challenges", "http"),
         *("--csr", str(folder / "request.pem"), "--cert-path", str(folder / "leaf.pem")),
         *("--chain-path", str(folder / "rest.pem"), "--fullchain-path", str(folder / "chain.pem")),
@@ -241,7 +244,10 @@ def renew(config: Config, certificate: Certificate) -> str:
     with tempfile.TemporaryDirectory(dir=config.state) as name:
         folder = Path(name)
         (folder / "request.pem").write_bytes(request(key, certificate.names))
-        _run(certbot(config, folder), "certbot", {"REQUESTS_CA_BUNDLE": config.roots} if config.private else {})
+        try:
+            _run(certbot(config, folder), "certbot", {"REQUESTS_CA_BUNDLE": config.roots} if config.private else {})
+        except Failed as error:
+            raise Failed(f"{error}{detail(config, str(error))}") from error
         chain = (folder / "chain.pem").read_text()
         # Not by the time of when this began: some authorities let a certificate begin at the second that it is made.
         if problem := objection(chain, key, certificate.names, old, datetime.now(UTC)):
@@ -249,6 +255,20 @@ def renew(config: Config, certificate: Certificate) -> str:
         if config.roots:
             _run(verify(config, folder), "what came leads to no authority that is trusted", {})
     return "".join(f"{block.strip()}\n" for block in _BLOCK.findall(chain))
+
+
+def detail(config: Config, known: str) -> str:
+    """Return what the authority gave as its reason, where certbot did not say so.
+
+    That of Debian 12 stumbles over the authority's refusals, and only its log has their words (RFC 7807 section 3.1).
+    """
+    try:
+        log = (config.state / "certbot" / "logs" / "letsencrypt.log").read_text(errors="replace")
+    except OSError:
+        return ""
+    found = _DETAIL.findall(log)
+    words = said(str(json.loads(found[-1], strict=False))) if found else ""
+    return "" if not words or words in known else f" (the authority: {words})"
 
 
 def _run(argv: list[str], what: str, environment: dict[str, str | None]) -> None:

@@ -40,6 +40,9 @@ _CERTBOT = """
     argv = dict(zip(sys.argv, [*sys.argv[1:], ""]))
     (here / "asked.json").write_text(json.dumps([sys.argv, os.environ.get("REQUESTS_CA_BUNDLE")]))
     if given["fails"]:
+        logs = Path(next(word for word in sys.argv if word.startswith("--logs-dir=")).partition("=")[2])
+        logs.mkdir(parents=True, exist_ok=True)
+        (logs / "letsencrypt.log").write_text(given["log"])
         sys.exit("Saving debug log to /x\\nDetail: \\x1b[1mmx1.example.com: no such name\\n")
     request = x509.load_pem_x509_csr(Path(argv["--csr"]).read_bytes())
     key = serialization.load_pem_private_key((here / given["signer"]).read_bytes(), None)
@@ -136,7 +139,16 @@ class Place:
 
     def answers(self, **manner: object) -> None:
         """Say what certbot brings."""
-        usual = {"fails": False, "signer": "root-key.pem", "key": "", "names": [], "days": 90, "before": 1, "takes": 0}
+        usual = {
+            "fails": False,
+            "log": "",
+            "signer": "root-key.pem",
+            "key": "",
+            "names": [],
+            "days": 90,
+            "before": 1,
+            "takes": 0,
+        }
         (self.folder / "manner.json").write_text(json.dumps({**usual, **manner}))
 
     def noted(self, *names: str) -> None:
@@ -302,10 +314,15 @@ def test_the_authority_is_asked_with_the_hosts_key_by_http_and_judged_by_the_dec
         assert wanted in options
 
 
+# certbot's log, which has the authority's words where certbot stumbles over them.
+_REFUSED = "".join(json.dumps({"detail": detail}, indent=1) + "\n" for detail in ("old", 'no "such"\x1b customer'))
+
+
 @pytest.mark.parametrize(
     ("manner", "said"),
     [
         ({"fails": True}, "certbot: Detail: ?[1mmx1.example.com: no such name"),
+        ({"fails": True, "log": _REFUSED}, 'no such name (the authority: no "such"? customer)'),
         ({"key": "other.pem"}, "what came is of another key"),
         ({"names": ["mx1.example.com"]}, "what came does not name mta-sts.example.com"),
         ({"days": 20}, "what came does not live longer than what is here"),
