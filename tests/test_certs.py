@@ -384,6 +384,7 @@ _GOOD = foreign.signed(KEY, [MX1], NOW)
 _DER = x509.load_pem_x509_certificate(_GOOD.encode()).public_bytes(serialization.Encoding.DER)
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, len(_DER) - 1), st.integers(0, 255), st.integers(0, 20))
 def test_no_byte_of_a_certificate_can_make_a_traceback(place: int, byte: int, more: int) -> None:
