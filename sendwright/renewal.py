@@ -58,15 +58,13 @@ class Known:
 
     ``told``: whether any TLSA record stands at one of its ports, or may: then only keys that are told may be shown;
     ``served``: the digests that every server has for every port now; ``behind``: why others are not, a sentence;
-    ``window``: when the authority suggests a renewal to begin (RFC 9773), None where it does not say; ``clock``: why
-    the time is not to be relied on, a sentence, empty where it is.
+    ``window``: when the authority suggests a renewal to begin (RFC 9773), None where it does not say.
     """
 
     told: bool = False
     served: frozenset[str] = frozenset()
     behind: str = ""
     window: datetime | None = None
-    clock: str = ""
 
 
 class Use(StrEnum):
@@ -150,7 +148,7 @@ def watched(coming: NextKey, known: Known, fresh: datetime | None) -> NextKey:
     """Return the next key with what a look at the servers told of it.
 
     Its clock runs only while every server has it: a set without it that any of them gave out may be held by a cache.
-    Arguments: ``fresh``: ``fresh_at`` by this look, whose time is that of its end; None where the clock is in doubt.
+    Arguments: ``fresh``: ``fresh_at`` by a time after that look.
     """
     if coming.spki not in known.served:
         return unwatched(coming)
@@ -179,9 +177,7 @@ def _gate(
     if coming.spki not in known.served:
         return Hold(known.behind or "its next key is not served by every name server yet", instead=meanwhile)
     if coming.fresh_at is None:
-        return Hold(known.clock or "its next key has only just been served", instead=meanwhile)
-    if known.clock:
-        return Hold(known.clock, instead=meanwhile)
+        return Hold("its next key has only just been served", instead=meanwhile)
     if now < coming.fresh_at:
         return Hold("caches may hold TLSA records without its next key", coming.fresh_at, meanwhile)
     return None

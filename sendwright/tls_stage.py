@@ -176,8 +176,9 @@ class TlsStage:
         for coming in self._folder.next_keys():
             if coming.host not in self._fleet.well:
                 continue
-            fresh = self._dns.tlsa_fresh_at(coming.host, datetime.now(UTC))
-            after = renewal.watched(coming, self._dns.tlsa_known(coming.host), fresh)
+            known = self._dns.tlsa_known(coming.host)
+            # The time comes after the look: a machine that sleeps in between would count from before it was served.
+            after = renewal.watched(coming, known, self._dns.tlsa_fresh_at(coming.host, datetime.now(UTC)))
             if after != coming:
                 self._begin()
                 self._folder.save_next_key(after, None)

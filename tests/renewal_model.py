@@ -19,8 +19,8 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 HOST = "mx1.example.com"
 SERVERS = 3
 TTL = 5 * MINUTE
-# How wrong a clock may be without that anybody notices.
-UNNOTICED = 5 * MINUTE
+# How wrong a clock is when somebody notices: by the clocks of hosts (``preflight``).
+NOTICED = 5 * MINUTE
 
 Decide = Callable[[Held | None, NextKey | None, str, Wanted, Known, datetime], Order | Hold | None]
 Keys = frozenset[str]
@@ -35,6 +35,7 @@ class Rules:
     unwatched: Callable[[NextKey], NextKey] = renewal.unwatched
     looks_before_it_tells: bool = True
     reads_the_clock_last: bool = True
+    doubts_its_clock: bool = True
     remembers_what_it_withdrew: bool = True
 
 
@@ -124,6 +125,8 @@ class World:
 
     def run(self, asked: Asked = Asked()) -> Iterator[str]:
         """Run a controller; it may be killed at each ``yield``, which says what comes next."""
+        if self.unreachable or (self.rules.doubts_its_clock and abs(self.wrong) > NOTICED):
+            return
         yield from self._persist()
         yield from self._converge()
         known = yield from self._look()
@@ -168,10 +171,9 @@ class World:
         served = frozenset.intersection(*self.servers)
         told = bool(self.ledger) or any(self.servers)
         yield "what was seen is thought about"
-        clock = "the host says another time" if abs(self.wrong) > UNNOTICED or self.unreachable else ""
-        known = Known(told, served, "" if len({*self.servers}) == 1 else "ns3 does not have it", clock=clock)
+        known = Known(told, served, "" if len({*self.servers}) == 1 else "ns3 does not have it")
         now = self.time if self.rules.reads_the_clock_last else early
-        fresh = None if clock else renewal.fresh_at(now, TTL, timedelta(), 2 * UNNOTICED)
+        fresh = renewal.fresh_at(now, TTL, timedelta(), timedelta())
         if self.coming and (coming := self.rules.watched(self.coming, known, fresh)) != self.coming:
             yield "what was seen is remembered"
             self.coming = coming
@@ -206,9 +208,7 @@ class World:
             entry.left = None if spki in wanted else entry.left or self.time
 
     def _withdraw(self) -> Iterator[str]:
-        if abs(self.wrong) > UNNOTICED:
-            return
-        gone = frozenset(k for k, e in self.ledger.items() if e.left and self.time >= e.left + 2 * TTL + 2 * UNNOTICED)
+        gone = frozenset(k for k, e in self.ledger.items() if e.left and self.time >= e.left + 2 * TTL)
         if gone & self.zone:
             yield "TLSA records are withdrawn"
             self.write(self.zone - gone)
@@ -217,7 +217,7 @@ class World:
         for spki in gone:
             entry = self.ledger[spki]
             entry.gone = None if any(spki in s for s in self.servers) else entry.gone or self.time
-            wait = TTL + 2 * UNNOTICED if self.rules.remembers_what_it_withdrew else timedelta()
+            wait = TTL if self.rules.remembers_what_it_withdrew else timedelta()
             if spki not in self.zone and (not wait or (entry.gone and self.time >= entry.gone + wait)):
                 forgotten.append(spki)
         yield "what is gone is struck from the ledger"
