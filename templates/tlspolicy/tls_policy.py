@@ -16,6 +16,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,16 +30,18 @@ import dns.rcode
 RESOLVER = "127.0.0.1"  # validates on this very host: its AD bit can be believed (RFC 7672 section 2.2)
 STS = "/var/lib/mta-sts/socket"
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$)(?!.*\.\d+$){_LABEL}(?:\.{_LABEL})+", re.ASCII)
 _ENFORCED = re.compile(r"OK secure match=(\S+)(?: .*)?")
-_LONGEST = 4096  # bytes of a request or an answer
+_LONGEST = 100_000  # bytes of a request or an answer: Postfix takes no longer ones
 _EXCHANGES = 20  # MX hosts that are looked at, the first ones: smtp(8) itself tries five addresses
 _DESTINATIONS = 10_000  # remembered at most
 _QUESTIONS = 100  # under way at most
 # Seconds. smtp(8) waits for 100 in all, and an answer of MTA-STS is two questions of ten seconds.
 _QUESTION, _ROUTE, _POLICY = 10.0, 30.0, 25.0
 _SHORTEST, _LONGEST_TTL, _POLICY_TTL = 5, 300, 60
+# A connection whose other end has died, says nothing in time or speaks no netstrings.
+_BROKEN = (OSError, EOFError, ValueError, asyncio.LimitOverrunError)
 
 
 @dataclass(frozen=True)
@@ -204,16 +207,13 @@ async def ask_resolver(name: dns.name.Name, kind: str) -> dns.message.QueryMessa
 
 async def ask_sts(domain: str) -> Sts:
     """Ask postfix-mta-sts-resolver what a destination enforces."""
-    try:
+    with suppress(*_BROKEN):
         async with asyncio.timeout(_POLICY):
-            reader, writer = await asyncio.open_unix_connection(STS, limit=1 << 17)
-            try:
+            reader, writer = await asyncio.open_unix_connection(STS, limit=_LONGEST)
+            with closing(writer):
                 writer.write(netstring(f"sts {domain}"))
-                return parse_sts((await read_netstring(reader, 1 << 17)).decode("ascii", "replace"))
-            finally:
-                writer.close()
-    except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
-        return Sts(known=False)
+                return parse_sts((await read_netstring(reader)).decode("ascii", "replace"))
+    return Sts(known=False)
 
 
 class Destinations:
@@ -239,12 +239,13 @@ class Destinations:
         try:
             found = await asyncio.wait_for(route(domain, self._ask), _ROUTE)
         except (Unanswered, TimeoutError) as problem:
-            return self._told(domain, Answer(f"TEMP MX of {domain} cannot be looked up: {problem or 'no answer'}"))
+            self._say(wait := f"TEMP MX of {domain} cannot be looked up: {problem or 'no answer'}")
+            return Answer(wait)
         before, old, _ = self._known.get(domain, (None, Sts(), 0.0))
         sts = old if found.dane else await self._policy(domain, old)
         answer = decide(domain, found, sts)
         if answer != (before or Answer("NOTFOUND ")):
-            self._told(domain, answer)
+            self._say(f"{domain}: {answer.text}{answer.why and f' ({answer.why})'}")
         longest = 0 if answer.text.startswith("TEMP") else _LONGEST_TTL if found.dane else _POLICY_TTL
         self._known.pop(domain, None)
         self._known[domain] = (answer, sts, time.monotonic() + min(found.ttl, longest))
@@ -266,10 +267,6 @@ class Destinations:
             return sts
         return sts if any(b"STSv1" in b"".join(getattr(r, "strings", ())) for r in records) else Sts()
 
-    def _told(self, domain: str, answer: Answer) -> Answer:
-        self._say(f"{domain}: {answer.text}{answer.why and f' ({answer.why})'}")
-        return answer
-
 
 # ---- Serving
 
@@ -280,12 +277,10 @@ def netstring(text: str) -> bytes:
     return b"%d:%b," % (len(data), data)
 
 
-async def read_netstring(reader: asyncio.StreamReader, longest: int = _LONGEST) -> bytes:
-    """Return what came; EOFError at the end, ValueError for what is none."""
+async def read_netstring(reader: asyncio.StreamReader) -> bytes:
+    """Return what came; EOFError at the end, one of _BROKEN for what is none."""
     length = int((await reader.readuntil(b":"))[:-1])
-    if not 0 <= length <= longest:
-        raise ValueError("too long")
-    data = await reader.readexactly(length + 1)
+    data = await reader.readexactly(length + 1) if 0 <= length <= _LONGEST else b""
     if data[-1:] != b",":
         raise ValueError("no netstring")
     return data[:-1]
@@ -309,14 +304,10 @@ async def serve() -> None:
     destinations = Destinations(ask_resolver, ask_sts, lambda line: print(line, flush=True))
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with closing(writer), suppress(*_BROKEN):
             while True:
                 writer.write(netstring(await reply(await read_netstring(reader), destinations)))
                 await writer.drain()
-        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
-            pass
-        finally:
-            writer.close()
 
     # Not start_unix_server: from Python 3.13 on it removes the socket in the end, and that is systemd's.
     server = await asyncio.start_server(connection, sock=socket.socket(fileno=3), limit=_LONGEST)

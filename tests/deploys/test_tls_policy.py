@@ -316,7 +316,8 @@ def test_mail_waits_while_mx_cannot_be_looked_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [".example.org", "[192.0.2.1]", "192.0.2.1", "[mx.example.org]:25", "a b", "ü.example", "x" * 300]
+    "key",
+    [".example.org", "[192.0.2.1]", "192.0.2.1", "[mx.example.org]:25", "a b", "ü.example", "-a.example", "x" * 300],
 )
 def test_what_is_no_destination_domain_has_no_policy(key: str) -> None:
     """Postfix asks for parent domains with a leading dot, too (postconf(5)); a domain's policy is not theirs."""

@@ -12,7 +12,8 @@ from tests.lab.verify import certificates
 from tests.lab.verify.certificates import Signed
 
 ZONE = "strangers.example"
-_TTL = 60
+# Seconds: tests wait for as long until a host asks again.
+_TTL = 5
 _POLICIES = "198.51.100.250"
 _MAIN = """compatibility_level = 3.6
 alias_maps =
@@ -95,6 +96,13 @@ ALL = (
 )
 
 
+def policy_records(stranger: Stranger) -> tuple[RRset, ...]:
+    """Return what says that it has a policy, and where."""
+    domain = stranger.domain
+    record = RRset(f"_mta-sts.{domain}", "TXT", _TTL, ('"v=STSv1; id=1;"',))
+    return record, RRset(f"mta-sts.{domain}", "A", _TTL, (_POLICIES,))
+
+
 class Strangers:
     """All of them, with the certificates that they show."""
 
@@ -125,10 +133,7 @@ class Strangers:
         if stranger.tlsa:
             digest = self._digest(stranger) if stranger.tlsa == "right" else "00" * 32
             found.append(RRset(f"_25._tcp.{host}", "TLSA", _TTL, (f"3 1 1 {digest}",)))
-        if stranger.policy:
-            found.append(RRset(f"_mta-sts.{domain}", "TXT", _TTL, ('"v=STSv1; id=1;"',)))
-            found.append(RRset(f"mta-sts.{domain}", "A", _TTL, (_POLICIES,)))
-        return found
+        return [*found, *(policy_records(stranger) if stranger.policy else ())]
 
     def _digest(self, stranger: Stranger) -> str:
         shown = self.trusted if stranger.trusted else self.untrusted

@@ -4,13 +4,13 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sendwright.errors import LabError
-from sendwright.lab import LabHost
+from sendwright.lab import LabHost, RRset
 from sendwright.lab.waiting import until
 from sendwright.rehearse import World
-from tests.lab.outbound.receivers import Stranger
+from tests.lab.outbound.receivers import ZONE, Stranger, policy_records
 
 _LOG = ("journalctl", "--output=cat", "--identifier=postfix/smtp", "--identifier=postfix/error")
 _DAEMONS = ("journalctl", "--output=cat", "--unit=sendwright-tlspolicy", "--unit=postfix-mta-sts-resolver")
@@ -86,9 +86,21 @@ class Outbound:
         self.host(host).run(["journalctl", "--sync"])
         return self.host(host).run(_DAEMONS).stdout
 
-    def discard(self, host: str) -> None:
-        """Delete all that waits."""
-        self.host(host).run(["postsuper", "-d", "ALL"])
+    def withdraw_policy(self, of: Stranger) -> None:
+        """Take a stranger's policy away, as whoever answers in its name would: its record and its server's address."""
+        self._policy(of, ())
+
+    def publish_policy(self, of: Stranger) -> None:
+        """Put it back."""
+        self._policy(of, tuple(record for record in policy_records(of)))
+
+    def _policy(self, of: Stranger, records: tuple[RRset, ...]) -> None:
+        lab = self.world.lab
+        gone = tuple(replace(record, values=()) for record in policy_records(of))
+        lab.primary.replace(ZONE, records or gone)
+        lab.secondary.retrieve(ZONE)
+        for host in lab.hosts:
+            host.run(["unbound-control", "flush_zone", ZONE])
 
     def _flush(self, host: str) -> Callable[[], object]:
         return lambda: self.host(host).run(["postqueue", "-f"], check=False)

@@ -74,3 +74,29 @@ def test_a_host_without_tlsa_gets_no_mail_of_a_destination_that_enforces_a_polic
     assert found.delivered
     assert found.relay.startswith(DANE_HALF.host)
     assert found.tls == "Verified"
+
+
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        (DANE_WRONG, "OK dane-only (every MX host has TLSA records)"),
+        (STS_UNTRUSTED, "OK secure match={host} servername=hostname (MTA-STS is enforced)"),
+        (STS_MX, "TEMP {domain} enforces an MTA-STS policy that none of its MX hosts is in (RFC 8461 section 5)"),
+    ],
+    ids=["DANE", "MTA-STS", "policy with other hosts"],
+)
+def test_the_journal_says_what_was_demanded_and_why(outbound: Outbound, host: str, to: Stranger, told: str) -> None:
+    """Beside Postfix's own lines: which of the two it was, and what Postfix was told."""
+    found = outbound.sent(host, to)
+
+    line = told.format(host=to.host, domain=to.domain)
+    assert f"{to.domain}: {line}\n" in outbound.policy_log(host)
+    if line.startswith("TEMP"):
+        assert f"socketmap server temporary error: {line.removeprefix('TEMP ')}" in found.log
+
+
+def test_a_second_provision_changes_nothing(outbound: Outbound) -> None:
+    """Both daemons are as they should be, and stay it."""
+    done = outbound.world.sendwright("plan", str(outbound.world.folder), "--detailed-exitcode")
+
+    assert done.returncode == 0, done.stdout + done.stderr
