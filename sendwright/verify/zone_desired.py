@@ -69,7 +69,8 @@ def records(declared: Declared) -> tuple[Record, ...]:
         for a in h.addresses
     ]
     # Of TLS the addresses of policy names only: keys and ids are judged by `dane.as-desired` and `mta-sts.as-desired`.
-    return (*addresses, *own, *policies(domain), *tls_records.of_domain(stack, domain, NO_TLS))
+    serving = (replace(record, ttl=TTL) for record in tls_records.of_domain(stack, domain, NO_TLS))
+    return (*addresses, *own, *policies(domain), *serving)
 
 
 def _served(keys: Sequence[Key], server: Server, look: Look) -> list[RecordSet] | str:

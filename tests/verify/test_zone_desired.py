@@ -67,7 +67,8 @@ def test_a_policy_name_leads_to_every_host_that_serves_it() -> None:
     """Senders ask one of its addresses."""
     target = declared("example.com", host("mx1.example.com", "192.0.2.25", tls="acme"), caa=["ca.example"])
     assert target.declared
-    target = replace(target, declared=replace(target.declared, state=_target().declared.state))  # type: ignore[union-attr]
+    ours = replace(_claim("mta-sts.example.com", "A", "192.0.2.25"), left=None)
+    target = replace(target, declared=replace(target.declared, state=_target(claims=(ours,)).declared.state))  # type: ignore[union-attr]
     name = "mta-sts.example.com. IN A 192.0.2.25\n"
 
     assert _missing(WHOLE + name, target) == [("pass", "")]
