@@ -252,8 +252,15 @@ def _orders(stack: Stack, seen: Seen) -> Iterator[Change]:
 
 
 def lacks_next_key(host: Host, state: State) -> bool:
-    """Return whether a host's next TLS key is to be made ahead: senders are told of it before it is used."""
-    return bool(host.dane) and host.tls.mode != "file" and state.next_of(host.name) is None
+    """Return whether a host's next TLS key is to be made ahead: senders are told of it before it is used.
+
+    One of another kind than the inventory says never would be.
+    """
+    from sendwright import certs
+
+    coming = state.next_of(host.name)
+    ours = bool(host.dane) and host.tls.mode != "file"
+    return ours and (coming is None or coming.kind != certs.kind_wanted(host))
 
 
 def _next_keys(stack: Stack, state: State, seen: Seen) -> Iterator[Change]:

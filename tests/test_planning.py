@@ -16,9 +16,9 @@ from sendwright.dns.plan import Changes, Create
 from sendwright.observation import Observation, PathState, Stamp, UnitState
 from sendwright.plan import Kind, Plan, Stage
 from sendwright.planning import Seen
-from sendwright.service import Directory, File, Release, Running, Service
+from sendwright.service import Directory, File, Release, Running, Sealed, Service
 from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Stack
-from sendwright.state.model import DkimKey, KeyStage, State
+from sendwright.state.model import DkimKey, KeyStage, NextKey, State
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MX1, MX2 = "mx1.example.com", "mx2.example.com"
@@ -361,3 +361,13 @@ def test_what_only_a_person_can_do_is_handed_on() -> None:
 
     assert plan.empty
     assert plan.needed == ("set a PTR",)
+
+
+def test_a_next_tls_key_is_made_ahead_where_senders_are_told_and_again_for_another_kind() -> None:
+    """A key of a kind that the inventory does not say is never used: whoever waits for it would wait for ever."""
+    dane, rsa = ({"mode": "acme"}, {"mode": "acme", "key": "rsa"})
+    hosts = [_host(MX1, 10, tls=tls) for tls in (dane, rsa, "self-signed")]
+    made = State(next_keys=(NextKey(MX1, Sealed("tls/x.key", "0" * 64), "1" * 64, NOW),))
+
+    assert [planning.lacks_next_key(host, State()) for host in hosts] == [True, True, False]
+    assert [planning.lacks_next_key(host, made) for host in hosts] == [False, True, False]
