@@ -171,6 +171,8 @@ def _take(
 ) -> tuple[Certificate, ...]:
     made = tuple(certs.from_chain(host, i.chain, key, spki, i.names, number=i.number, issuer=issuer) for i in issued)
     folder.save_certificates(made)
+    for one in made:
+        folder.forget_order(host, one.number)
     return made
 
 

@@ -71,10 +71,11 @@ class Authority:
     ) -> str:
         """Order a certificate of a host and return its chain in PEM, leaf first.
 
-        An order that a killed run has begun for the same key and names goes on from where it is. Arguments: ``number``:
-        the certificate's; ``key_pem``: the unencrypted key that it is for; ``prove``: shows what the authority looks
-        for, and what it raises passes; ``kind_of``: which challenge to take for a name. Raises AuthorityError; then
-        nothing has changed but what is remembered of the order.
+        An order that an earlier run has begun for the same key and names goes on from where it is, until its
+        certificate is in the state folder (``issuing.take`` forgets it, too). Arguments: ``number``: the certificate's;
+        ``key_pem``: the unencrypted key that it is for; ``prove``: shows what the authority looks for, and what it
+        raises passes; ``kind_of``: which challenge to take for a name. Raises AuthorityError; then nothing has changed
+        but what is remembered of the order.
         """
         from sendwright.acme.order import Wish
         from sendwright.acme.refusals import Refused

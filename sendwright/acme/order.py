@@ -47,16 +47,17 @@ class Orders:
     progress: Callable[[str], None]
 
     def issue(self, wish: Wish, prove: Prove, kind_of: Callable[[str], str]) -> str:
-        """Return the chain for a wish, leaf first; what ``prove`` raises passes."""
+        """Return the chain for a wish, leaf first; what ``prove`` raises passes.
+
+        The order stays in the folder until whoever keeps the chain has done so: a run that has to get several, and
+        fails at the next one, would else order the first anew each time.
+        """
         try:
-            leaf = self._issued(wish, prove, kind_of)
+            return self._issued(wish, prove, kind_of).chain
         except Refused as refused:
             if not refused.refusal.passing:
                 self.folder.forget_order(wish.host, wish.number)
             raise
-        # Not left for later: the next renewal would find it, and take the old certificate for its own.
-        self.folder.forget_order(wish.host, wish.number)
-        return leaf.chain
 
     def _issued(self, wish: Wish, prove: Prove, kind_of: Callable[[str], str]) -> Leaf:
         order = self._resumed(wish)
@@ -73,14 +74,18 @@ class Orders:
         return self._finished(order, wish)
 
     def _left(self, order: messages.OrderResource, wish: Wish) -> Leaf | None:
-        """Return the certificate that a killed run did not fetch, None where it is gone, or not worth it any more."""
+        """Return the certificate that a killed run did not keep; None where it is gone, or not worth it any more.
+
+        Nor is it if the folder has it already: then somebody wants another one.
+        """
         try:
             leaf = self._finished(order, wish)
         except Refused as refused:
             if refused.refusal.passing:
                 raise
             return None
-        return None if datetime.now(UTC) >= leaf.not_after - (leaf.not_after - leaf.not_before) / _WORN else leaf
+        worn = datetime.now(UTC) >= leaf.not_after - (leaf.not_after - leaf.not_before) / _WORN
+        return None if worn or any(c.chain == leaf.chain for c in self.folder.certificates()) else leaf
 
     @property
     def _client(self) -> ClientV2:

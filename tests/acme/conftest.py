@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from sendwright import certs
+from sendwright import certs, tlsa
 from sendwright.acme.authority import Authority
 from sendwright.acme.limits import Patience
 from sendwright.acme.proof import Prove
 from sendwright.stack import AcmeAuthority, KeyStore
+from sendwright.state import layout
 from sendwright.state.folder import StateFolder
 from tests.acme.standin import StandIn, running
 
@@ -50,8 +51,28 @@ class Customer:
         names: tuple[str, ...] = NAMES,
         **settings: Any,
     ) -> str:
-        """Have one certificate issued in a run of its own."""
+        """Have one certificate issued in a run of its own, and keep it."""
+        chain = self.ordered(prove, kind_of, key, names, **settings)
+        self.keep(chain, key, names)
+        self.folder.forget_order(HOST, 0)
+        return chain
+
+    def ordered(
+        self,
+        prove: Prove | None = None,
+        kind_of: Callable[[str], str] = lambda _: "dns-01",
+        key: bytes = KEY,
+        names: tuple[str, ...] = NAMES,
+        **settings: Any,
+    ) -> str:
+        """Have one issued in a run that dies before it has kept it."""
         return self.authority(**settings).issue(HOST, 0, names, key, prove or self.standin.prove, kind_of)
+
+    def keep(self, chain: str, key: bytes = KEY, names: tuple[str, ...] = NAMES) -> None:
+        """Keep a certificate in the state folder."""
+        sealed = layout.tls_key(HOST, key)
+        certificate = certs.from_chain(HOST, chain, sealed, tlsa.spki_of_key(key), names)
+        self.folder.save_certificate(certificate, key)
 
 
 @pytest.fixture

@@ -53,12 +53,15 @@ def test_each_name_is_proven_as_it_is_asked_for(customer: Customer, standin: Sta
     assert not standin.shown
 
 
-def test_nothing_is_left_of_an_order_that_came(customer: Customer, standin: StandIn) -> None:
-    """The next renewal of the same key and names orders anew; the account is the same."""
-    first, second = customer.issue(), customer.issue()
+def test_a_certificate_that_was_kept_is_not_taken_for_the_next(customer: Customer, standin: StandIn) -> None:
+    """The next renewal of the same key and names orders anew, even if nobody forgot the order; the account stays."""
+    first = customer.ordered()
+    assert customer.ordered() == first
+    customer.keep(first)
+
+    second = customer.ordered()
 
     assert first != second
-    assert customer.folder.order(HOST, 0) is None
     assert len(standin.orders) == 2
     assert len(standin.accounts) == 1
 
@@ -166,7 +169,6 @@ def test_an_order_of_something_else_is_not_taken_up(customer: Customer, standin:
     key = certs.new_key("ecdsa") if change == "another key" else KEY
     customer.issue(key=key, names=NAMES[:1] if change == "other names" else NAMES)
 
-    assert customer.folder.order(HOST, 0) is None
     assert len(standin.orders) == (1 if change == "lost there" else 2)
 
 

@@ -61,7 +61,10 @@ class Customer:
         """Have one certificate issued in a run of its own, at the controller's place."""
         key = key or certs.new_key("ecdsa")
         with self.pebble.lab.inside():
-            return self.authority().issue(HOST, 0, names, key, prove or self.pebble.prove, kind_of)
+            chain = self.authority().issue(HOST, 0, names, key, prove or self.pebble.prove, kind_of)
+        # As whoever keeps a certificate does.
+        StateFolder(self.place / "state", UNENCRYPTED).forget_order(HOST, 0)
+        return chain
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,7 @@ def test_a_certificate_of_many_names_comes_by_either_challenge(customer: Custome
 
     chains = [customer.issue(key=key, kind_of=kind_of) for _ in range(2)]
 
+    assert chains[0] != chains[1]
     assert sum("opening an account" in line for line in customer.said) == 1
     root = x509.load_pem_x509_certificate(customer.pebble.root().encode())
     for chain in chains:
@@ -236,8 +240,10 @@ def test_a_stranger_is_told_what_it_takes(customer: Customer, external: object, 
 
 def test_a_contact_may_change(customer: Customer) -> None:
     """Its account stays."""
-    for contact in (["mailto:tls@example.com"], ["mailto:other@example.com"], []):
+    for number, contact in enumerate((["mailto:tls@example.com"], ["mailto:other@example.com"], [])):
         with customer.pebble.lab.inside():
             authority = customer.authority(contact=contact)
-            assert authority.issue(HOST, 0, (HOST,), certs.new_key("ecdsa"), customer.pebble.prove, lambda _: "dns-01")
+            assert authority.issue(
+                HOST, number, (HOST,), certs.new_key("ecdsa"), customer.pebble.prove, lambda _: "dns-01"
+            )
     assert sum("opening an account" in line for line in customer.said) == 1
