@@ -84,8 +84,8 @@ MOMENTS = (
 
 @pytest.fixture(scope="module")
 def proof_lab(lab_machine: None) -> Iterator[Lab]:  # noqa: ARG001 - requested for its verdict
-    """A lab without hosts."""
-    lab = Lab.up(LabSpec(f"proofs-{os.getpid()}", (), (ZoneSpec(COM), ZoneSpec(ORG))), print)
+    """A lab without hosts, whose resolver remembers who serves a zone while one of them is down."""
+    lab = Lab.up(LabSpec(f"proofs-{os.getpid()}", (), (ZoneSpec(COM), ZoneSpec(ORG)), memory=60), print)
     try:
         yield lab
     finally:
@@ -260,6 +260,7 @@ def test_a_secondary_that_is_down_is_named_and_nothing_is_left(proof_lab: Lab, d
     """Nobody knows what it will say when it is up again."""
     primary = primaries.powerdns_by_api(proof_lab, COM)
     declared, host = declare(primary), f"mx.{COM}"
+    _served(proof_lab, COM, COM)
     proof_lab.world.run(["systemctl", "stop", "pdns@secondary"])
     try:
         with (
