@@ -45,6 +45,7 @@ def renew(
     deadline = datetime.now(UTC) + _LONGEST
     outcome = _once(declared, settings, progress)
     while settings.wait and (until := _soonest(outcome)) and until < deadline and not outcome.errors:
+        progress.release()
         progress.note(outcome.waiting[0])
         sleep(max((until - datetime.now(UTC)).total_seconds(), 1.0))
         # Those whose key has changed by now would get yet another one.
@@ -128,6 +129,8 @@ class _Run:
     def _begin(self) -> None:
         """Claim the hosts for this folder before anything is written anywhere."""
         if not self._begun:
+            # From here on there is something to tell: what is waited for, first of all.
+            self._progress.release()
             claim(self._fleet, self._folder, partial(durable.push, self._declared, self._progress))
             self._begun = self.changed = True
 

@@ -22,29 +22,37 @@ def world_of_certificates(lab_machine: None) -> Iterator[Tls]:  # noqa: ARG001 -
 
     Mail arrives all the time while the authority issues certificates for the first two.
     """
+    lab = Lab.up(spec(f"tls-{os.getpid()}"), print)
+    try:
+        yield begun(lab)
+    finally:
+        lab.down()
+
+
+def spec(name: str) -> LabSpec:
+    """Return the lab: hosts with all packages and nothing configured."""
     declared = stack()
     keys = {release: snapshot(declared, release) for release in (12, 13)}
-    hosts = (
+    hosts = tuple(
         HostSpec(name, (at,), _RELEASES[name], snapshot=keys[_RELEASES[name]], admin=name == TWO)
         for name, at in ADDRESSES.items()
     )
-    zones = tuple(ZoneSpec(name) for name in ZONES)
-    lab = Lab.up(LabSpec(f"tls-{os.getpid()}", tuple(hosts), zones, memory=_MEMORY, authority=VALIDITY), print)
-    try:
-        world = world_in(lab, stack(authority=False), "inventory")
-        tls = Tls(world, {}, senders.start(lab))
-        tls.began["bare"] = tls.provision()
-        tls.settle()
-        with streaming(tls.senders, RECIPIENTS) as streams:
-            world.declare(declared)
-            tls.began["authority"] = tls.provision()
-            tls.issued.extend(streams)
-        tls.settle()
-        tls.began["again"] = tls.provision()
-        tls.senders.believe(Level.ALWAYS)
-        yield tls
-    finally:
-        lab.down()
+    return LabSpec(name, hosts, tuple(ZoneSpec(zone) for zone in ZONES), memory=_MEMORY, authority=VALIDITY)
+
+
+def begun(lab: Lab) -> Tls:
+    """Provision the lab as the fixture says."""
+    tls = Tls(world_in(lab, stack(authority=False), "inventory"), {}, senders.start(lab))
+    tls.began["bare"] = tls.provision()
+    tls.settle()
+    with streaming(tls.senders, RECIPIENTS) as streams:
+        tls.world.declare(stack())
+        tls.began["authority"] = tls.provision()
+        tls.issued.extend(streams)
+    tls.settle()
+    tls.began["again"] = tls.provision()
+    tls.senders.believe(Level.ALWAYS)
+    return tls
 
 
 @pytest.fixture
