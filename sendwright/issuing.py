@@ -10,7 +10,7 @@ from pathlib import Path
 from sendwright import certfile, certs, dkim, planning, signing, tlsa
 from sendwright.errors import StateError
 from sendwright.service import Sealed
-from sendwright.stack import CertificateFile, DkimAlgorithm, Domain, Host, InternalCa, Stack
+from sendwright.stack import AcmeTls, CertificateFile, DkimAlgorithm, Domain, Host, InternalCa, Stack
 from sendwright.state import layout
 from sendwright.state.folder import StateFolder
 from sendwright.state.model import Certificate, DkimKey, NextKey, State
@@ -92,6 +92,9 @@ def renew_certificate(host: Host, folder: StateFolder, base: Path, now: datetime
     authority = _authority(folder, now) if isinstance(host.tls, InternalCa) else None
     certificate, pem = certs.issue(host, now, authority, _kept(host, folder), base)
     folder.save_certificate(certificate, pem)
+    if not isinstance(host.tls, AcmeTls):
+        # Those are for policies, which only hosts with an authority's certificates serve.
+        folder.forget_certificates(host.name, (c.number for c in folder.certificates() if c.host == host.name))
 
 
 def first(host: Host, folder: StateFolder, now: datetime) -> Certificate:

@@ -254,6 +254,18 @@ def test_a_renewal_takes_the_authoritys_certificates_for_the_present_key(folder:
     assert certs.due(made[0], host, made[0].not_after) is None
 
 
+def test_a_host_that_leaves_its_authority_has_one_certificate(folder: StateFolder, tmp_path: Path) -> None:
+    """Further ones hold names of policies, which it serves no more; its key stays."""
+    first = issuing.first(_host(tls="acme"), folder, NOW)
+    pem = folder.open(first.key)
+    issued = [Issued(0, (MX1,), signed(pem, [MX1], NOW)), Issued(1, (POLICY,), signed(pem, [POLICY], NOW))]
+    issuing.take(MX1, issued, folder, DIRECTORY)
+
+    renew_certificate(_host(), folder, tmp_path, NOW)
+
+    assert (_only(folder).mode, _only(folder).key) == ("self-signed", first.key)
+
+
 def test_a_promotion_changes_the_key_of_all_certificates_at_once(folder: StateFolder) -> None:
     """The next key is the present one, no key is next, and nothing of the old one is left."""
     host = _host(tls="acme")
