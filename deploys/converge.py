@@ -43,9 +43,14 @@ class HostState(FactBase[str]):
 
 def look(desired: Desired) -> Observation:
     """Observe the current pyinfra host by one fact; HostError when the answer is none."""
-    query = Query(script(desired), units(desired))
-    answer = host.get_fact(HostState, query=query, _stdin=query.text)
-    return parse(host.name, (answer or "").encode(), query.units)
+    return parse(host.name, ask(script(desired), units(desired)), units(desired))
+
+
+def ask(text: str, about: tuple[str, ...] = ()) -> bytes:
+    """Run a script that changes nothing on the current pyinfra host, and return what it prints."""
+    query = Query(text, about)
+    answer: str | None = host.get_fact(HostState, query=query, _stdin=query.text)
+    return (answer or "").encode()
 
 
 def converge(services: tuple[Service, ...], observation: Observation, open_sealed: scripts.Open, adopt: bool) -> None:

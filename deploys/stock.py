@@ -10,15 +10,17 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api.exceptions import PyinfraError
 
-from sendwright import preflight
-from sendwright.deploys.converge import converge, look
+from sendwright import host_renewals, preflight
+from sendwright.deploys import renewed
+from sendwright.deploys.converge import ask, converge, look
 from sendwright.deploys.material import Material
 from sendwright.deploys.sender import services
 from sendwright.errors import PreflightFailed, SendwrightError, StateError
 from sendwright.hostkeys import KnownHosts
 from sendwright.inventory import load
-from sendwright.stack import Host
+from sendwright.stack import Host, Stack
 from sendwright.state.folder import StateFolder
+from sendwright.state.model import State
 
 
 def converge_this_host() -> None:
@@ -44,12 +46,23 @@ def _add_operations(path: Path) -> None:
     release = bare.release
     if release is None or not bare.root:
         raise _not_fit(target, preflight.problems(target, bare, datetime.now(UTC)))
+    state = _with_renewals(inventory.stack, target, state)
+    certificate = state.certificate_of(target.name) or certificate
     wanted = services(inventory.stack, target, release, Material.of(target, certificate, state))
     observation = look({release: wanted})
     found = preflight.problems(target, observation, datetime.now(UTC), wanted)
     if found:
         raise _not_fit(target, found)
     converge(wanted, observation, folder.open, adopt=target.adopt)
+
+
+def _with_renewals(stack: Stack, target: Host, state: State) -> State:
+    """Return the state with what the host has renewed by itself: nobody puts an older certificate back."""
+    if not host_renewals.renews(stack, target.name):
+        return state
+    chains = renewed.parse(target.name, ask(renewed.command()))
+    newer = host_renewals.newer(stack, state.certificates_of(target.name), chains)
+    return host_renewals.with_certificates(state, newer)
 
 
 def _inventory_argument() -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sendwright import certs, tlsa
+from sendwright import certs, sts, tlsa
 from sendwright.connections import Fleet
 from sendwright.deploys import renewed
 from sendwright.deploys.base import chain_path
@@ -23,7 +23,7 @@ def taken_over(stack: Stack, state: State, seen: Mapping[str, Observation], flee
     """
     changed = [name for name in seen if renews(stack, name) and _differs(state.certificates_of(name), seen[name])]
     chains = fleet.each(changed, _read)
-    return tuple(made for name, found in chains.items() for made in newer(state.certificates_of(name), found))
+    return tuple(made for name, found in chains.items() for made in newer(stack, state.certificates_of(name), found))
 
 
 def with_certificates(state: State, renewed_ones: Iterable[Certificate]) -> State:
@@ -51,13 +51,16 @@ def _read(connection: Connection) -> dict[str, str]:
     return renewed.parse(connection.host.name, result.stdout)
 
 
-def newer(certificates: Iterable[Certificate], chains: Mapping[str, str]) -> Iterable[Certificate]:
-    """Yield what is better of the chains that lie on a host, by their paths, than its remembered certificates."""
+def newer(stack: Stack, certificates: Iterable[Certificate], chains: Mapping[str, str]) -> Iterable[Certificate]:
+    """Yield what is better of the chains that lie on a host, by their paths, than its remembered certificates.
+
+    It has to have the names of before, but for those that nobody declares any more: a host leaves them out.
+    """
     for old in certificates:
         chain = chains.get(chain_path(old))
         if chain is None or chain == old.chain:
             continue
-        names = certs.held(old).names
+        names = certs.held(old).names.intersection(sts.names(stack, stack.host(old.host)))
         try:
             found = certs.from_chain(
                 *(old.host, chain, old.key, tlsa.spki_of_chain(old.chain), names),

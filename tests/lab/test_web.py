@@ -5,10 +5,13 @@ import os
 import smtplib
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -32,6 +35,7 @@ from sendwright.state.model import Certificate, State
 
 pytestmark = pytest.mark.lab
 
+ROOT = Path(__file__).parents[2]
 ADDRESSES = {"twelve.example": "203.0.113.112", "thirteen.example": "203.0.113.113"}
 RELEASES = {"twelve.example": Release.BOOKWORM, "thirteen.example": Release.TRIXIE}
 LIFE = timedelta(days=6)
@@ -261,6 +265,22 @@ def test_a_host_renews_by_itself_with_the_key_that_it_has(web: Web) -> None:
     state = web.folder.load()
     others = tuple(c for c in state.certificates if c.host != web.host.name)
     assert web.plan(replace(state, certificates=(*others, replace(taken, issuer=ISSUER)))) == []
+
+
+def test_the_stock_command_leaves_what_a_host_has_renewed(web: Web) -> None:
+    """The state folder has not heard of it; nobody puts the older one back."""
+    before = web.certificate
+    renewed_one = renewed.parse(web.host.name, web.renewed())[chain_path(before)]
+
+    pyinfra = str(Path(sys.executable).with_name("pyinfra"))
+    argv = [pyinfra, "-y", "--limit", web.host.name, str(web.world.folder / "inventory.py"), "deploys/sender.py"]
+    done = subprocess.run(
+        web.world.lab.command(argv), cwd=ROOT, capture_output=True, text=True, check=False, timeout=180
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert renewed_one != before.chain
+    assert renewed.parse(web.host.name, web.renewed()) == {chain_path(before): renewed_one}
 
 
 def test_a_refusing_authority_fails_the_unit_and_nothing_that_works(web: Web) -> None:

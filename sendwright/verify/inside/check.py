@@ -129,7 +129,8 @@ def own_renewals(connection: Runs, known: Known) -> tuple[tuple[Certificate, ...
         return (), None
     answer = connection.run(renewed.command()).stdout
     certificates = known.state.certificates_of(name)
-    return tuple(host_renewals.newer(certificates, renewed.parse(name, answer))), renewed.trouble(name, answer)
+    found = host_renewals.newer(known.stack, certificates, renewed.parse(name, answer))
+    return tuple(found), renewed.trouble(name, answer)
 
 
 def have_signed(connection: Runs, stack: Stack, sample: Sample) -> Mapping[str, Mapping[str, Signed]]:
