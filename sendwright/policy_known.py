@@ -12,7 +12,7 @@ from sendwright.dns import propagation
 from sendwright.dns.freshness import Target, Timing, fresh_at
 from sendwright.dns.plan import Delete
 from sendwright.dns.propagation import World
-from sendwright.dns.rdata import plain_name, txt
+from sendwright.dns.rdata import canonical, plain_name, txt
 from sendwright.dns.slots import slot
 from sendwright.dns.tls_records import record_name
 from sendwright.plan import Stage
@@ -35,13 +35,13 @@ def moving(stack: Stack, zones: Zones, claims: Iterable[Claim]) -> dict[str, Zon
         for write in zone.changes.at(Stage.HOSTS).writes
         if write.type == "MX" and not isinstance(write, Delete) and _enforces(stack, write.name)
     }
-    told = {c.name for c in claims if _tells(c)} if found else set()
+    told = {name for name, _ in _told(found.values(), claims)}
     return {name: zone for name, zone in found.items() if record_name(name) in told}
 
 
 def targets(domains: Mapping[str, Zone], claims: Collection[Claim], tls: TlsFacts) -> dict[str, Target]:
     """Return the record that tells of the present policy of each domain, where it has been written."""
-    written = {(c.name, c.value) for c in claims if _tells(c)}
+    written = _told(domains.values(), claims)
     wanted = {name: txt(sts.record_text(tls.policies[name])) for name in domains if name in tls.policies}
     return {
         name: Target(domains[name].name, record_name(name), "TXT", value)
@@ -71,7 +71,8 @@ def unheard(
     since = {(c.name, c.value): c.since for c in claims if _tells(c)}
     for name, target in looked_at.items():
         margin = timedelta(seconds=domains[name].provider.margin)
-        fresh = fresh_at(since[target.name, target.value], timings.get(target, Timing()), margin)
+        # Nobody knows how long what somebody else wrote has been there.
+        fresh = fresh_at(since.get((target.name, target.value), now), timings.get(target, Timing()), margin)
         if behind[target]:
             waiting[name] = _BEHIND.format("; ".join(behind[target]))
         elif target not in timings or now < fresh:
@@ -98,6 +99,14 @@ def _enforces(stack: Stack, name: str) -> bool:
     domain = stack.covering(name)
     wanted = sts.declared(stack, domain) if domain and domain.name == name else None
     return wanted is not None and wanted.mode == "enforce"
+
+
+def _told(zones: Iterable[Zone], claims: Iterable[Claim]) -> set[tuple[str, str]]:
+    """Return what stands, or may, that tells of policies, by name and value: ours, and what others wrote there."""
+    stand = {(s.name, canonical("TXT", v)) for z in zones for s in z.sight.served if s.type == "TXT" for v in s.values}
+    return {(c.name, c.value) for c in claims if _tells(c)} | {
+        (name, value) for name, value in stand if slot(name, "TXT", value) == "MTA-STS"
+    }
 
 
 def _tells(claim: Claim) -> bool:

@@ -93,7 +93,7 @@ class Publication:
         world = self._world({target.zone for target in told.values()})
         known = awaiting.timings(self.zones, world, told.values())
         since = {(c.name, c.value): c.since for c in claims}
-        before = {t: since[t.name, t.value] for t in known if t not in new}
+        before = {t: since[t.name, t.value] for t in known if t not in new and (t.name, t.value) in since}
         with self._progress.step("senders know the policies that name another MX", lambda: not fresh.done):
             published = proving.Published(world, known, before, awaiting.margin(self.zones))
             fresh = proving.until_fresh(published, self._progress.note, stay=True)

@@ -16,7 +16,8 @@ from sendwright.tlsa import NO_TLS, TlsFacts, value
 
 
 class Telling:
-    """One run's view. ``facts``: as of the last look; ``untold``: sentences about hosts of whose keys nobody is told.
+    """One run's view. ``facts``: as of the last look; ``untold``: sentences about keys that nobody is told of, and about
+    policies that end.
 
     ``made``: the time of the plan; ``resolver``: the address of a validating one.
     """
@@ -39,7 +40,8 @@ class Telling:
             self._signed = tls_facts.signed_zones(asked, self._ask, self._resolver)
         remembered = self._remembered()
         self.facts = tls_facts.facts(self._stack, remembered, self._signed, self._made)
-        self.untold = tls_facts.unsigned(self._stack, remembered, self._signed)
+        unsigned = tls_facts.unsigned(self._stack, remembered, self._signed)
+        self.untold = (*unsigned, *tls_facts.ended(self.facts.policies, remembered.claims))
         return self.facts
 
     def known(self, host: str, zones: Zones) -> Known:

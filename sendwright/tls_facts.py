@@ -18,6 +18,11 @@ from sendwright.stack import Host, Stack
 from sendwright.state.model import Claim, State
 from sendwright.tlsa import TlsFacts
 
+_ENDED = (
+    "{domain}: its policy for mail (MTA-STS) ends at once, and senders that remember one in enforce hold it to that for "
+    "as long as the policy said: if it was enforced, have its mode be none for that long first."
+)
+
 
 def facts(stack: Stack, state: State, signed: Container[str], now: datetime) -> TlsFacts:
     """Return the facts as of ``now``.
@@ -84,6 +89,15 @@ def _unsigned(stack: Stack, state: State, signed: Container[str]) -> Iterator[st
             yield f"{host.name}: senders no longer believe its TLSA records, which stay: {why}."
         else:
             yield f"{host.name}: no TLSA records are written (DANE): {why}."
+
+
+def ended(policies: Container[str], claims: Iterable[Claim]) -> tuple[str, ...]:
+    """Return a sentence for each domain whose policy ends although senders may hold it to one (RFC 8461 section 8.3).
+
+    Arguments: ``policies``: the domains that have one.
+    """
+    told = (c.name.removeprefix("_mta-sts.") for c in claims if c.type == "TXT" and c.name.startswith("_mta-sts."))
+    return tuple(_ENDED.format(domain=domain) for domain in sorted({*told}) if domain not in policies)
 
 
 def _zone(stack: Stack, host: Host) -> str:

@@ -320,6 +320,21 @@ def test_another_exchange_waits_for_a_policy_that_nobody_serves_yet(enforced: Wo
     assert world.values(COM, "MX") == {f"10 {MX1}."}
 
 
+def test_another_exchange_waits_although_the_ledger_was_lost(enforced: World) -> None:
+    """Senders hold the domain to the policy that they were told of; adopting its record goes on from there."""
+    world = _grown(enforced)
+    world.folder.release(c for c in world.folder.claims() if c.name == POLICY)
+
+    (line,) = (line for line in world.run(policies={COM}) if " MX " in line)
+    run = world.publication()
+    run.look(())
+    offers = [offer.name for offer in run.zones.found[COM].changes.offers]
+
+    assert "until senders are told of the policy" in line
+    assert world.values(COM, "MX") == {f"10 {MX1}."}
+    assert POLICY in offers
+
+
 def test_a_run_that_waits_writes_the_exchange_itself(enforced: World) -> None:
     """Once the policy is known, in the same run."""
     world = _grown(enforced)

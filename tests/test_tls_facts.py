@@ -14,7 +14,7 @@ from sendwright import certs, sts, tlsa
 from sendwright.dns.transport import NoAnswer, Question
 from sendwright.stack import Host, Stack
 from sendwright.state.model import Certificate, Claim, NextKey, State
-from sendwright.tls_facts import asked_zones, facts, signed_zones, told_hosts, unsigned
+from sendwright.tls_facts import asked_zones, ended, facts, signed_zones, told_hosts, unsigned
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 COM, MX1, MX2 = "example.com", "mx1.example.com", "mx2.example.com"
@@ -111,6 +111,17 @@ def test_a_policy_names_a_withdrawn_exchange_until_caches_have_forgotten_it() ->
         return facts(_stack(mta_sts={"mode": "enforce"}), State(claims=(left,)), (), now).policies[COM]
 
     assert policy(NOW) == policy(NOW + timedelta(hours=1)) != policy(NOW + timedelta(hours=2))
+
+
+def test_who_ends_a_policy_hears_that_senders_remember_it() -> None:
+    """With the mail elsewhere they would not deliver it for as long as the policy said."""
+    told = _claim("TXT", f"_mta-sts.{COM}", '"v=STSv1; id=1;"')
+
+    (note,) = ended((), [told, TOLD])
+
+    assert note.startswith(f"{COM}: its policy")
+    assert "mode be none" in note
+    assert ended({COM}, [told, TOLD]) == ()
 
 
 _MX = st.lists(st.builds(lambda n: _claim("MX", COM, f"10 mx{n}.example.com."), st.integers(1, 4)), max_size=4)
