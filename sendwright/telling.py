@@ -16,8 +16,8 @@ from sendwright.tlsa import NO_TLS, TlsFacts, value
 
 
 class Telling:
-    """One run's view. ``facts``: as of the last look; ``untold``: sentences about keys that nobody is told of, and about
-    policies that end.
+    """One run's view. ``facts``: as of the last look; ``untold``: sentences about keys that nobody is told of, and
+    about policies that end.
 
     ``made``: the time of the plan; ``resolver``: the address of a validating one.
     """

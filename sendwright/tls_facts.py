@@ -19,8 +19,8 @@ from sendwright.state.model import Claim, State
 from sendwright.tlsa import TlsFacts
 
 _ENDED = (
-    "{domain}: its policy for mail (MTA-STS) ends at once, and senders that remember one in enforce hold it to that for "
-    "as long as the policy said: if it was enforced, have its mode be none for that long first."
+    "{domain}: its policy for mail (MTA-STS) ends at once, and senders that remember one in enforce hold it to that "
+    "for as long as the policy said: if it was enforced, have its mode be none for that long first."
 )
 
 
