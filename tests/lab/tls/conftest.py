@@ -9,7 +9,7 @@ from sendwright.lab import HostSpec, Lab, LabSpec, ZoneSpec, senders
 from sendwright.lab.senders import Level, streaming
 from sendwright.rehearse import world_in
 from tests.lab.living import snapshot
-from tests.lab.tls.world import ADDRESSES, ONE, RECIPIENTS, TWO, VALIDITY, ZONES, Tls, stack
+from tests.lab.tls.world import ADDRESSES, CACHES, RECIPIENTS, TWO, VALIDITY, ZONES, Tls, stack
 
 _RELEASES = dict(zip(ADDRESSES, (12, 13, 12, 13), strict=True))
 # As long as a TLSA record is remembered: a sender may know for so long what is no longer so.
@@ -57,8 +57,7 @@ def begun(lab: Lab) -> Tls:
 
 @pytest.fixture
 def tls(world_of_certificates: Tls) -> Tls:
-    """The same: at rest, and caches know nothing."""
-    assert world_of_certificates.world.lab.host(ONE).namespace
+    """The same: its clocks ran out, and caches know nothing."""
     world_of_certificates.settle()
-    world_of_certificates.senders.forget()
+    world_of_certificates.pass_time(CACHES)
     return world_of_certificates

@@ -92,12 +92,14 @@ def test_a_change_of_keys_that_is_killed_at_each_step_goes_on(tls: Tls) -> None:
         for host in HOSTS:
             assert spki(tls.shown(host)) in tls.published(host), name
 
+    tls.pass_time(CACHES)
     with tls.mail():
         for host, name, proof in (
             (ONE, "an answer is in DNS", lambda: bool(challenges(tls))),
             (TWO, "an answer lies on a host", lambda: tokens(tls, TWO)),
         ):
-            change = ("certs renew", "--new-key", "--no-wait", "--limit", host)
+            # The second one's names are proven on both. The first one's next key is not known by then, so it waits.
+            change = ("certs renew", "--new-key", "--no-wait", *(("--limit", host) if host == ONE else ()))
             ordered: tuple[tuple[str, Moment], ...] = (
                 ("an order is remembered", lambda: any((tls.folder.path / "orders").glob("*.json"))),
                 (name, proof),
