@@ -12,7 +12,7 @@ from sendwright.acme.lookup import LONGEST_CHAIN
 from sendwright.acme.proof import Challenge
 from sendwright.acme.provable import writable
 from sendwright.dns.freshness import Target
-from sendwright.dns.providers.base import Provider
+from sendwright.dns.providers.base import Provider, RecordSet
 from sendwright.dns.rdata import plain_name, txt
 from sendwright.dns.records import provider_of
 from sendwright.errors import DnsError, NotProvable, ServerUnreachable
@@ -38,11 +38,15 @@ class Place:
 
 @dataclass
 class Keepers:
-    """The providers of an inventory, each opened when it is first needed. ``base``: where relative paths start."""
+    """The providers of an inventory, each opened when it is first needed. ``base``: where relative paths start.
+
+    ``silent``: those that said nothing, and why: there may be a hundred zones, and each would take its time again.
+    """
 
     stack: Stack
     base: Path
     opener: Open
+    silent: dict[str, ServerUnreachable] = field(default_factory=dict)
     _open: dict[str, Provider] = field(default_factory=dict)
 
     def __getitem__(self, entry: str) -> Provider:
@@ -50,6 +54,16 @@ class Keepers:
         if entry not in self._open:
             self._open[entry] = self.opener(self.stack.dns[entry], self.base)
         return self._open[entry]
+
+    def read(self, entry: str, zone: str, names: Iterable[str]) -> tuple[RecordSet, ...]:
+        """Return the TXT records of a zone at these names, or aliases in their place; raises what providers do."""
+        if entry in self.silent:
+            raise self.silent[entry]
+        try:
+            return self[entry].read(zone, [(name, "TXT") for name in sorted({*names})])
+        except ServerUnreachable as error:
+            self.silent[entry] = error
+            raise
 
     def zones(self, names: Iterable[str]) -> tuple[dict[str, tuple[str, str]], Faults]:
         """Return the entry and the zone of each name that is ours to write, and why others' are not known."""
@@ -74,7 +88,7 @@ class Keepers:
         faults: Faults = {}
         for (entry, zone), here in zones.items():
             try:
-                served = self[entry].read(zone, [(name, "TXT") for name in here])
+                served = self.read(entry, zone, here)
             except DnsError as error:
                 faults |= dict.fromkeys(here, error)
             else:
@@ -105,6 +119,7 @@ def places(challenges: Collection[Challenge], keepers: Keepers, note: Callable[[
     The name of a challenge may be an alias of another (RFC 8555 section 8.4), as long as it leads to zones of ours.
     Raises NotShown with all names whose answers have no place.
     """
+    keepers.silent.clear()
     found: dict[Place, str] = {}
     lost: Faults = {}
     ways = {challenge: [challenge.record_name] for challenge in challenges}

@@ -1,6 +1,6 @@
 """Proof by DNS: answers are claimed, written beside what stands, served by all before anybody looks, and withdrawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from sendwright.acme import records
 from sendwright.acme.dns01 import DnsProof
-from sendwright.dns.providers.base import Edit
+from sendwright.dns.providers.base import Edit, Key, RecordSet
 from sendwright.dns.rdata import txt
 from sendwright.dns.transport import NoAnswer
 from sendwright.errors import NotAllowed, NotShown, ServerUnreachable, WorldMoved
@@ -363,6 +363,36 @@ def test_every_name_whose_answer_cannot_be_shown_is_told_at_once(nets: Nets, pro
     nets.held[NS2] = {COM: "", ORG: ""}
     nets.server.fails = {}
     assert refused() == {lost.name, shown.name}
+
+
+def test_a_provider_that_is_silent_is_waited_for_once_and_not_once_a_zone(
+    nets: Nets, folder: StateFolder, proof: Proof
+) -> None:
+    """There may be a hundred; neither when answers are to be written, nor when they are to be withdrawn."""
+    asked: list[str] = []
+
+    class Silent(Server53):
+        says = True
+
+        def read(self, zone: str, wanted: Collection[Key]) -> tuple[RecordSet, ...]:
+            asked.append(zone)
+            if not self.says:
+                raise ServerUnreachable(zone, "no answer within 30 s.")
+            return super().read(zone, wanted)
+
+    silent, both = Silent(held=nets.server.held), (ONE, challenge(f"mta-sts.{ORG}"))
+    with proof(silent)(both):
+        asked.clear()
+        silent.says = False
+    withdrawn = list(asked)
+    asked.clear()
+
+    with pytest.raises(NotShown) as caught, proof(silent)(both):
+        raise AssertionError
+
+    assert (len(withdrawn), len(asked)) == (1, 1)
+    assert caught.value.names == {each.name for each in both}
+    assert len(folder.claims()) == 2
 
 
 def test_only_answers_of_ours_look_like_answers_in_the_ledger() -> None:
