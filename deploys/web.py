@@ -89,9 +89,7 @@ class _Shown:
 
 def _texts(stack: Stack, host: Host, claims: Iterable[Claim]) -> dict[str, str]:
     """Return the text of each policy by the name that it is served for."""
-    of: dict[str, list[Claim]] = {}
-    for claim in claims:
-        of.setdefault(claim.name, []).append(claim)
+    of = sts.exchanges(claims)
     found = {d.name: sts.policy(stack, d, of.get(d.name, ())) for d in sts.domains(stack, host)}
     return {sts.policy_host(domain): text for domain, text in found.items() if text is not None}
 

@@ -88,8 +88,8 @@ _POLICY_HINT = (
     "policy, set mta_sts to 'off' for the domain."
 )
 _TLSA_HINT = (
-    "Senders that enforce DANE may know {name} by it, and take no key that is not told there: remove that record, "
-    "unless it is of the key that the host has, which sendwright dns adopt makes ours; or take its port out of dane."
+    "Senders that enforce DANE may know {name} by it, and take no key that is not told there: remove that record, or "
+    "take its port out of dane."
 )
 _MX_HINT = (
     "To have it replaced set replace_mx to True for {name}; to leave the mail where it is set mx to 'elsewhere' (or "

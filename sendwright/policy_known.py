@@ -85,10 +85,10 @@ def strange(stack: Stack, looks: Iterable[Zones], claims: Collection[Claim]) -> 
 
     Arguments: ``looks``: at the zones, now and when the run began.
     """
-    found = set()
+    found, exchanges = set(), sts.exchanges(claims)
     for served in (s for zones in looks for zone in zones.found.values() for s in zone.sight.served):
         if served.type == "MX" and _enforces(stack, served.name):
-            own = [c for c in claims if c.name == served.name]
+            own = exchanges.get(served.name, ())
             named = (sts.policy(stack, stack.domain(served.name), own) or "").splitlines()
             if any(f"mx: {plain_name(exchange(value))}" not in named for value in served.values):
                 found.add(served.name)

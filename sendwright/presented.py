@@ -156,8 +156,9 @@ def _spki(der: bytes) -> str:
 
 def _policies(stack: Stack, state: State, names: Container[str], get: Get) -> dict[str, str]:
     jobs: dict[str, list[tuple[str, Address, str]]] = {}
+    exchanges = sts.exchanges(state.claims)
     for domain in stack.domains:
-        wanted = sts.policy(stack, domain, state.claims)
+        wanted = sts.policy(stack, domain, exchanges.get(domain.name, ()))
         servers = sts.servers(stack, domain)
         if wanted is not None and all(host.name in names for host in servers):
             jobs[domain.name] = [(host.name, address, wanted) for host in servers for address in host.addresses]

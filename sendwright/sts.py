@@ -44,6 +44,15 @@ def names(stack: Stack, host: Host) -> tuple[str, ...]:
     return (host.name, *(policy_host(d.name) for d in domains(stack, host)))
 
 
+def exchanges(claims: Iterable[Claim]) -> dict[str, list[Claim]]:
+    """Return the claims on MX records by the domain that they are of: of ten thousand, each is asked for its own."""
+    found: dict[str, list[Claim]] = {}
+    for claim in claims:
+        if claim.type == "MX":
+            found.setdefault(claim.name, []).append(claim)
+    return found
+
+
 def policy(stack: Stack, domain: Domain, claims: Iterable[Claim]) -> str | None:
     """Return the text of a domain's policy (RFC 8461 section 3.2), or None if it has none.
 

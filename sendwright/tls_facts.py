@@ -113,11 +113,7 @@ def _as_declared(host: Host, state: State) -> bool:
 
 def _policies(stack: Stack, claims: Collection[Claim], now: datetime) -> Mapping[str, str]:
     clock = Clock(now, retention(stack, ()))
-    # By name: there may be ten thousand domains, and as many MX.
-    exchanges: dict[str, list[Claim]] = {}
-    for claim in claims:
-        # What caches have forgotten is struck as soon as anything is written.
-        if claim.type == "MX" and not (claim.left and clock.forgotten(claim)):
-            exchanges.setdefault(claim.name, []).append(claim)
+    # What caches have forgotten is struck as soon as anything is written.
+    exchanges = sts.exchanges(c for c in claims if not (c.left and clock.forgotten(c)))
     texts = ((d.name, sts.policy(stack, d, exchanges.get(d.name, ()))) for d in stack.domains)
     return {name: sts.policy_id(text) for name, text in texts if text}
