@@ -32,7 +32,7 @@ _CONFIGURATION = (
         "/etc/opendkim.conf",
     ),
     *("/etc/default/opendkim", "/etc/dkimkeys", "/etc/dovecot", "/etc/unbound", "/etc/aliases", "/etc/mailname"),
-    *("/etc/resolv.conf", "/etc/milter-greylist", "/etc/rspamd"),
+    *("/etc/resolv.conf", "/etc/milter-greylist", "/etc/rspamd", "/etc/mta-sts-daemon.yml"),
 )
 
 

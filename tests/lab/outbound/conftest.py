@@ -43,7 +43,7 @@ def outbound(lab_machine: None) -> Iterator[Outbound]:  # noqa: ARG001 - request
         release = int(HOSTS[host.name])
         key = installed.ensure(release, (package for service in services for package in service.packages), print)
         hosts.append(replace(host, release=release, snapshot=key))
-    lab = Lab.up(replace(spec, hosts=tuple(hosts), zones=(*spec.zones, strangers.zone)), print)
+    lab = Lab.up(replace(spec, hosts=tuple(hosts), zones=(*spec.zones, *strangers.zones)), print)
     try:
         strangers.start(lab)
         for each in lab.hosts:
@@ -53,7 +53,7 @@ def outbound(lab_machine: None) -> Iterator[Outbound]:  # noqa: ARG001 - request
         world = world_in(lab, stack, "inventory")
         done = world.provision()
         assert done.returncode == 0, done.stdout + done.stderr
-        yield Outbound(world)
+        yield Outbound(world, stack)
     finally:
         lab.down()
 

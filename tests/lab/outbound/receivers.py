@@ -12,6 +12,8 @@ from tests.lab.verify import certificates
 from tests.lab.verify.certificates import Signed
 
 ZONE = "strangers.example"
+# Delegated without DS: what lies in it anybody may have written.
+UNSIGNED = "unsigned.example"
 # Seconds: tests wait for as long until a host asks again.
 _TTL = 5
 _POLICIES = "198.51.100.250"
@@ -61,11 +63,12 @@ class Stranger:
     trusted: bool = False
     tls: bool = True
     before: int = 0
+    zone: str = ZONE
 
     @property
     def domain(self) -> str:
         """Its name."""
-        return f"{self.label}.{ZONE}"
+        return f"{self.label}.{self.zone}"
 
     @property
     def host(self) -> str:
@@ -89,10 +92,12 @@ NEITHER = Stranger("neither", 12)
 PLAIN = Stranger("plain", 13, tls=False)
 OVERRIDDEN = Stranger("overridden", 14, tlsa="wrong", policy="enforce")
 DEMANDED = Stranger("demanded", 15, tls=False)
+# Nobody has signed its TLSA record, which is wrong: its policy counts.
+STS_UNSIGNED = Stranger("sts", 16, tlsa="wrong", policy="enforce", trusted=True, zone=UNSIGNED)
 ALL = (
     *(DANE, DANE_WRONG, DANE_WRONG_STS, DANE_STS_WRONG, DANE_HALF),
     *(STS, STS_MX, STS_UNTRUSTED, STS_PLAIN, STS_TESTING, STS_LATE),
-    *(NEITHER, PLAIN, OVERRIDDEN, DEMANDED),
+    *(NEITHER, PLAIN, OVERRIDDEN, DEMANDED, STS_UNSIGNED),
 )
 
 
@@ -120,9 +125,12 @@ class Strangers:
         return certificates.leaf(None, *(s.host for s in ALL if not s.trusted))
 
     @cached_property
-    def zone(self) -> ZoneSpec:
-        """What they publish, in one signed zone."""
-        return ZoneSpec(ZONE, tuple(record for stranger in ALL for record in self._records(stranger)))
+    def zones(self) -> tuple[ZoneSpec, ...]:
+        """What they publish."""
+        return tuple(
+            ZoneSpec(zone, tuple(record for each in ALL if each.zone == zone for record in self._records(each)))
+            for zone in (ZONE, UNSIGNED)
+        )
 
     def _records(self, stranger: Stranger) -> list[RRset]:
         domain, host = stranger.domain, stranger.host
@@ -142,6 +150,9 @@ class Strangers:
 
     def start(self, lab: Lab) -> None:
         """Start them on the machine that serves the lab's DNS."""
+        lab.primary.replace(".", [RRset(UNSIGNED, "DS", _TTL, ())])
+        lab.secondary.retrieve(".")
+        lab.forget()
         octets = [octet for s in ALL for octet in (s.octet, s.before) if octet]
         for address in (*map(_address, octets), _POLICIES):
             lab.world.run(["ip", "address", "replace", f"{address}/32", "dev", "eth0"])

@@ -3,13 +3,14 @@
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sendwright.errors import LabError
 from sendwright.lab import LabHost, RRset
 from sendwright.lab.waiting import until
 from sendwright.rehearse import World
+from sendwright.stack import Stack, TlsOverride
 from tests.lab.outbound.receivers import ZONE, Stranger, policy_records
 
 _LOG = ("journalctl", "--output=cat", "--identifier=postfix/smtp", "--identifier=postfix/error")
@@ -33,9 +34,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Outbound:
-    """The provisioned hosts."""
+    """The provisioned hosts, and what was declared of them."""
 
     world: World
+    stack: Stack
+
+    def override(self, overrides: Mapping[str, str]) -> None:
+        """Provision with other overrides than before."""
+        levels = {name: TlsOverride.model_validate(level) for name, level in overrides.items()}
+        smtp = self.stack.smtp.model_copy(update={"tls_overrides": levels})
+        self.world.declare(self.stack.model_copy(update={"smtp": smtp}))
+        done = self.world.provision()
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def host(self, name: str) -> LabHost:
         """Return one of them."""

@@ -16,6 +16,7 @@ from tests.lab.outbound.receivers import (
     STS_MX,
     STS_PLAIN,
     STS_TESTING,
+    STS_UNSIGNED,
     STS_UNTRUSTED,
     Stranger,
 )
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.lab
         pytest.param(DANE, "Verified", id="TLSA right"),
         pytest.param(DANE_STS_WRONG, "Verified", id="TLSA right, policy wrong"),
         pytest.param(STS, "Verified", id="policy right"),
+        pytest.param(STS_UNSIGNED, "Verified", id="policy right, TLSA wrong and not signed"),
         pytest.param(STS_TESTING, "Untrusted", id="policy in testing"),
         pytest.param(NEITHER, "Untrusted", id="neither"),
         pytest.param(PLAIN, "", id="neither, and no TLS"),
@@ -100,3 +102,16 @@ def test_a_second_provision_changes_nothing(outbound: Outbound) -> None:
     done = outbound.world.sendwright("plan", str(outbound.world.folder), "--detailed-exitcode")
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_other_overrides_hold_from_the_next_provision_on(outbound: Outbound) -> None:
+    """What demanded too much is waived, and what demanded nothing is held to TLS, on both hosts."""
+    declared = {name: override.level for name, override in outbound.stack.smtp.tls_overrides.items()}
+    outbound.override({**declared, DEMANDED.domain: "may", PLAIN.domain: "encrypt"})
+    try:
+        for host in outbound.world.lab.hosts:
+            waived, held = (outbound.send(host.name, to)[0] for to in (DEMANDED, PLAIN))
+            assert outbound.outcome(host.name, waived, status="sent").delivered
+            assert outbound.outcome(host.name, held).why.startswith("TLS is required, but was not offered")
+    finally:
+        outbound.override(declared)
