@@ -41,8 +41,7 @@ def renewal(stack: Stack, host: Host, material: Material, loading: Iterable[Serv
         packages=("certbot", "openssl", "python3-cryptography"),
         directories=(
             Directory(LIB),
-            # Who is asked for what is nobody's secret, but for an account that the authority was told of.
-            Directory(_FOLDER, mode=0o700, exclusive=True),
+            Directory(_FOLDER, exclusive=True),
             Directory(STATE),
         ),
         files=(
@@ -83,7 +82,6 @@ def _config(stack: Stack, host: Host, material: Material, loading: tuple[Service
         "stamps": STAMPS,
         "roots": _ROOTS if private else trusted,
         "private": private,
-        "options": None,
         "certificates": [c for c in certificates if c["names"]],
         "daemons": [{"name": s.name, "unit": s.reload_units[0], "paths": [f.path for f in s.files]} for s in loading],
     }

@@ -45,7 +45,7 @@ def web(stack: Stack, host: Host, material: Material) -> Service:
             *dict.fromkeys(file for s in shown for file in certificate_files(s.certificate)),
             *(File(f"{_POLICIES}/{_file(text)}", text) for text in dict.fromkeys(texts.values())),
             File(f"/etc/systemd/system/{UNIT}", render("nginx/sendwright-web.service.j2", conf=_CONF, run_name=_RUN)),
-            File(_CONF, _conf(host, texts, shown)),
+            File(_CONF, _conf(host, _others(stack, host), texts, shown)),
         ),
         # Even to look at its configuration it wants to write down which process it is.
         validate=(f"mkdir -p /run/{_RUN} && nginx -q -t -e stderr -c {_CONF}",),
@@ -107,10 +107,23 @@ def _file(text: str) -> str:
     return f"{sts.policy_id(text)}.txt"
 
 
-def _conf(host: Host, texts: Mapping[str, str], shown: tuple[_Shown, ...]) -> str:
+def _others(stack: Stack, host: Host) -> tuple[str, ...]:
+    """Return where else an answer may lie: at hosts that renew by themselves a certificate with a name that leads here.
+
+    What the controller has proven lies on all hosts at once.
+    """
+    serving = {h.name: h for domain in sts.domains(stack, host) for h in sts.servers(stack, domain)}
+    renewing = (h for h in serving.values() if isinstance(h.tls, AcmeTls) and h.tls.renewal == "host" and h != host)
+    families = {a.version for a in host.addresses}
+    reached = (next((a for a in h.addresses if a.version in families), None) for h in renewing)
+    return tuple(sorted(f"[{a}]:80" if a.version == 6 else f"{a}:80" for a in reached if a is not None))
+
+
+def _conf(host: Host, others: tuple[str, ...], texts: Mapping[str, str], shown: tuple[_Shown, ...]) -> str:
     families = sorted({a.version for a in host.addresses})
     return render(
         "nginx/nginx.conf.j2",
+        others=others,
         addresses=[{4: "", 6: "[::]:"}[version] for version in families],
         run=f"/run/{_RUN}",
         challenges=FOLDER,

@@ -51,6 +51,7 @@ def problems(hosts: Collection[Host], domains: Collection[Domain], shared: Share
     acme = shared.acme if shared else None
     return (
         *_accounts(acme),
+        *(problem for host in hosts for problem in _bound(host, acme)),
         *(problem for host in hosts for problem in _of_host(stack, host)),
         *(problem for domain in domains for problem in _impossible(stack, domain)),
         *(_forbidden(stack, acme) if acme else ()),
@@ -72,6 +73,13 @@ def _accounts(acme: AcmeAuthority | None) -> Iterator[Problem]:
         yield Problem(place("acme", "trust"), what, "leave it out, or name the URL of the private authority")
 
 
+def _bound(host: Host, acme: AcmeAuthority | None) -> Iterator[Problem]:
+    """A host has an account of its own, so that one that is broken into can do no more than for itself."""
+    if acme and acme.external_account and isinstance(host.tls, AcmeTls) and host.tls.renewal == "host":
+        what = "contradicts acme › external_account: the secret that opens accounts stays with the controller"
+        yield Problem(place("hosts", host.name, "tls", "renewal"), what, '"controller"')
+
+
 def _known(acme: AcmeAuthority) -> _Known | None:
     return _AUTHORITIES.get(acme.directory) or _AUTHORITIES.get(urlsplit(acme.directory).hostname or "")
 
@@ -88,20 +96,6 @@ def _of_host(stack: Stack, host: Host) -> Iterator[Problem]:
     if host.tls.renewal == "host" and host.tls.challenge == "dns-01":
         what = "contradicts challenge: a host has no access to DNS, and can prove its names by http-01 only"
         yield Problem(place(*at, "tls", "renewal"), what, '"controller", or challenge "http-01"')
-    elif host.tls.renewal == "host":
-        yield from _answered_elsewhere(stack, host)
-
-
-def _answered_elsewhere(stack: Stack, host: Host) -> Iterator[Problem]:
-    """A name that leads to several hosts may be looked at on any of them, and one that renews is alone."""
-    shared = [d for d in sts.domains(stack, host) if len(sts.servers(stack, d)) > 1]
-    if not shared:
-        return
-    others = sorted({h.name for d in shared for h in sts.servers(stack, d)} - {host.name})
-    more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
-    what = f"{sts.policy_host(shared[0].name)}{more} leads to {', '.join(others)} too, where the authority may look"
-    allowed = '"controller", which answers on all of them; or mta_sts "off", or one host, for the domain'
-    yield Problem(place("hosts", host.name, "tls", "renewal"), what, allowed)
 
 
 def _unprovable(stack: Stack, host: Host) -> Iterator[Problem]:

@@ -65,7 +65,7 @@ class Config:
 
     ``server``: the URL of the authority's directory; ``roots``: a file with the roots that a chain has to lead to, None
     where nobody trusts the authority; ``private``: whether the authority's own server is judged by them, too;
-    ``options``: a file for certbot, or None; ``state``: where notes of failures lie; ``stamps``: where it is noted what
+    ``state``: where notes of failures lie; ``stamps``: where it is noted what
     daemons have loaded.
     """
 
@@ -76,7 +76,6 @@ class Config:
     stamps: Path
     roots: str | None
     private: bool
-    options: str | None
     certificates: tuple[Certificate, ...]
     daemons: tuple[Daemon, ...]
 
@@ -111,7 +110,6 @@ def read_config(text: str) -> Config:
         Path(data["stamps"]),
         data["roots"],
         data["private"],
-        data["options"],
         certificates,
         daemons,
     )
@@ -195,9 +193,8 @@ def certbot(config: Config, folder: Path) -> list[str]:
     """Return the command that answers ``request.pem`` of a folder with ``chain.pem`` in it."""
     who = ["--email", ",".join(config.contact)] if config.contact else ["--register-unsafely-without-email"]
     own = [f"--{kind}-dir={config.state / 'certbot' / kind}" for kind in ("config", "work", "logs")]
-    options = ["--config", config.options] if config.options else []
     return [
-        *("certbot", "certonly", "--non-interactive", "--agree-tos", "--no-eff-email", *who, *own, *options),
+        *("certbot", "certonly", "--non-interactive", "--agree-tos", "--no-eff-email", *who, *own),
         # A log a run, the last ten of them: Debian's logrotate does not know of these.
         *("--max-log-backups", "9"),
         *("--server", config.server, "--webroot", "--webroot-path", config.webroot, "--preferred-challenges", "http"),

@@ -221,7 +221,6 @@ def place(tmp_path: Path) -> Place:
         "stamps": str(tmp_path / "stamps"),
         "roots": str(tmp_path / "root.pem"),
         "private": True,
-        "options": None,
         "certificates": [{"chain": str(found.chain), "key": str(tmp_path / "key.pem"), "names": NAMES}],
         "daemons": [
             {"name": name, "unit": f"{name}.service", "paths": found.paths(name)} for name in ("web", "postfix")

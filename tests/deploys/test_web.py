@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sendwright import sts
+from sendwright import inventory, sts
 from sendwright.deploys.base import TLS
 from sendwright.deploys.material import Material
 from sendwright.deploys.sender import services
@@ -198,6 +198,50 @@ def test_postfix_clears_old_keys_and_nginx_has_loaded_the_new_ones_by_then(
         f"{TLS}/{'a' * 16}/key.pem",
         f"{TLS}/{'a' * 16}/chain-1.pem",
     }
+
+
+def shared(*renewal: str) -> Stack:
+    """Return hosts that serve one policy together, each renewed by whom is said."""
+    server = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "a", "secret": {"env": "ANY"}}}
+    addresses = (["203.0.113.1"], ["203.0.113.2", "2001:db8::2"], ["2001:db8::3"])
+    hosts = [
+        (
+            f"mx{number}.example.com",
+            {"egress": [{"public": a} for a in found], "tls": {"mode": "acme", "renewal": by}},
+        )
+        for number, (found, by) in enumerate(zip(addresses, renewal, strict=True), 1)
+    ]
+    return inventory.parse(hosts, {"dns": {"main": server}, "domains": {"example.com": {"dns": "main"}}}, "a test")
+
+
+def test_an_answer_that_lies_on_another_host_is_fetched_from_there(make_material: MakeMaterial) -> None:
+    """A name that leads to several hosts is looked at on any of them; nobody asks for what was asked of him."""
+    stack = shared("host", "host", "host")
+
+    asked = {
+        host.name: [
+            line.split()[1] for line in conf(web(stack, host, make_material())).splitlines() if ":80 max" in line
+        ]
+        for host in stack.hosts
+    }
+
+    assert asked == {
+        "mx1.example.com": ["203.0.113.2:80"],
+        "mx2.example.com": ["203.0.113.1:80", "[2001:db8::3]:80"],
+        "mx3.example.com": ["[2001:db8::2]:80"],
+    }
+    text = conf(web(stack, stack.hosts[0], make_material()))
+    first = text[text.index("default_server") : text.index("upstream others")]
+    assert "proxy_pass" not in first
+    assert "try_files" not in first
+
+
+@pytest.mark.parametrize("renewal", [("controller", "controller", "controller"), ("host", "controller", "controller")])
+def test_nobody_is_asked_who_has_no_answer_of_his_own(renewal: tuple[str, ...], make_material: MakeMaterial) -> None:
+    """The controller's answers lie on all hosts."""
+    stack = shared(*renewal)
+
+    assert "upstream others" not in conf(web(stack, stack.hosts[0], make_material()))
 
 
 def test_who_asks_for_another_name_gets_no_certificate(make_stack: MakeStack, make_material: MakeMaterial) -> None:

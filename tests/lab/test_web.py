@@ -38,6 +38,8 @@ pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[2]
 ADDRESSES = {"twelve.example": "203.0.113.112", "thirteen.example": "203.0.113.113"}
 RELEASES = {"twelve.example": Release.BOOKWORM, "thirteen.example": Release.TRIXIE}
+# Both hosts send for it.
+SHARED = "both.example"
 LIFE = timedelta(days=6)
 ISSUER = "https://ca.example/dir"
 # Asks for STARTTLS again and again until somebody says enough; tells how often, and what went wrong.
@@ -77,6 +79,11 @@ class Web:
         return sts.policy_host(self.domain)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All names of its certificate."""
+        return sts.names(self.world.declared.stack, self.host)
+
+    @property
     def folder(self) -> StateFolder:
         """What is remembered."""
         return StateFolder.of(self.world.declared)
@@ -92,11 +99,9 @@ class Web:
         """Remember a certificate of the lab's authority with so much of its life left; of the same key without one."""
         private = key or self.folder.open(self.certificate.key)
         ends = datetime.now(UTC) + left
-        chain = self.world.lab.authority.issued(private, [self.host.name, self.name], ends - LIFE, ends)
+        chain = self.world.lab.authority.issued(private, self.names, ends - LIFE, ends)
         sealed = self.certificate.key if key is None else tls_key(self.host.name, key)
-        made = certs.from_chain(
-            self.host.name, chain, sealed, tlsa.spki_of_key(private), [self.host.name, self.name], issuer=ISSUER
-        )
+        made = certs.from_chain(self.host.name, chain, sealed, tlsa.spki_of_key(private), self.names, issuer=ISSUER)
         self.folder.save_certificate(made, key)
         return self.certificate
 
@@ -166,7 +171,8 @@ def _stack() -> Stack:
     egress = {f"mx.{domain}": {"egress": [{"public": address}]} for domain, address in ADDRESSES.items()}
     tls = {"mode": "acme", "challenge": "http-01", "renewal": "host"}
     server = {"provider": "rfc2136", "server": "192.0.2.53", "tsig": {"name": "any", "secret": {"env": "ANY"}}}
-    domains = {domain: {"dns": "main", "hosts": [f"mx.{domain}"]} for domain in ADDRESSES}
+    domains: dict[str, object] = {d: {"dns": "main", "hosts": [f"mx.{d}"]} for d in ADDRESSES}
+    domains[SHARED] = {"dns": "main"}
     admin = {"ssh_user": "admin", "_sudo": True}
     hosts = [(name, {**data, "tls": tls, **(admin if "thirteen" in name else {})}) for name, data in egress.items()]
     return inventory.parse(hosts, {"dns": {"main": server}, "domains": domains}, "a test")
@@ -187,6 +193,7 @@ def web_world(lab_machine: None) -> Iterator[World]:  # noqa: ARG001 - requested
         ZoneSpec(domain, tuple(RRset(f"{name}.{domain}", "A", 60, (address,)) for name in ("mx", "mta-sts")))
         for domain, address in ADDRESSES.items()
     )
+    zones += (ZoneSpec(SHARED, (RRset(sts.policy_host(SHARED), "A", 60, tuple(ADDRESSES.values())),)),)
     lab = Lab.up(LabSpec(f"web-{os.getpid()}", tuple(hosts), zones, authority=LIFE), print)
     try:
         yield world_in(lab, stack, "inventory")
@@ -194,19 +201,20 @@ def web_world(lab_machine: None) -> Iterator[World]:  # noqa: ARG001 - requested
         lab.down()
 
 
-@pytest.fixture(scope="module", params=list(ADDRESSES))
-def web(web_world: World, request: pytest.FixtureRequest) -> Web:
-    """Each host, converged, with a certificate that has long to live."""
-    found = Web(web_world, request.param)
-    key = certs.new_key("ecdsa")
-    ends = datetime.now(UTC) + timedelta(days=5)
-    names = [found.host.name, found.name]
-    chain = web_world.lab.authority.issued(key, names, ends - LIFE, ends)
-    sealed = tls_key(found.host.name, key)
-    made = certs.from_chain(found.host.name, chain, sealed, tlsa.spki_of_key(key), names, issuer=ISSUER)
-    found.folder.save_certificate(made, key)
-    found.converge()
+@pytest.fixture(scope="module")
+def webs(web_world: World) -> dict[str, Web]:
+    """Both hosts, converged, with certificates that have long to live."""
+    found = {domain: Web(web_world, domain) for domain in ADDRESSES}
+    for web in found.values():
+        web.give(timedelta(days=5), certs.new_key("ecdsa"))
+        web.converge()
     return found
+
+
+@pytest.fixture(params=list(ADDRESSES))
+def web(webs: dict[str, Web], request: pytest.FixtureRequest) -> Web:
+    """Each of them."""
+    return webs[str(request.param)]
 
 
 def test_a_policy_is_served_to_the_byte_and_nothing_else_is(web: Web) -> None:
@@ -238,6 +246,18 @@ def test_over_http_there_are_challenges_and_the_way_to_the_policy(web: Web) -> N
     assert (led.status, led.getheader("Location")) == (301, f"https://{web.name}/.well-known/mta-sts.txt")
 
 
+def test_an_answer_that_lies_on_the_other_host_is_found(web: Web, webs: dict[str, Web]) -> None:
+    """A name that leads to both is looked at on either; the host's own name leads nowhere else."""
+    (other,) = (each for each in webs.values() if each.domain != web.domain)
+    other.run("sh", "-c", f"printf 'its.key' >{WELL_KNOWN}/elsewhere")
+
+    found = web.get(sts.policy_host(SHARED), "/.well-known/acme-challenge/elsewhere", tls=False)
+
+    assert (found.status, found.read()) == (200, b"its.key")
+    assert web.get(sts.policy_host(SHARED), "/.well-known/acme-challenge/nowhere", tls=False).status == 404
+    assert web.get(web.host.name, "/.well-known/acme-challenge/elsewhere", tls=False).status == 404
+
+
 def test_a_second_look_finds_nothing_to_do_and_debian_s_own_server_does_not_run(web: Web) -> None:
     """One nginx, ours; who speaks with strangers has no rights."""
     assert web.plan() == []
@@ -247,7 +267,7 @@ def test_a_second_look_finds_nothing_to_do_and_debian_s_own_server_does_not_run(
 
 
 def test_a_host_renews_by_itself_with_the_key_that_it_has(web: Web) -> None:
-    """certbot proves both names; Postfix and nginx show the new one; the controller finds nothing to mend."""
+    """certbot proves all three names, one of which leads to the other host, too; Postfix and nginx show the new one; the controller finds nothing to mend."""
     before = web.give(timedelta(days=1))
     web.converge()
 
@@ -260,8 +280,7 @@ def test_a_host_renews_by_itself_with_the_key_that_it_has(web: Web) -> None:
     assert tlsa.spki_of_chain(chains[path]) == tlsa.spki_of_chain(before.chain)
     assert chains[path] != before.chain
     assert renewed.trouble(web.host.name, web.renewed()) is None
-    names = [web.host.name, web.name]
-    taken = certs.from_chain(web.host.name, chains[path], before.key, tlsa.spki_of_chain(before.chain), names)
+    taken = certs.from_chain(web.host.name, chains[path], before.key, tlsa.spki_of_chain(before.chain), web.names)
     state = web.folder.load()
     others = tuple(c for c in state.certificates if c.host != web.host.name)
     assert web.plan(replace(state, certificates=(*others, replace(taken, issuer=ISSUER)))) == []
