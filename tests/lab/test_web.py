@@ -249,13 +249,14 @@ def test_over_http_there_are_challenges_and_the_way_to_the_policy(web: Web) -> N
 def test_an_answer_that_lies_on_the_other_host_is_found(web: Web, webs: dict[str, Web]) -> None:
     """A name that leads to both is looked at on either; the host's own name leads nowhere else."""
     (other,) = (each for each in webs.values() if each.domain != web.domain)
-    other.run("sh", "-c", f"printf 'its.key' >{WELL_KNOWN}/elsewhere")
+    token = f"of-{other.domain.partition('.')[0]}"
+    other.run("sh", "-c", f"printf 'its.key' >{WELL_KNOWN}/{token}")
 
-    found = web.get(sts.policy_host(SHARED), "/.well-known/acme-challenge/elsewhere", tls=False)
+    found = web.get(sts.policy_host(SHARED), f"/.well-known/acme-challenge/{token}", tls=False)
 
     assert (found.status, found.read()) == (200, b"its.key")
     assert web.get(sts.policy_host(SHARED), "/.well-known/acme-challenge/nowhere", tls=False).status == 404
-    assert web.get(web.host.name, "/.well-known/acme-challenge/elsewhere", tls=False).status == 404
+    assert web.get(web.host.name, f"/.well-known/acme-challenge/{token}", tls=False).status == 404
 
 
 def test_a_second_look_finds_nothing_to_do_and_debian_s_own_server_does_not_run(web: Web) -> None:
@@ -267,7 +268,7 @@ def test_a_second_look_finds_nothing_to_do_and_debian_s_own_server_does_not_run(
 
 
 def test_a_host_renews_by_itself_with_the_key_that_it_has(web: Web) -> None:
-    """certbot proves all three names, one of which leads to the other host, too; Postfix and nginx show the new one; the controller finds nothing to mend."""
+    """certbot proves all names, also that of both hosts; both daemons show the new one; a plan is empty then."""
     before = web.give(timedelta(days=1))
     web.converge()
 
