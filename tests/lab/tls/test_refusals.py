@@ -38,12 +38,15 @@ def test_an_authority_in_trouble_breaks_nothing(tls: Tls, trouble: Trouble, said
     """Both hosts keep what they show; once it issues again, the next run renews."""
     for host in (ONE, TWO):
         tls.aged(host)
+        # One that a killed run began would go on, and needs no new one.
+        tls.folder.forget_order(host, 0)
     old = {host: tls.certificate(host).chain for host in (ONE, TWO)}
     shown = {host: tls.shown(host) for host in (ONE, TWO)}
     with tls.mail():
         with trouble(tls.world.lab.authority):
             told = failed(tls)
             assert re.search(said, told), told
+            print(told)
             assert {host: tls.certificate(host).chain for host in old} == old
         tls.renew()
 
@@ -66,6 +69,7 @@ def test_a_name_that_does_not_lead_here_is_told_before_the_authority_is_asked(tl
             told = failed(tls)
         finally:
             lab.primary.replace("both.example", [RRset("mta-sts.both.example", "A", 60, before)])
+        print(told)
         assert "203.0.113.99" in told
         assert tls.certificate(ONE).chain != old[ONE]
     tls.at_rest()

@@ -8,7 +8,7 @@ from sendwright import tlsa
 from sendwright.lab import RRset
 from sendwright.lab.clients import wait
 from sendwright.lab.senders import streaming
-from tests.lab.tls.world import ADDRESSES, FOUR, FOURTH, Tls
+from tests.lab.tls.world import ADDRESSES, FOURTH, THREE, Tls
 
 pytestmark = pytest.mark.lab
 
@@ -17,10 +17,10 @@ WRONG = f"wrong.{FOURTH}"
 
 @pytest.fixture
 def astray(tls: Tls) -> Iterator[Tls]:
-    """The best exchange of a domain has another name, which its policy does not know, and the TLSA record of nobody."""
+    """The best exchange of a domain is a host that its policy does not name, with the TLSA record of nobody."""
     lab, before = tls.world.lab, tls.at(FOURTH, "MX")
     more = (
-        RRset(WRONG, "A", 60, (ADDRESSES[FOUR],)),
+        RRset(WRONG, "A", 60, (ADDRESSES[THREE],)),
         RRset(f"_25._tcp.{WRONG}", "TLSA", 60, (tlsa.value("00" * 32),)),
     )
     try:
