@@ -19,7 +19,9 @@ from tests.acme.standin import StandIn, running
 HOST = "mx1.example.com"
 NAMES = (HOST, "mta-sts.example.com")
 UNENCRYPTED = KeyStore(unencrypted="I know that anybody who reads this folder can sign as us")
-#: Long enough for loopback, short enough for a test.
+#: However busy this machine is, an authority on it answers in time.
+PATIENT = Patience(pause=5, step=0.02)
+#: For authorities that never answer.
 SHORT = Patience(silence=1, request=1, pause=2, proof=1, issuance=1, step=0.02)
 KEY = certs.new_key("ecdsa")
 
@@ -31,6 +33,7 @@ class Customer:
     standin: StandIn
     place: Path
     said: list[str] = field(default_factory=list)
+    patience: Patience = PATIENT
 
     @property
     def folder(self) -> StateFolder:
@@ -41,7 +44,7 @@ class Customer:
         """Return the authority as a run that begins now sees it."""
         given = {"directory": self.standin.directory, "trust": str(self.standin.trust), **settings}
         declared = AcmeAuthority.model_validate(given)
-        return Authority(declared, self.place, self.folder, self.said.append, SHORT)
+        return Authority(declared, self.place, self.folder, self.said.append, self.patience)
 
     def issue(
         self,

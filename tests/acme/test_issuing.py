@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from sendwright import certs
 from sendwright.acme.proof import Challenge
 from sendwright.errors import AuthorityUnreachable, DnsError
-from tests.acme.conftest import HOST, KEY, NAMES, Customer
+from tests.acme.conftest import HOST, KEY, NAMES, SHORT, Customer
 from tests.acme.standin import Answer, StandIn, deaf, hangs, lost
 
 
@@ -191,6 +191,7 @@ def test_a_busy_authority_is_waited_for_when_it_says_so(customer: Customer, stan
 def test_an_authority_that_hangs_is_asked_once_for_all_hosts(customer: Customer, standin: StandIn) -> None:
     """The second host does not wait for it again."""
     standin.faults["directory"] = [hangs, hangs]
+    customer.patience = SHORT
     authority = customer.authority()
 
     for host in ("mx1.example.com", "mx2.example.com"):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.acme.conftest import HOST, Customer
+from tests.acme.conftest import HOST, SHORT, Customer
 from tests.acme.standin import Answer, Fault, StandIn, hangs, never_ends, problem
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -47,6 +47,7 @@ def test_whatever_it_says_instead_is_no_window(customer: Customer, standin: Stan
     chain = customer.issue()
     standin.window = (NOW, NOW)
     standin.faults["renewalInfo"] = [fault]
+    customer.patience = SHORT
     customer.said.clear()
 
     assert customer.authority().window(HOST, chain) is None
