@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _LATER = "(known after generation)"
 _UNKNOWN = "0" * 64
+_AWAITS_TLSA = (
+    "{host}: the certificate in its file is not installed yet: it has another key than its TLSA records tell of, and "
+    "these are withdrawn first. Run again when they are gone from caches, ten minutes after the last of them."
+)
 
 
 @dataclass(frozen=True)
@@ -186,11 +190,36 @@ def _unplaced(stack: Stack, state: State) -> Iterator[str]:
 
 
 def certificates_due(hosts: Iterable[Host], state: State, chains: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """Return why each of the hosts that needs a new certificate needs it; ``chains``: what lies in declared files."""
+    """Return why each of the hosts that needs a new certificate needs it; ``chains``: what lies in declared files.
+
+    One from a file waits where senders may know the host by another key (``awaiting_tlsa``).
+    """
     from sendwright import certs
 
+    hosts = tuple(hosts)
     due = {h.name: certs.due(state.certificate_of(h.name), h, now, state.authority, chains.get(h.name)) for h in hosts}
-    return {name: why for name, why in due.items() if why}
+    waiting = awaiting_tlsa(hosts, state, chains)
+    return {name: why for name, why in due.items() if why and name not in waiting}
+
+
+def awaiting_tlsa(hosts: Iterable[Host], state: State, chains: Mapping[str, str]) -> frozenset[str]:
+    """Return the hosts whose declared files hold another key than senders may know them by (TLSA).
+
+    Such a key was never told ahead, so the records have to be gone first, from caches too: until then the ledger has
+    them.
+    """
+    from sendwright import tlsa
+    from sendwright.dns.tls_records import host_of
+
+    told = {host_of(claim.name) for claim in state.claims if claim.type == "TLSA"}
+
+    def another(host: Host) -> bool:
+        certificate, chain = state.certificate_of(host.name), chains.get(host.name)
+        if host.tls.mode != "file" or certificate is None or chain is None:
+            return False
+        return tlsa.spki_of_chain(chain) != tlsa.spki_of_chain(certificate.chain)
+
+    return frozenset(host.name for host in hosts if host.name in told and another(host))
 
 
 def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
@@ -216,7 +245,9 @@ def make(stack: Stack, state: State, seen: Seen, now: datetime) -> Plan:
     ]
     for name, observation in sorted(seen.hosts.items()):
         changes += _host(stack, stack.host(name), observation, later)
-    notes = (*seen.notes, *_unplaced(stack, later))
+    hosts = [h for h in stack.hosts if h.name in seen.hosts]
+    files = (_AWAITS_TLSA.format(host=name) for name in sorted(awaiting_tlsa(hosts, state, seen.chains)))
+    notes = (*seen.notes, *_unplaced(stack, later), *files)
     return Plan(tuple(sorted(changes, key=lambda c: c.stage)), seen.needed, notes)
 
 

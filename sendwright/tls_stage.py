@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -107,7 +108,10 @@ class TlsStage:
     def renew_own(self, hosts: Iterable[str], now: datetime) -> None:
         """Renew what no authority is asked for: what we sign ourselves, what is declared in files, the first of all."""
         own = [self._stack.host(name) for name in hosts]
-        due = planning.certificates_due(own, self._folder.load(), self.declared_chains(), now)
+        state = self._folder.load()
+        # What caches have forgotten is struck only later in the run, as soon as anything is written.
+        state = replace(state, claims=tuple(claim for claim in state.claims if claim not in self._dns.zones.gone))
+        due = planning.certificates_due(own, state, self.declared_chains(), now)
         for host in own:
             why = due.get(host.name) or ("somebody asked for it" if self._asked.force and _ours(host) else "")
             with self._fleet.fate_of(host.name):

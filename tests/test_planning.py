@@ -18,7 +18,7 @@ from sendwright.plan import Kind, Plan, Stage
 from sendwright.planning import Seen
 from sendwright.service import Directory, File, Release, Running, Sealed, Service
 from sendwright.stack import DkimAlgorithm, Domain, Host, KeyStore, Stack
-from sendwright.state.model import DkimKey, KeyStage, NextKey, State
+from sendwright.state.model import Claim, DkimKey, KeyStage, NextKey, State
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MX1, MX2 = "mx1.example.com", "mx2.example.com"
@@ -353,6 +353,31 @@ def test_a_certificate_is_planned_with_the_reason() -> None:
 
     assert planning.certificates_due(STACK.hosts, state, {}, NOW) == {}
     assert planning.certificates_due(STACK.hosts, state, {}, certificate.not_after).keys() == {MX1}
+
+
+def test_a_key_from_a_file_waits_until_no_sender_knows_the_host_by_another() -> None:
+    """Senders that enforce DANE would defer all mail: TLSA records go first, and caches forget them (RFC 7671 8.1)."""
+    acme = _host(MX1, 10, tls="acme")
+    file = _host(MX1, 10, tls={"mode": "file", "certificate": "chain.pem", "key": {"file": "key.pem"}})
+    old, pem = certs.issue(acme, NOW)
+    chains = {MX1: certs.issue(acme, NOW)[0].chain}
+    claim = Claim("example.com", f"_25._tcp.{MX1}", "TLSA", f"3 1 1 {'a' * 64}", NOW, "main")
+    told = State(certificates=(replace(old, mode="acme"),), claims=(claim,))
+    withdrawn = replace(told, claims=(replace(claim, left=NOW, withdrawn=True),))
+
+    for state in (told, withdrawn):
+        assert planning.certificates_due((file,), state, chains, NOW) == {}
+        plan = planning.make(replace_hosts(file), state, Seen({MX1: BARE}, chains=chains), NOW)
+        assert not [c for c in plan.changes if c.kind is Kind.CERTIFICATE]
+        assert f"{MX1}: the certificate in its file is not installed yet" in " ".join(plan.notes)
+    assert planning.certificates_due((file,), replace(told, claims=()), chains, NOW).keys() == {MX1}
+    same = {MX1: certs.issue(acme, NOW, None, pem)[0].chain}
+    assert planning.certificates_due((file,), told, same, NOW).keys() == {MX1}
+
+
+def replace_hosts(*hosts: Host) -> Stack:
+    """Return the stack with other hosts."""
+    return STACK.model_copy(update={"hosts": hosts})
 
 
 def test_what_only_a_person_can_do_is_handed_on() -> None:
