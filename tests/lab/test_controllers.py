@@ -155,10 +155,11 @@ def test_last_week_s_copy_is_refused_by_plan_and_provision(shared: Shared) -> No
 def test_a_lost_folder_is_refused_and_recovered_from_hosts_and_dns(
     shared: Shared, send: Callable[..., Results]
 ) -> None:
-    """With its keys: provision makes none and moves none, and mail is signed with them as before."""
+    """With its keys, those of TLS too: provision makes none and moves none, and mail is signed as before."""
     world, domain = shared.world, shared.world.declared.stack.domains[0].name
     state = world.declared.state_dir
     before, serial = StateFolder.of(world.declared).load().keys, shared.seen()[0]
+    shown = StateFolder.of(world.declared).certificates()
     state.rename(state.with_name("lost"))
 
     refused = world.provision()
@@ -174,6 +175,7 @@ def test_a_lost_folder_is_refused_and_recovered_from_hosts_and_dns(
     assert done.returncode == 0, done.stdout + done.stderr
     assert [story(key) for key in after] == [story(key) for key in before]
     assert {key.stage for key in after} == {KeyStage.SIGNING}
+    assert StateFolder.of(world.declared).certificates() == shown
     assert provisioned.returncode == 0, provisioned.stdout + provisioned.stderr
     assert "DKIM" not in provisioned.stdout
     assert [story(key) for key in StateFolder.of(world.declared).load().keys] == [story(key) for key in before]
