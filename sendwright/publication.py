@@ -273,19 +273,24 @@ class Publication:
             self.look(keys)  # with the clocks that have just started
         return (*lacking, *self.zones.held)
 
-    def withdraw_known_keys(self, keys: Iterable[DkimKey], shown: Container[str]) -> tuple[str, ...]:
+    def withdraw_known_keys(
+        self, keys: Iterable[DkimKey], shown: Container[str], begin: Callable[[], None]
+    ) -> tuple[str, ...]:
         """Withdraw TLSA records of keys that nobody shows any more, and nothing else; return what stays until when.
 
-        Arguments: ``shown``: the hosts that were seen from outside to show the key that is remembered as theirs.
+        Arguments: ``shown``: the hosts that were seen from outside to show the key that is remembered as theirs;
+        ``begin`` is called before anything is written.
         """
         keys = tuple(keys)
         self.look(keys)
         self.zones.refuse_unplanned(self._planned, self._announced, Stage.CONTRACT)
         told = {name for host in self._stack.hosts for name in tlsa_names(host.name, host.dane)}
         settled = self.zones.settled().withdrawing(lambda changes: without_known_keys(changes, shown, told))
-        settled.withdrawing(only_known_keys).publish(self._folder, Stage.CONTRACT)
-        if any(zone.changes.leaving for zone in settled.found.values()):
-            self.look(keys)
+        going = settled.withdrawing(only_known_keys)
+        if any(zone.changes.writes or zone.changes.leaving for zone in going.found.values()):
+            begin()
+            going.publish(self._folder, Stage.CONTRACT)
+            self.look(keys)  # with the clocks that have just started
         return self.zones.keys_held
 
     def _policy_hosts(self, hosts: Container[str]) -> frozenset[str]:
