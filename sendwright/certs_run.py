@@ -154,14 +154,14 @@ class _Run:
     def _install(self) -> None:
         jobs = {}
         for name in self._fleet.well:
-            wanted = _bearers(self._services(name, self._state))
-            if not hostdiff.differing(wanted, self._hosts[name]):
+            services = self._services(name, self._state)
+            if not hostdiff.differing(tuple(filter(_shows, services)), self._hosts[name]):
                 continue
             if others := self._otherwise(name):
                 what = f"its certificate was not installed: {', '.join(others[:3])} there is not as declared."
                 self._other.append(HostError(name, what, "Run `sendwright provision`: it installs that, too."))
                 continue
-            jobs[name] = wanted
+            jobs[name] = bearers(services)
         if jobs:
             self._begin()
             with self._progress.step(f"{', '.join(jobs)}: the certificate is installed"):
@@ -177,7 +177,8 @@ class _Run:
         A run that died may have left the host with the key before this one: it is compared with that, too.
         """
         seen = self._hosts[name]
-        variants = [_bearers(self._services(name, state)) for state in _before(self._state, name, _tags(seen))]
+        found = (self._services(name, state) for state in _before(self._state, name, _tags(seen)))
+        variants = [tuple(filter(_shows, services)) for services in found]
         same = {
             file.path
             for services in variants
@@ -193,9 +194,13 @@ class _Run:
         return planning.services(self._stack, self._stack.host(name), release, state) if release else ()
 
 
-def _bearers(services: Iterable[Service]) -> tuple[Service, ...]:
-    """Return the services whose daemons show a certificate."""
-    return tuple(s for s in services if any(file.path.startswith(f"{TLS}/") for file in s.files))
+def bearers(services: Iterable[Service]) -> tuple[Service, ...]:
+    """Return the services whose daemons show a certificate, and what renews it there: it goes by where the key lies."""
+    return tuple(s for s in services if _shows(s) or (s.name == "renewal" and s.files))
+
+
+def _shows(service: Service) -> bool:
+    return any(file.path.startswith(f"{TLS}/") for file in service.files)
 
 
 def _tags(seen: Observation) -> tuple[str, ...]:
