@@ -149,8 +149,11 @@ class Certifier:
             self._hold(host, decision)
             decision = decision.instead
         if decision is not None and decision.use is not Use.CURRENT:
-            self._change_key(host, decision, wanted)
-            return
+            if self._changed_key(host, decision, wanted):
+                return
+            # Whatever keeps the other key away, nothing that ends waits for it.
+            wanted = {number: replace(each, renew_now=False) for number, each in wanted.items()}
+            decision = None
         for number, each in wanted.items():
             found = _numbered(state, host, number)
             held = certs.held(found) if found else None
@@ -186,7 +189,17 @@ class Certifier:
         (made,) = issuing.take(host.name, (issued,), self._folder, self._authority.url)
         self._say(host, made, "renewed" if found and found.mode == "acme" else "issued", why)
 
-    def _change_key(self, host: Host, order: Order, wanted: dict[int, Wanted]) -> None:
+    def _changed_key(self, host: Host, order: Order, wanted: dict[int, Wanted]) -> bool:
+        """Change a host's key, and return whether that could be done; why not is in ``errors``."""
+        try:
+            return self._change_key(host, order, wanted)
+        except StateError:
+            raise
+        except SendwrightError as error:
+            self.errors.append(error)
+            return False
+
+    def _change_key(self, host: Host, order: Order, wanted: dict[int, Wanted]) -> bool:
         self._begin()
         coming = issuing.make_next(host, self._folder, datetime.now(UTC))
         if isinstance(host.tls, AcmeTls):
@@ -194,7 +207,7 @@ class Certifier:
             for number, each in wanted.items():
                 names = self._provable(host, number, each)
                 if names is None or each.names != {*names}:
-                    return  # a name that is shown today would be lost with the old key
+                    return False  # a name that is shown today would be lost with the old key
                 issued.append(self._ordered(host, number, names, self._folder.open(coming.key), order.why))
             made = issuing.promote(host.name, issued, self._folder, self._authority.url)
         else:
@@ -204,6 +217,7 @@ class Certifier:
             issuing.make_next(host, self._folder, datetime.now(UTC))
         for each_made in made:
             self._say(host, each_made, "new key", order.why)
+        return True
 
     def _provable(self, host: Host, number: int, wanted: Wanted) -> tuple[str, ...] | None:
         """Return the names to order, without those that cannot be proven; None where nothing is left to order."""

@@ -324,6 +324,33 @@ def test_an_authority_that_refuses_in_the_middle_of_a_key_change_changes_no_key(
     assert (site.spki, kept.spki) == (before, coming)
 
 
+def test_a_certificate_does_not_end_because_its_other_key_cannot_be_had(site: Site) -> None:
+    """A customer's zone that stays broken keeps the key from changing, and nothing else."""
+    site.authority.life = timedelta(seconds=30)
+    site.run()
+    before = site.spki
+    site.tell(fresh=-timedelta(seconds=1))
+    site.authority.hidden, site.authority.life = frozenset({POLICY}), timedelta(days=90)
+
+    done = site.run(Asked(new_key=True))
+
+    assert site.spki == before
+    assert [each.what for each in done.done] == ["renewed"]
+    assert POLICY in str(done.errors[0])
+
+
+def test_another_key_that_cannot_be_had_orders_nothing_that_is_not_due(site: Site) -> None:
+    """Authorities count."""
+    site.run()
+    site.tell(fresh=-timedelta(seconds=1))
+    site.authority.fails = {0: AuthorityRefused(MX1, "it refused the order.")}
+
+    done = site.run(Asked(new_key=True))
+
+    assert (len(site.authority.asked), len(done.errors)) == (2, 1)
+    assert [each.what for each in done.done] == ["kept"]
+
+
 def test_a_host_that_wants_rsa_gets_another_key(site: Site) -> None:
     """Nobody was told of any: at once."""
     site.run()
