@@ -79,8 +79,12 @@ class Run:
 
     @property
     def errors(self) -> tuple[SendwrightError, ...]:
-        """Why hosts and zones were given up, and what hosts could not prove."""
-        return (*self.fleet.errors.values(), *self.dns.zones.errors.values(), *self._unproven, *self.tls.errors)
+        """Why hosts and zones were given up, what hosts could not prove, and which certificates could not be had."""
+        return (*self._failed, *self.tls.errors)
+
+    @property
+    def _failed(self) -> tuple[SendwrightError, ...]:
+        return (*self.fleet.errors.values(), *self.dns.zones.errors.values(), *self._unproven)
 
     def plan(self) -> Plan:
         """Look at hosts and zones, and derive the plan."""
@@ -241,8 +245,9 @@ class Run:
         """Stage 6: withdraw what is ours and no longer declared; return what is still waited for, and for what."""
         if any(zone.changes.at(Stage.CONTRACT).writes for zone in self.dns.zones.found.values()):
             compare(self.fleet, self.folder)
-        # What a host that failed, or that nobody looked at, still does is not known.
-        well = not self.errors and not self._moving and len(self.fleet.well) == len(self.stack.hosts)
+        # What a host that failed, or that nobody looked at, still does is not known. A name that cannot be proven to an
+        # authority says nothing of that: one customer's broken zone would have everybody's clocks stand.
+        well = not self._failed and not self._moving and len(self.fleet.well) == len(self.stack.hosts)
         moved = {*self.fleet.well} - self._moving
         addresses = {host.name for host in self.stack.hosts if host.name not in moved}
         before = self._state.standing
