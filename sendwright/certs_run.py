@@ -122,7 +122,6 @@ class _Run:
         writes = (w for zone in self._dns.zones.found.values() for w in zone.changes.at(Stage.SWITCH).writes)
         if any(map(allowed, writes)):
             self._begin()
-        self.tls.before_records()
         served = self._dns.switch(self._state.keys, allowed, stay=self._settings.wait)
         self.tls.remember_fresh()
         held = self._dns.withdraw_known_keys(self._state.keys, self.tls.shown.hosts, self._begin)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from sendwright import awaiting, delegation, owners, policy_known, proving, spf_limits, sts
+from sendwright import awaiting, delegation, owners, policy_known, proving, renewal, spf_limits, sts, tlsa
 from sendwright.dns import consents, propagation
 from sendwright.dns.freshness import Progress as Freshness
 from sendwright.dns.freshness import Target, Timing, Waiting
-from sendwright.dns.plan import Write
+from sendwright.dns.plan import Create, Write
 from sendwright.dns.propagation import World
 from sendwright.dns.slots import slot
 from sendwright.dns.spf_lookup import through
@@ -102,6 +102,15 @@ class Publication:
         return self.zones.publish(
             self._folder, Stage.HOSTS, lambda w: w.type == "MX" and w.name in heard and self._pointed(w)
         )
+
+    def _doubt_next_keys(self) -> None:
+        """Forget since when senders know a key whose record is about to be written: some server lacks it now."""
+        zones = self.zones.found.values()
+        written = {w.value for z in zones for w in z.changes.at(Stage.SWITCH).writes if isinstance(w, Create)}
+        for coming in self._folder.next_keys():
+            after = renewal.unwatched(coming)
+            if after != coming and tlsa.value(coming.spki) in written:
+                self._folder.save_next_key(after)
 
     def _unheard(self) -> dict[str, str]:
         """Return the domains whose new MX no sender may find yet, and what that waits for."""
@@ -231,6 +240,7 @@ class Publication:
         self.zones.refuse_unplanned(self._planned, self._announced, Stage.SWITCH)
         strange = policy_known.strange(self._stack, (self._planned, self.zones), self._folder.claims())
         names = {record_name(domain) for domain in strange}
+        self._doubt_next_keys()
         new = self.zones.publish(self._folder, Stage.SWITCH, lambda w: allowed(w) and w.name not in names)
         new += self._point_late(new) if stay else ()
         # What has just been written in its place will never be served again.

@@ -229,7 +229,6 @@ class Run:
                 return self.tls.allows(write)
             return may_tighten(self.stack, write, keys, self.fleet.errors)
 
-        self.tls.before_records()
         waiting = self.dns.switch(self._state.keys, allowed, stay=wait)
         self.tls.remember_fresh()
         return (*unseen, *waiting)

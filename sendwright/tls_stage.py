@@ -17,11 +17,10 @@ from sendwright.acme.http01 import HttpProof
 from sendwright.acme.proof import both
 from sendwright.certifying import NOTHING, Asked, Certifier
 from sendwright.connections import Fleet
-from sendwright.dns.plan import Create, Write
+from sendwright.dns.plan import Write
 from sendwright.errors import PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
 from sendwright.observation import Observation
-from sendwright.plan import Stage
 from sendwright.pointing import shows
 from sendwright.presented import Shown
 from sendwright.publication import Publication
@@ -165,15 +164,6 @@ class TlsStage:
     def allows(self, write: Write) -> bool:
         """Return whether what a write tells senders of TLS was seen to be so."""
         return shows(write, self.shown.hosts, self.shown.policies)
-
-    def before_records(self) -> None:
-        """Forget since when senders know a key whose record is about to be written: some server lacks it now."""
-        zones = self._dns.zones.found.values()
-        written = {w.value for zone in zones for w in zone.changes.at(Stage.SWITCH).writes if isinstance(w, Create)}
-        for coming in self._folder.next_keys():
-            after = renewal.unwatched(coming)
-            if after != coming and tlsa.value(coming.spki) in written:
-                self._folder.save_next_key(after, None)
 
     def remember_fresh(self) -> None:
         """Remember from when the keys that were made ahead may be used: every server has their records by now."""

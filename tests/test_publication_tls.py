@@ -290,6 +290,25 @@ def test_dns_alone_tells_of_a_further_key_and_of_nothing_that_was_never_seen(wor
     assert any(f"withdraw TLSA {SMTP}" in note for note in last.plan.notes)
 
 
+def test_a_key_that_is_told_of_again_is_new_to_senders_whoever_writes_it(world: World) -> None:
+    """Its record was gone for a while: caches may hold the set without it, and it must not be used on old times."""
+    world.certify()
+    coming = world.make_next()
+    world.run({MX1})
+    (remembered,) = world.folder.next_keys()
+    world.folder.save_next_key(replace(remembered, fresh_at=NOW))
+    (zone,) = (world.declared.folder / "zones").iterdir()
+    zone.write_text("".join(line for line in zone.read_text().splitlines(True) if coming not in line.lower()))
+    gone = world.keys()
+    internet = Internet(world.served, lambda: "127.0.0.1")
+
+    dns_run.apply(world.declared, Settings(wait=False), Progress(), lambda _: True, internet=internet)
+
+    again = world.keys()
+    assert coming in again - gone
+    assert [key.fresh_at for key in world.folder.next_keys()] == [None]
+
+
 def test_another_exchange_waits_until_senders_know_the_policy_that_names_it(enforced: World) -> None:
     """They would not deliver to it before, and the first run that has it tells of that policy."""
     before = enforced.values(COM, "MX"), enforced.values(POLICY, "TXT")
