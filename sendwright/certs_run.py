@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sendwright import converging, durable, hostdiff, planning, preflight
+from sendwright.bearers import bearers, showing, undeclared
 from sendwright.certifying import Asked
 from sendwright.claiming import claim, refuse_older
 from sendwright.connections import Fleet
-from sendwright.deploys.base import TLS
 from sendwright.dns.plan import Write
 from sendwright.errors import HostError, PreflightFailed, SendwrightError
 from sendwright.inventory import Inventory
@@ -25,9 +25,8 @@ from sendwright.provision import Result
 from sendwright.publication import Publication
 from sendwright.renewing import Done, Outcome, Settings
 from sendwright.report.progress import Progress
-from sendwright.service import Sealed, Service
+from sendwright.service import Service
 from sendwright.state.folder import StateFolder
-from sendwright.state.model import State
 from sendwright.tls_stage import TlsStage
 
 _LONGEST = timedelta(hours=2)
@@ -153,10 +152,10 @@ class _Run:
     def _install(self) -> None:
         jobs = {}
         for name in self._fleet.well:
-            services = self._services(name, self._state)
-            if not hostdiff.differing(tuple(filter(_shows, services)), self._hosts[name]):
+            services = self._services(name)
+            if not hostdiff.differing(showing(services), self._hosts[name]):
                 continue
-            if others := self._otherwise(name):
+            if others := undeclared(self._stack, self._stack.host(name), self._state, self._hosts[name]):
                 what = f"its certificate was not installed: {', '.join(others[:3])} there is not as declared."
                 self._other.append(HostError(name, what, "Run `sendwright provision`: it installs that, too."))
                 continue
@@ -170,53 +169,9 @@ class _Run:
                     lambda host, line: report(f"{host}: {line}"),
                 )
 
-    def _otherwise(self, name: str) -> tuple[str, ...]:
-        """Return the files of a host's mail and web servers that differ from the inventory for another reason.
-
-        A run that died may have left the host with the key before this one: it is compared with that, too.
-        """
-        seen = self._hosts[name]
-        found = (self._services(name, state) for state in _before(self._state, name, _tags(seen)))
-        variants = [tuple(filter(_shows, services)) for services in found]
-        same = {
-            file.path
-            for services in variants
-            for service in services
-            for file in service.files
-            if (lies := seen.paths.get(file.path)) and lies.sha256 == file.sha256
-        }
-        wanted = (file.path for service in variants[0] for file in service.files)
-        return tuple(path for path in wanted if not path.startswith(f"{TLS}/") and path not in same)
-
-    def _services(self, name: str, state: State) -> tuple[Service, ...]:
+    def _services(self, name: str) -> tuple[Service, ...]:
         release = self._hosts[name].release
-        return planning.services(self._stack, self._stack.host(name), release, state) if release else ()
-
-
-def bearers(services: Iterable[Service]) -> tuple[Service, ...]:
-    """Return the services whose daemons show a certificate, and what renews it there: it goes by where the key lies."""
-    return tuple(s for s in services if _shows(s) or (s.name == "renewal" and s.files))
-
-
-def _shows(service: Service) -> bool:
-    return any(file.path.startswith(f"{TLS}/") for file in service.files)
-
-
-def _tags(seen: Observation) -> tuple[str, ...]:
-    found = {entry.path.removeprefix(f"{TLS}/").partition("/")[0] for entry in seen.entries}
-    return tuple(sorted(tag for tag in found if len(tag) == 16 and tag.isalnum()))
-
-
-def _before(state: State, host: str, tags: Iterable[str]) -> tuple[State, ...]:
-    """Return the state, and what it would be if the host's certificates had one of the keys that lie there."""
-
-    def keyed(tag: str) -> State:
-        other = tuple(
-            replace(c, key=Sealed(c.key.name, tag.ljust(64, "0"))) if c.host == host else c for c in state.certificates
-        )
-        return replace(state, certificates=other)
-
-    return (state, *map(keyed, tags))
+        return planning.services(self._stack, self._stack.host(name), release, self._state) if release else ()
 
 
 def _soonest(outcome: Outcome) -> datetime | None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from sendwright import certs, planning
-from sendwright.certs_run import bearers
+from sendwright.bearers import bearers
 from sendwright.deploys.base import key_path
 from sendwright.service import Release
 from sendwright.stack import Stack

@@ -1,0 +1,67 @@
+"""A renewal touches what shows a certificate, and only where nothing else of that is to be changed."""
+
+from dataclasses import replace
+
+from sendwright import certs
+from sendwright.bearers import bearers, undeclared
+from sendwright.deploys.base import TLS, tls_folder
+from sendwright.observation import Observation, Stray
+from sendwright.state.model import State
+from tests.verify.host_world import MX1, NOW, observed, services, stack, state
+
+
+def rekeyed() -> State:
+    """What is remembered once the host's certificate has another key."""
+    certificate, _ = certs.issue(stack().host(MX1), NOW)
+    return replace(state(), certificates=(certificate,))
+
+
+def seen(of: State) -> Observation:
+    """Look at a host that is as it should be by what is remembered there."""
+    folder = tls_folder(of.certificates[0])
+    return replace(observed(services(of)), entries=(Stray(folder), Stray(f"{folder}/key.pem")))
+
+
+def found(of: State, now: Observation) -> tuple[str, ...]:
+    """Return what is not as declared."""
+    return undeclared(stack(), stack().host(MX1), of, now)
+
+
+def test_only_services_that_load_a_certificate_are_touched() -> None:
+    """The signers and the resolver go on as they are."""
+    assert [service.name for service in bearers(services())] == ["postfix"]
+
+
+def test_a_host_that_is_as_declared_differs_in_nothing() -> None:
+    """Whatever its certificate."""
+    assert found(state(), seen(state())) == ()
+
+
+def test_a_host_with_the_key_before_this_one_differs_in_nothing_else() -> None:
+    """A run that died after the new key was stored goes on: main.cf there names the folder of the old key."""
+    assert found(rekeyed(), seen(state())) == ()
+
+
+def test_a_file_that_differs_for_another_reason_is_named() -> None:
+    """The inventory has changed since the host was provisioned, or somebody edited it: a plan shows that first."""
+    now = seen(state())
+    path = "/etc/postfix/recipients"
+    changed = replace(now, paths={**now.paths, path: replace(now.paths[path], sha256="0" * 64)})
+
+    assert found(state(), changed) == (path,)
+    assert found(rekeyed(), changed) == (path,)
+
+
+def test_a_missing_file_is_named() -> None:
+    """It is no certificate's."""
+    now = seen(state())
+    changed = replace(now, paths={p: s for p, s in now.paths.items() if p != "/etc/postfix/main.cf"})
+
+    assert found(state(), changed) == ("/etc/postfix/main.cf",)
+
+
+def test_strange_folders_beside_the_keys_are_no_keys() -> None:
+    """Their names reach no path."""
+    now = replace(seen(state()), entries=(Stray(f"{TLS}/../../x"), Stray(f"{TLS}/" + "a" * 17), Stray(f"{TLS}/a b")))
+
+    assert found(state(), now) == ()
