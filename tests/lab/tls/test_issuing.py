@@ -29,8 +29,6 @@ def test_no_message_is_deferred_while_the_authority_issues(tls: Tls) -> None:
         assert (stream.told.deferred, stream.told.why) == (0, ())
         assert stream.told.delivered == len(stream.submitted) > 0
         print(stream.line())
-    # Both knew nothing at first and something at the end.
-    assert dane.told.verified
     assert {host for _, host in dane.told.handshakes} == {ONE, TWO}
 
 
@@ -41,7 +39,8 @@ def test_a_host_shows_the_authoritys_certificate_everywhere(tls: Tls, host: str)
 
     for port in (25, 587, 443):
         assert tls.shown(host, port) == leaf(certificate.chain)
-    assert names_of(certificate.chain) == list(sts.names(tls.world.declared.stack, tls.world.declared.stack.host(host)))
+    declared = tls.world.declared.stack
+    assert sorted(names_of(certificate.chain)) == sorted(sts.names(declared, declared.host(host)))
     assert certificate.issuer == tls.world.lab.authority.directory
     wanted = {tls.key(host), tls.following(host)}
     ports = (25, 465, 587) if host == ONE else (25,)

@@ -34,7 +34,7 @@ TROUBLES: dict[Trouble, str] = {
 
 
 def test_an_authority_in_trouble_breaks_nothing(tls: Tls) -> None:
-    """It refuses, wants no more orders for a while, is gone: each host keeps what it shows, and is renewed afterwards."""
+    """It refuses, wants no orders for a while, is gone: each host keeps what it shows, and is renewed afterwards."""
     for host in (ONE, TWO):
         tls.aged(host)
         # One that a killed run began would go on, and needs no new one.
