@@ -160,7 +160,7 @@ def _policies(stack: Stack, state: State, names: Container[str], get: Get) -> di
     for domain in stack.domains:
         wanted = sts.policy(stack, domain, exchanges.get(domain.name, ()))
         servers = sts.servers(stack, domain)
-        if wanted is not None and all(host.name in names for host in servers):
+        if wanted is not None and all(h.name in names and _trusted(state, h) for h in servers):
             jobs[domain.name] = [(host.name, address, wanted) for host in servers for address in host.addresses]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         futures = {
@@ -168,6 +168,12 @@ def _policies(stack: Stack, state: State, names: Container[str], get: Get) -> di
             for name, places in jobs.items()
         }
     return {name: next(filter(None, (f.result() for f in found)), "") for name, found in futures.items()}
+
+
+def _trusted(state: State, host: Host) -> bool:
+    """Whether mail is taken with an authority's certificate, too: that of the policy may be another one."""
+    certificate = state.certificate_of(host.name)
+    return certificate is not None and certificate.mode == "acme"
 
 
 def _served(domain: str, host: str, address: Address, wanted: str, get: Get) -> str:

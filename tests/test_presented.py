@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def host(name: str, number: int, **more: object) -> Host:
 
 HOSTS = (host(MX1, 1), host(MX2, 2))
 STACK = Stack(hosts=HOSTS, domains=(Domain.model_validate({"name": "example.com", "dns": "main"}),))
-MADE = {h.name: certs.issue(h, NOW)[0] for h in HOSTS}
+MADE = {h.name: replace(certs.issue(h, NOW)[0], mode="acme") for h in HOSTS}
 STATE = State(certificates=tuple(MADE.values()))
 POLICY = (sts.policy(STACK, STACK.domains[0], ()) or "").encode()
 RIGHT = Fetched(status=200, body=POLICY)
@@ -52,12 +53,13 @@ def seen(
     get: Callable[[str, Address], Fetched] = lambda *_: RIGHT,
     stack: Stack = STACK,
     hosts: tuple[str, ...] = (MX1, MX2),
+    state: State = STATE,
 ) -> Shown:
     """Look through these eyes, with no host that could be asked by SSH."""
     fleet = Fleet(stack.hosts, Path())
     for name in (MX1, MX2):
         fleet.give_up(name, HostError(name, "no SSH."))
-    return look(stack, STATE, hosts, fleet, Eyes(greet, get))
+    return look(stack, state, hosts, fleet, Eyes(greet, get))
 
 
 def raising(error: Exception) -> Callable[[Address, int], bytes]:
@@ -159,3 +161,11 @@ def test_what_a_server_says_reaches_no_terminal_unescaped() -> None:
     found = seen(raising(smtplib.SMTPConnectError(554, b"\x1b[2Jgo away")))
 
     assert "\x1b" not in found.faults[0]
+
+
+def test_no_policy_is_told_of_while_a_host_takes_mail_with_a_certificate_that_nobody_trusts() -> None:
+    """A host with more than a hundred names has several, and that of the policy may have come before that of mail."""
+    begun = replace(MADE[MX2], mode="self-signed")
+
+    assert seen().policies == {"example.com"}
+    assert seen(state=State(certificates=(MADE[MX1], begun))).policies == frozenset()
