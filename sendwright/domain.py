@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import Field, StrictBool, field_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from sendwright.declared import Model
 from sendwright.names import DomainName, Identifier, IpAddress, LocalPart, MailAddress, MailtoUri, SpfDomain
@@ -80,11 +80,16 @@ class MtaSts(Model):
     """What senders do that find a server of the domain's without a certificate that they trust (RFC 8461).
 
     ``testing``: they deliver and report; ``enforce``: they do not deliver; ``none``: they forget an earlier policy;
-    ``off``: there is none. ``max_age_days``: how long they remember it.
+    ``off``: there is none. ``max_age_days``: how long they remember it. The mode alone stands for its defaults.
     """
 
     mode: Literal["off", "none", "testing", "enforce"] = "testing"
     max_age_days: int = Field(7, ge=1, le=365)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_in_a_word(cls, data: Any) -> Any:
+        return {"mode": data} if isinstance(data, str) else data
 
 
 class Receive(Model):

@@ -120,7 +120,7 @@ def _written(loc: Place, data: Any) -> tuple[Place, bool]:
         items = dict(enumerate(data)) if isinstance(data, list | tuple) else data
         if isinstance(items, Mapping) and part in items:
             data = items[part]
-        elif part == "[key]":
+        elif part == "[key]" or isinstance(data, str):  # a word stands for settings: the mistake is the word itself
             break
         elif index == len(loc) - 1:
             return (*found, part), False

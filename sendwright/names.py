@@ -144,11 +144,11 @@ TsigName = Annotated[
     str, _matching(re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?"), "a TSIG key's name")
 ]
 HttpUrl = Annotated[str, _matching(_URL, "a URL of a server, as in https://ns1.example.com:8081")]
-DirectoryUrl = Annotated[
+AcmeDirectory = Annotated[
     str,
     _matching(
-        re.compile(r"https://[A-Za-z0-9._:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?"),
-        "an https:// URL of an ACME directory",
+        re.compile(r"letsencrypt|staging|https://[A-Za-z0-9._:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?"),
+        "an ACME directory: 'letsencrypt', 'staging' or an https:// URL",
     ),
 ]
 # Whatever an authority calls its accounts and orders by (RFC 3986).

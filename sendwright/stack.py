@@ -15,8 +15,8 @@ from sendwright.declared import SECRET, EnvSecret, Model, NamedCommand, NamedFil
 from sendwright.domain import Address, Dkim, DkimAlgorithm, Dmarc, Domain, MtaSts, Mx, Receive, Spf, TlsRpt
 from sendwright.names import (
     AccountId,
+    AcmeDirectory,
     CertificateName,
-    DirectoryUrl,
     DomainName,
     Fingerprint,
     Identifier,
@@ -248,7 +248,7 @@ class AcmeAuthority(Model):
     with the roots of a private authority, for its own server and for the certificates that it issues.
     """
 
-    directory: Literal["letsencrypt", "staging"] | DirectoryUrl = "letsencrypt"
+    directory: AcmeDirectory = "letsencrypt"
     contact: tuple[MailtoUri, ...] = ()
     external_account: ExternalAccount | None = None
     trust: PlainPath | None = None

@@ -69,9 +69,29 @@ def test_what_contradicts_itself_is_one_clear_mistake(tls: Any, more: Any, place
 
 
 @pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"acme": {"directory": "stagging"}},
+         "acme › directory: “stagging”: not an ACME directory: 'letsencrypt', 'staging' or an https:// URL"),
+        ({"acme": {"directory": "http://a.example/dir"}}, "acme › directory: “http://a.example/dir”: not an ACME"),
+        ({"domains": {"example.com": {**EXAMPLE, "mta_sts": "enforced"}}},
+         "domains › example.com › mta_sts: “enforced”: not allowed (allowed: 'off', 'none', 'testing' or 'enforce')"),
+        ({"smtp": {"tls_overrides": {"example.org": "encrpyt"}}},
+         "smtp › tls_overrides › example.org: “encrpyt”: not allowed (allowed: 'none', 'may', 'encrypt', 'dane'"),
+    ],
+)  # fmt: skip
+def test_a_word_that_stands_for_settings_is_quoted_where_it_is_wrong(more: Any, words: str) -> None:
+    """pydantic places these mistakes below the word, where nothing is written: they were once dropped as echoes."""
+    (found,) = problems("acme", **more)
+
+    assert str(found).startswith(words)
+
+
+@pytest.mark.parametrize(
     ("tls", "more"),
     [
         (["acme", "acme"], {}),
+        (["acme"], {"acme": {"directory": "staging"}, "domains": {"example.com": {**EXAMPLE, "mta_sts": "enforce"}}}),
         ([{"mode": "acme", "challenge": "dns-01"}], {}),
         (["acme"], {"domains": {"example.com": {"dns": "files"}}}),
         ([{"mode": "acme", "renewal": "host"}], {}),
