@@ -76,7 +76,7 @@ def test_posttls_finger_refuses_what_verify_fails(tls: Tls) -> None:
 def test_testssl_sees_what_verify_sees(tls: Tls, judged: Findings) -> None:
     """Versions, chain, name and key; and the very certificate that is remembered. Debian 12 and 13."""
     with ThreadPoolExecutor() as pool:
-        reports = dict(zip((ONE, TWO), pool.map(lambda host: testssl(tls, host), (ONE, TWO)), strict=True))
+        reports = dict(zip((ONE, TWO), pool.map(lambda host: scanned(tls, host), (ONE, TWO)), strict=True))
 
     for host, said in reports.items():
         versions = {v: said[v].startswith("offered") for v in ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3")}
@@ -91,7 +91,7 @@ def test_testssl_sees_what_verify_sees(tls: Tls, judged: Findings) -> None:
         assert statuses(judged, "tls.as-desired", host) == {"pass"}
 
 
-def testssl(tls: Tls, host: str) -> dict[str, str]:
+def scanned(tls: Tls, host: str) -> dict[str, str]:
     """Return what testssl.sh finds of port 25 of a host, by its own names of its findings."""
     world, file = tls.world.lab.world, f"{_REPORTS}/{host}.json"
     (world.root / file).unlink(missing_ok=True)
