@@ -25,6 +25,12 @@ def bearers(services: Iterable[Service]) -> tuple[Service, ...]:
     return tuple(s for s in found if s in shown or (s.name == "renewal" and s.files))
 
 
+def in_place(services: Iterable[Service], seen: Observation) -> bool:
+    """Return whether a host has its keys and certificates: then nothing else of it is a renewal's business."""
+    files = (file for service in services for file in service.files if file.path.startswith(f"{TLS}/"))
+    return all((lies := seen.paths.get(file.path)) is not None and lies.sha256 == file.sha256 for file in files)
+
+
 def undeclared(stack: Stack, host: Host, state: State, seen: Observation) -> tuple[str, ...]:
     """Return the files of these services, but for certificates, that differ from the inventory for another reason.
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sendwright import certs
-from sendwright.bearers import bearers, undeclared
+from sendwright.bearers import bearers, in_place, undeclared
 from sendwright.deploys.base import TLS, tls_folder
 from sendwright.observation import Observation, Stray
 from sendwright.state.model import State
@@ -65,3 +65,14 @@ def test_strange_folders_beside_the_keys_are_no_keys() -> None:
     now = replace(seen(state()), entries=(Stray(f"{TLS}/../../x"), Stray(f"{TLS}/" + "a" * 17), Stray(f"{TLS}/a b")))
 
     assert found(state(), now) == ()
+
+
+def test_what_else_of_a_host_is_not_as_declared_is_no_failure_of_a_renewal() -> None:
+    """From cron it would be told each day after an upgrade, though the certificate is there and nothing is due."""
+    now = seen(state())
+
+    def without(path: str) -> Observation:
+        return replace(now, paths={p: s for p, s in now.paths.items() if p != path})
+
+    assert in_place(services(), without("/etc/postfix/main.cf"))
+    assert not in_place(services(), without(f"{tls_folder(state().certificates[0])}/chain.pem"))
