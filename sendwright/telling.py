@@ -3,10 +3,13 @@
 from datetime import datetime, timedelta
 
 from sendwright import awaiting, tls_facts, tlsa_known
+from sendwright.dns.authority import zones_of
 from sendwright.dns.freshness import Target, Timing, fresh_at
 from sendwright.dns.propagation import World
+from sendwright.dns.records import provider_of
 from sendwright.dns.tls_records import TTL, names
 from sendwright.dns.transport import Ask
+from sendwright.errors import DnsError
 from sendwright.publishing import Zone, Zones
 from sendwright.renewal import Known
 from sendwright.stack import Stack
@@ -50,13 +53,14 @@ class Telling:
 
     def _known(self, host: str, zones: Zones, remembered: State) -> Known:
         claims = [c for c in remembered.claims if c.type == "TLSA" and c.name in names(host)]
-        zone = _zone_of(host, zones)
-        world = self._world(zone, zones) if zone else None
-        if zone is None or world is None:
+        found = _zone_of(host, zones)
+        zone = found.name if found else self._strange(host)
+        world = self._world(found, zones) if found else self._worlds.get(zone)
+        if world is None:
             # Nobody can say what senders know.
             return Known(told=True, behind=f"the zone of {host} could not be looked at")
         expected = {c.name for c in claims if not c.withdrawn}
-        seen = tlsa_known.look(world, zone.name, host)
+        seen = tlsa_known.look(world, zone, host)
         return tlsa_known.known(seen, self._keys(host, remembered), expected, ledger=bool(claims))
 
     def fresh_at(self, host: str, zones: Zones, now: datetime) -> datetime | None:
@@ -85,6 +89,18 @@ class Telling:
 
     def _keys(self, host: str, remembered: State) -> tuple[str, ...]:
         return tls_facts.keys_told([self._stack.host(host)], remembered).get(host, ())
+
+    def _strange(self, host: str) -> str:
+        """Return the zone of a host that is not ours to write; nothing where it is, or where nobody says."""
+        if provider_of(self._stack, host):
+            return ""
+        try:
+            zone = zones_of([host], self._ask, self._resolver)[host]
+            if zone not in self._worlds:
+                self._worlds[zone] = World.around([zone], self._ask, self._resolver)
+        except DnsError:
+            return ""
+        return zone
 
     def _world(self, zone: Zone, zones: Zones) -> World | None:
         if zone.name not in self._worlds:
