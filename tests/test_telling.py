@@ -16,6 +16,7 @@ from sendwright.state.folder import StateFolder
 from sendwright.telling import Telling
 
 HOST, ZONE, KEY = "mx1.owner.example", "owner.example", "a" * 64
+NONE = frozenset[str]()
 
 
 class Owner:
