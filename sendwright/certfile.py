@@ -7,6 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from sendwright import secrets
+from sendwright.certparts import STRANGE
 from sendwright.declared import FileSecret
 from sendwright.errors import UsageError
 from sendwright.stack import CertificateFile
@@ -48,7 +49,10 @@ def read_chain(host: str, tls: CertificateFile, base: Path) -> str:
 
 def normal(chain: str) -> str:
     """Return a chain as PEM without anything around it; ValueError when it is none."""
-    found = x509.load_pem_x509_certificates(chain.encode())
+    try:
+        found = x509.load_pem_x509_certificates(chain.encode())
+    except STRANGE as error:
+        raise ValueError(str(error)) from None
     return "".join(c.public_bytes(serialization.Encoding.PEM).decode("ascii") for c in found)
 
 

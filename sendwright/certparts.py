@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -15,6 +16,17 @@ PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 _BACKDATE = timedelta(hours=1)
 # What every sender takes and authorities sign; 112 bits of strength (NIST SP 800-57).
 _RSA_BITS = 2048
+
+#: All that the library raises for certificates that nobody should have signed.
+STRANGE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def generate(kind: str) -> PrivateKey:

@@ -172,7 +172,7 @@ def _parsed(pem: str) -> x509.Certificate | None:
     # The state folder travels through git: what is in it may be anything.
     try:
         return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+    except certparts.STRANGE:
         return None
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sendwright import certparts, tlsa
@@ -13,8 +12,6 @@ from sendwright import certparts, tlsa
 # A hundred names and a few issuers take a tenth of it.
 _MOST_CHARACTERS = 200_000
 _MOST_CERTIFICATES = 10
-# All that the library raises for certificates that nobody should have signed.
-_STRANGE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension)
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ def read(chain: str) -> Leaf:
         )
     except x509.ExtensionNotFound:
         raise Unusable("names nothing") from None
-    except _STRANGE:
+    except certparts.STRANGE:
         raise Unusable("is no certificate chain in PEM") from None
 
 

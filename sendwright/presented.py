@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sendwright import sts, tlsa
+from sendwright.certparts import STRANGE
 from sendwright.connections import Fleet
 from sendwright.deploys.probe import Smtp, parse_smtp, smtp_command
 from sendwright.escape import plain
@@ -149,7 +150,7 @@ def _certificate(address: Address, port: int) -> bytes:
 def _spki(der: bytes) -> str:
     try:
         key = x509.load_der_x509_certificate(der).public_key()
-    except ValueError:
+    except STRANGE:
         return ""
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509 import DNSName
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sendwright import certfile, certs, tlsa
@@ -387,6 +387,7 @@ _DER = x509.load_pem_x509_certificate(_GOOD.encode()).public_bytes(serialization
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, len(_DER) - 1), st.integers(0, 255), st.integers(0, 20))
+@example(10, 1, 0)  # a version that no certificate has
 def test_no_byte_of_a_certificate_can_make_a_traceback(place: int, byte: int, more: int) -> None:
     """It is taken, or refused in a sentence; what was taken can be judged."""
     changed = _DER[:place] + bytes([byte]) * (1 + more) + _DER[place + 1 + more :]

@@ -169,3 +169,12 @@ def test_no_policy_is_told_of_while_a_host_takes_mail_with_a_certificate_that_no
 
     assert seen().policies == {"example.com"}
     assert seen(state=State(certificates=(MADE[MX1], begun))).policies == frozenset()
+
+
+@pytest.mark.parametrize("octets", [b"", b"no certificate", der(MADE[MX1])[:10] + b"\x01\x01" + der(MADE[MX1])[12:]])
+def test_a_host_that_shows_what_is_no_certificate_is_not_among_them(octets: bytes) -> None:
+    """Nor one of a version that does not exist; nothing of it is a traceback."""
+    found = seen(lambda _address, _port: octets)
+
+    assert found.hosts == frozenset()
+    assert "shows another key" in found.faults[0]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sendwright.certparts import STRANGE
 from sendwright.deploys.base import chain_path
 from sendwright.deploys.probe import Smtp
 from sendwright.lifetime import overdue_from
@@ -121,7 +122,7 @@ def expiry(facts: Facts) -> Iterator[Finding]:
         leaf = x509.load_der_x509_certificate(served.certificate)
         troubles = [*_other(facts, remembered, leaf), *_ending(facts, leaf), *_hindered(facts)]
         left = leaf.not_valid_after_utc - facts.ended
-    except ValueError:
+    except STRANGE:
         yield rules.EXPIRY.failed(
             facts.subject, "what port 25 serves is no certificate", f"{converge(facts)} mends it."
         )

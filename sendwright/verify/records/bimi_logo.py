@@ -7,6 +7,7 @@ from xml.parsers import expat
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, ObjectIdentifier
 
+from sendwright.certparts import STRANGE
 from sendwright.verify.wording import shown
 
 LARGEST_LOGO = 32 * 1024
@@ -81,11 +82,11 @@ def evidence_faults(body: bytes, domain: str, now: datetime) -> Iterator[str]:
         leaf = x509.load_pem_x509_certificates(body)[0]
         usages = leaf.extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE).value
         names = leaf.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
-    except (ValueError, IndexError, TypeError):
-        yield "it holds no certificates in PEM"
-        return
     except x509.ExtensionNotFound:
         yield "it is no mark certificate"
+        return
+    except (*STRANGE, IndexError):
+        yield "it holds no certificates in PEM"
         return
     if not (isinstance(usages, x509.ExtendedKeyUsage) and _INDICATOR in usages):
         yield "it is no mark certificate"

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
+
+from sendwright.certparts import STRANGE
 
 # What a stranger's certificate gets wrong is told in findings; a warning of the library would come between them.
 warnings.filterwarnings(
@@ -24,14 +25,6 @@ _WEAK = (hashes.MD5, hashes.SHA1)
 _DUE = 2 / 9
 _SOON = timedelta(days=21)
 _MOST_NAMES = 1000
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,7 @@ def read(der: bytes) -> Read:
             own=found.issuer == found.subject,
             issuer=_common_name(found.issuer),
         )
-    except _UNREADABLE as error:
+    except STRANGE as error:
         return Read(der, problem=f"it cannot be read ({str(error)[:100] or type(error).__name__})")
 
 
