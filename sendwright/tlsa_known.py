@@ -60,13 +60,17 @@ def known(seen: Seen, keys: Iterable[str], expected: Collection[str], *, ledger:
 
 
 def _behind(seen: Seen, lacking: Collection[str], places: Collection[str]) -> Iterator[str]:
+    """Tell of each server once: several ports of a host at several servers are one sentence, not their product."""
+    alike: dict[tuple[str, ...], list[str]] = {}
     for server, held in sorted(seen.items()):
         if held.fault:
             yield f"{server} {held.fault}"
-            continue
-        for name in places:
-            if not held.digests(name).issuperset(lacking):
-                yield f"TLSA {name}: {server} does not tell of every key of the host yet"
+        elif short := tuple(name for name in places if not held.digests(name).issuperset(lacking)):
+            alike.setdefault(short, []).append(str(server))
+    for ports, servers in alike.items():
+        more = f" and {len(ports) - 1} more" if len(ports) > 1 else ""
+        verb = "does" if len(servers) == 1 else "do"
+        yield f"TLSA {ports[0]}{more}: {', '.join(servers)} {verb} not tell of every key of the host yet"
 
 
 def _held(answers: Iterable[tuple[str, dns.message.Message | NoAnswer]]) -> Held | None:

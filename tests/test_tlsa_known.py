@@ -67,6 +67,15 @@ def test_a_server_that_is_behind_is_named() -> None:
     assert found.behind == f"TLSA {SMTP}: {NS2} does not tell of every key of the host yet"
 
 
+def test_servers_that_are_behind_alike_are_told_in_one_sentence() -> None:
+    """Three ports at four addresses are twelve answers, and one thing to wait for."""
+    behind = {SMTP: _told(ONE)[SMTP], SUBMISSION: _told(ONE)[SMTP]}
+
+    found = known(_look({NS1.address: behind, NS2.address: behind}), [TWO], (SMTP, SUBMISSION), ledger=True)
+
+    assert found.behind == f"TLSA {SMTP} and 1 more: {NS1}, {NS2} do not tell of every key of the host yet"
+
+
 @pytest.mark.parametrize(
     ("has", "said"), [(NoAnswer("no answer within 2 s"), "does not answer"), ("REFUSED", "it answers REFUSED")]
 )

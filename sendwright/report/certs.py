@@ -22,7 +22,7 @@ _VERDICTS = {
     "failed": "failed in part; what worked stays, and running again goes on",
     "declined": "nothing was changed",
 }
-_KEPT = "kept"
+_KEPT, _WAITING = "kept", "waiting"
 
 
 class Condition(StrEnum):
@@ -67,7 +67,7 @@ def outcome_lines(outcome: Outcome) -> str:
     lines = [click.style(_VERDICTS[outcome.result.value], bold=True)]
     if moved:
         rows: list[tuple[str, ...]] = [
-            (d.what, _named(d.host, d.number), _time(d.until, up=True), plain(d.why)) for d in moved
+            (d.what, _named(d.host, d.number), _time(d.until, up=d.what == _WAITING), plain(d.why)) for d in moved
         ]
         lines += [f"  {line}" for line in table(("what", "host", "until (UTC)", "why"), rows).splitlines()]
     if kept := len(outcome.done) - len(moved):

@@ -136,13 +136,14 @@ def test_an_outcome_tells_what_moved_and_counts_what_stayed() -> None:
     """What stayed as it was has no line of its own."""
     done = (
         Done("mx1.example.com", 0, "kept"),
-        Done("mx2.example.com", 0, "renewed", "it ends on 2026-12-01 10:00 UTC"),
+        Done("mx2.example.com", 0, "renewed", "it ends on 2026-12-01 10:00 UTC", NOW + 1.5 * DAY),
         Done("mx3.example.com", 1, "waiting", "caches may hold TLSA records without its next key", NOW + DAY),
     )
     lines = click.unstyle(outcome_lines(Outcome(Result.WAITING, done, waiting=("TLSA of mx3",)))).splitlines()
 
     assert lines[0] == "waiting; run it again later"
     assert lines[2].split()[:2] == ["renewed", "mx2.example.com"]
+    assert "mx2.example.com      2026-11-24 02:00" in lines[2]  # as the list of certificates says it
     assert "mx3.example.com (1)  2026-11-23 14:01" in lines[3]
     assert lines[4:] == ["  1 kept", "  TLSA of mx3"]
 
