@@ -77,8 +77,12 @@ def killed_at(world: World, moment: Moment, verb: str, *argv: str, may_end: bool
     run = begun(world, verb, *argv)
     process = run.process
     deadline = time.monotonic() + _PATIENCE
-    while not moment(run) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
+    try:
+        while not moment(run) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+    except BaseException:
+        process.kill()
+        raise
     children = _children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
