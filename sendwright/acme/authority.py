@@ -52,6 +52,7 @@ class Authority:
         self._patience = patience
         self._turn = threading.Lock()
         self._refused: Refused | None = None
+        self._mute = False
         self._directory: Directory | None = None
         self._account: tuple[JWK, RegistrationResource] | None = None
 
@@ -94,9 +95,11 @@ class Authority:
 
         from sendwright.acme.refusals import Refused
 
+        if self._mute:
+            return None
         try:
             net = self._network(self._patience.brief)
-            client = ClientV2(self._known(net), net)
+            client = ClientV2(self._suggesting(net), net)
             with net.asked("suggest when to renew"):
                 when, _ = client.renewal_time(chain.encode())
                 return when.astimezone(UTC) if when else None
@@ -121,19 +124,33 @@ class Authority:
             roots(trust)
         return Network(self.title, trust, patience)
 
+    def _suggesting(self, net: "Network") -> "Directory":
+        """Return the same as ``_known`` in little time: who takes too long is asked for nothing but orders."""
+        from sendwright.acme.refusals import Refused
+
+        with self._turn:
+            try:
+                return self._shown(net)
+            except Refused:
+                self._mute = True
+                raise
+
     def _known(self, net: "Network") -> "Directory":
         """Return what the authority's directory says; it is asked for once."""
+        with self._turn, self._remembered():
+            return self._shown(net)
+
+    def _shown(self, net: "Network") -> "Directory":
         from acme.client import ClientV2
 
-        with self._turn, self._remembered():
-            if self._directory is None:
-                with net.asked("show its directory"):
-                    found = ClientV2.get_directory(self.url, net)
-                    missing = [name for name in _NEEDED if not isinstance(found[name], str)]
-                    if missing:
-                        raise KeyError(*missing)
-                    self._directory = found
-            return self._directory
+        if self._directory is None:
+            with net.asked("show its directory"):
+                found = ClientV2.get_directory(self.url, net)
+                missing = [name for name in _NEEDED if not isinstance(found[name], str)]
+                if missing:
+                    raise KeyError(*missing)
+                self._directory = found
+        return self._directory
 
     def _entered(self, net: "Network", directory: "Directory") -> "tuple[JWK, RegistrationResource]":
         """Return the key of our account and the account, which is looked for, or made, once."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.acme.conftest import HOST, SHORT, Customer
+from tests.acme.conftest import HOST, KEY, NAMES, SHORT, Customer
 from tests.acme.standin import Answer, Fault, StandIn, hangs, never_ends, problem
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -60,3 +60,19 @@ def test_a_chain_that_is_none_has_no_window(customer: Customer, standin: StandIn
     standin.window = (NOW, NOW)
 
     assert customer.authority().window(HOST, "no chain") is None
+
+
+def test_an_authority_that_is_too_busy_to_suggest_anything_is_asked_for_certificates_all_the_same(
+    customer: Customer, standin: StandIn
+) -> None:
+    """An order has more patience; but not every host waits for a suggestion that does not come."""
+    chain = customer.issue()
+    standin.window = (NOW, NOW)
+    standin.faults["directory"] = [Answer(503, b"busy", {"Retry-After": "1"})]
+    authority = customer.authority()
+    customer.said.clear()
+
+    assert authority.window(HOST, chain) is None
+    assert authority.window("mx2.example.com", chain) is None
+    assert authority.issue(HOST, 0, NAMES, KEY, standin.prove, lambda _: "dns-01")
+    assert len([line for line in customer.said if "renewed by its age" in line]) == 1
