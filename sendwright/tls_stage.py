@@ -107,10 +107,7 @@ class TlsStage:
     def renew_own(self, hosts: Iterable[str], now: datetime) -> None:
         """Renew what no authority is asked for: what we sign ourselves, what is declared in files, the first of all."""
         own = [self._stack.host(name) for name in hosts]
-        state = self._folder.load()
-        # What caches have forgotten is struck only later in the run, as soon as anything is written.
-        state = replace(state, claims=tuple(claim for claim in state.claims if claim not in self._dns.zones.gone))
-        due = planning.certificates_due(own, state, self.declared_chains(), now)
+        due = planning.certificates_due(own, self._remembered(), self.declared_chains(), now)
         for host in own:
             why = due.get(host.name) or ("somebody asked for it" if self._asked.force and _ours(host) else "")
             with self._fleet.fate_of(host.name):
@@ -154,7 +151,8 @@ class TlsStage:
 
     def look(self, hosts: Collection[str]) -> tuple[str, ...]:
         """See what hosts show to the world by now; return what does not show what it should."""
-        state = self._folder.load()
+        # Records are derived from the same: another policy would be told of than the one that was seen.
+        state = self._remembered()
         concerned = [name for name in hosts if self._concerns(self._stack.host(name))]
         if concerned:
             with self._progress.step("hosts show their certificates", lambda: bool(self.shown.faults)):
@@ -176,6 +174,11 @@ class TlsStage:
             if after != coming:
                 self._begin()
                 self._folder.save_next_key(after, None)
+
+    def _remembered(self) -> State:
+        """Return what the folder holds without what caches have forgotten: that is struck once anything is written."""
+        state, gone = self._folder.load(), self._dns.zones.gone
+        return replace(state, claims=tuple(claim for claim in state.claims if claim not in gone))
 
     @property
     def _trust(self) -> Path | None:
