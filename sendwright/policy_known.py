@@ -18,7 +18,7 @@ from sendwright.dns.tls_records import record_name
 from sendwright.plan import Stage
 from sendwright.pointing import exchange
 from sendwright.publishing import Zone, Zones
-from sendwright.stack import Stack
+from sendwright.stack import MtaSts, Stack
 from sendwright.state.model import Claim
 from sendwright.tlsa import TlsFacts
 
@@ -27,16 +27,20 @@ _BEHIND = "until every server tells of the policy (MTA-STS) that names it: {}"
 _CACHED = "until no sender remembers an older policy (MTA-STS), at {:%Y-%m-%d %H:%M} UTC"
 
 
-def moving(stack: Stack, zones: Zones, claims: Iterable[Claim]) -> dict[str, Zone]:
+def moving(stack: Stack, zones: Zones, claims: Collection[Claim]) -> dict[str, Zone]:
     """Return the domains that are to get another MX, and whose senders may hold them to a policy: with their zones."""
     found = {
         write.name: zone
         for zone in zones.found.values()
         for write in zone.changes.at(Stage.HOSTS).writes
-        if write.type == "MX" and not isinstance(write, Delete) and _enforces(stack, write.name)
+        if write.type == "MX" and not isinstance(write, Delete) and _declared(stack, write.name)
     }
     told = {name for name, _ in _told(found.values(), claims)}
-    return {name: zone for name, zone in found.items() if record_name(name) in told}
+    by_name: dict[str, list[Claim]] = {}
+    for claim in claims:
+        by_name.setdefault(claim.name, []).append(claim)
+    mine = {name: (*by_name.get(name, ()), *by_name.get(record_name(name), ())) for name in found}
+    return {name: zone for name, zone in found.items() if record_name(name) in told and _held(stack, name, mine[name])}
 
 
 def targets(domains: Mapping[str, Zone], claims: Collection[Claim], tls: TlsFacts) -> dict[str, Target]:
@@ -95,10 +99,27 @@ def strange(stack: Stack, looks: Iterable[Zones], claims: Collection[Claim]) -> 
     return frozenset(found)
 
 
+def _held(stack: Stack, name: str, mine: Collection[Claim]) -> bool:
+    """Whether senders that are told of a policy may hold a domain to it: unless it is the declared, milder one.
+
+    Of ours only the ``id`` is known, and that is the one of a policy for the MX that there are; what others wrote there
+    is theirs. ``mine``: the claims on the MX of the domain, and on what tells of its policy.
+    """
+    wanted = _declared(stack, name)
+    if wanted is None or wanted.mode == "enforce":
+        return True
+    milder = txt(sts.record_text(sts.policy_id(sts.text(wanted, sts.told_exchanges(name, mine)))))
+    return any(_tells(c) and c.value != milder for c in mine)
+
+
 def _enforces(stack: Stack, name: str) -> bool:
-    domain = stack.covering(name)
-    wanted = sts.declared(stack, domain) if domain and domain.name == name else None
+    wanted = _declared(stack, name)
     return wanted is not None and wanted.mode == "enforce"
+
+
+def _declared(stack: Stack, name: str) -> MtaSts | None:
+    domain = stack.covering(name)
+    return sts.declared(stack, domain) if domain and domain.name == name else None
 
 
 def _told(zones: Iterable[Zone], claims: Iterable[Claim]) -> set[tuple[str, str]]:

@@ -62,9 +62,18 @@ def policy(stack: Stack, domain: Domain, claims: Iterable[Claim]) -> str | None:
     wanted = declared(stack, domain)
     if wanted is None:
         return None
-    lingering = (c.value.split()[-1].rstrip(".") for c in claims if c.type == "MX" and c.name == domain.name)
-    exchanges = sorted({h.name for h in servers(stack, domain)} | {name for name in lingering if name})
-    lines = ["version: STSv1", f"mode: {wanted.mode}", *(f"mx: {name}" for name in exchanges)]
+    return text(wanted, {h.name for h in servers(stack, domain)} | told_exchanges(domain.name, claims))
+
+
+def told_exchanges(domain: str, claims: Iterable[Claim]) -> frozenset[str]:
+    """Return the hosts that MX of ours lead to, or that caches may hold MX of."""
+    found = (c.value.split()[-1].rstrip(".") for c in claims if c.type == "MX" and c.name == domain)
+    return frozenset(name for name in found if name)
+
+
+def text(wanted: MtaSts, names: Iterable[str]) -> str:
+    """Return the text of a policy whose MX have these names."""
+    lines = ["version: STSv1", f"mode: {wanted.mode}", *(f"mx: {name}" for name in sorted(names))]
     return "".join(f"{line}\r\n" for line in [*lines, f"max_age: {wanted.max_age_days * _DAY}"])
 
 

@@ -371,6 +371,33 @@ def test_a_run_that_waits_writes_the_exchange_itself(enforced: World) -> None:
     assert world.values(COM, "MX") == {f"10 {MX1}.", f"10 {MX2}."}
 
 
+def test_another_exchange_waits_where_a_policy_is_enforced_no_more_and_senders_do_not_know_it(enforced: World) -> None:
+    """Whoever makes a policy milder and moves the mail at once would have them keep it back; in testing nobody does."""
+    (enforced.declared.folder / "group_data" / "all.py").write_text(TESTED)
+    world = _grown(enforced)
+
+    (line,) = (line for line in world.run(policies={COM}) if " MX " in line)
+    waited = world.values(COM, "MX")
+    _age(world, timedelta(minutes=6))
+    world.run(policies={COM})
+
+    assert "until no sender remembers an older policy" in line
+    assert waited == {f"10 {MX1}."}
+    assert world.values(COM, "MX") == {f"10 {MX1}.", f"10 {MX2}."}
+
+
+def test_another_exchange_of_a_policy_in_testing_waits_for_nothing(world: World) -> None:
+    """Senders deliver all the same."""
+    world.certify()
+    world.run({MX1}, {COM})
+    assert world.values(POLICY, "TXT")
+    world = _grown(world)
+
+    world.run()
+
+    assert world.values(COM, "MX") == {f"10 {MX1}.", f"10 {MX2}."}
+
+
 def test_the_first_exchange_of_a_domain_waits_for_no_policy(written: Written) -> None:
     """No sender holds it to any; nor does one in testing."""
     world = World(written(ONE, ENFORCED, ZONE))
