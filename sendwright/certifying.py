@@ -145,6 +145,7 @@ class Certifier:
         kind = coming.kind if coming else ""
         # The first one decides about the key; all others have the same.
         decision = renewal.decide(certs.held(first) if first else None, coming, kind, wanted[0], known, now)
+        late = isinstance(decision, Hold)
         if isinstance(decision, Hold):
             self._hold(host, decision)
             decision = decision.instead
@@ -163,7 +164,7 @@ class Certifier:
                 continue
             if due or foreign:
                 self._renew(host, number, each, due or "its key is another than the host's", found)
-            elif found:
+            elif found and not (late and number == 0):  # the last word about each counts: its key is waited for
                 self.done.append(Done(host.name, number, "kept", "", _renewed_from(found, each)))
         if gone := {c.number for c in state.certificates_of(host.name)} - wanted.keys():
             self._begin()

@@ -308,6 +308,8 @@ def test_another_key_waits_until_every_sender_knows_it(
     assert len(site.authority.asked) == 1
     assert words in done.waiting[0]
     assert done.errors == []
+    # The last word about a certificate is what the run goes by: it stays for this one.
+    assert [(one.what, one.until is not None) for one in done.done if one.number == 0] == [("waiting", served)]
 
 
 def test_an_authority_that_refuses_in_the_middle_of_a_key_change_changes_no_key(site: Site) -> None:
