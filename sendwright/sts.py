@@ -26,8 +26,11 @@ def possible(stack: Stack, domain: Domain) -> bool:
 
 
 def declared(stack: Stack, domain: Domain) -> MtaSts | None:
-    """Return the policy that a domain is to have, or None."""
-    wanted = domain.mta_sts or MtaSts()
+    """Return the policy that a domain is to have, or None.
+
+    Where the zone is somebody else's, only what was asked for: its owner has to publish a name for it first.
+    """
+    wanted = domain.mta_sts or MtaSts(mode="testing" if domain.dns else "off")
     return wanted if wanted.mode != "off" and possible(stack, domain) else None
 
 
