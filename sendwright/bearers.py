@@ -31,6 +31,25 @@ def in_place(services: Iterable[Service], seen: Observation) -> bool:
     return all((lies := seen.paths.get(file.path)) is not None and lies.sha256 == file.sha256 for file in files)
 
 
+def chains_alone(services: Iterable[Service], seen: Observation) -> tuple[Service, ...]:
+    """Return the services that show a certificate with nothing but its files, where its keys are in place; else none.
+
+    A renewal that keeps its key replaces one file: that may come to a host of which something else is not as declared.
+    """
+    reduced = tuple(
+        Service(
+            service.name,
+            files=tuple(file for file in service.files if file.path.startswith(f"{TLS}/")),
+            validate=service.validate,
+            reload_units=service.reload_units,
+        )
+        for service in showing(services)
+    )
+    keys = (file for service in reduced for file in service.files if file.private)
+    there = all((lies := seen.paths.get(key.path)) is not None and lies.sha256 == key.sha256 for key in keys)
+    return reduced if there else ()
+
+
 def undeclared(stack: Stack, host: Host, state: State, seen: Observation) -> tuple[str, ...]:
     """Return the files of these services, but for certificates, that differ from the inventory for another reason.
 

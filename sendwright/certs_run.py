@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sendwright import converging, durable, hostdiff, planning, preflight
-from sendwright.bearers import bearers, in_place, showing, undeclared
+from sendwright.bearers import bearers, chains_alone, in_place, showing, undeclared
 from sendwright.certifying import Asked
 from sendwright.claiming import claim, refuse_older
 from sendwright.connections import Fleet
@@ -159,7 +159,11 @@ class _Run:
                 if in_place(services, self._hosts[name]):
                     self._progress.note(f"{name}: {', '.join(others[:3])} there is not as declared, and is left so")
                     continue
-                what = f"its certificate was not installed: {', '.join(others[:3])} there is not as declared."
+                if chains := chains_alone(services, self._hosts[name]):
+                    self._progress.note(f"{name}: {', '.join(others[:3])} there is not as declared, and is left so")
+                    jobs[name] = chains
+                    continue
+                what = f"its new key was not installed: {', '.join(others[:3])} there is not as declared."
                 self._other.append(HostError(name, what, "Run `sendwright provision`: it installs that, too."))
                 continue
             jobs[name] = bearers(services)

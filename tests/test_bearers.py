@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
-from sendwright import certs
-from sendwright.bearers import bearers, in_place, undeclared
-from sendwright.deploys.base import TLS, tls_folder
+from sendwright import certs, needs
+from sendwright.bearers import bearers, chains_alone, in_place, undeclared
+from sendwright.deploys.base import TLS, chain_path, key_path, tls_folder
 from sendwright.observation import Observation, Stray
 from sendwright.state.model import State
 from tests.verify.host_world import MX1, NOW, observed, services, stack, state
+
+CERTIFICATE = state().certificates[0]
 
 
 def rekeyed() -> State:
@@ -76,3 +78,23 @@ def test_what_else_of_a_host_is_not_as_declared_is_no_failure_of_a_renewal() -> 
 
     assert in_place(services(), without("/etc/postfix/main.cf"))
     assert not in_place(services(), without(f"{tls_folder(state().certificates[0])}/chain.pem"))
+
+
+def renewed() -> State:
+    """What is remembered once the host's certificate was renewed with its key."""
+    old = state().certificates[0]
+    return replace(state(), certificates=(replace(old, chain=f"{old.chain}{old.chain}"),))
+
+
+def test_a_renewed_chain_comes_to_a_host_of_which_something_else_is_not_as_declared() -> None:
+    """One file, and a reload: else every upgrade of sendwright would stop renewals until somebody provisions."""
+    (postfix,) = chains_alone(services(renewed()), seen(state()))
+
+    assert {file.path for file in postfix.files} == {key_path(CERTIFICATE), chain_path(CERTIFICATE)}
+    assert (postfix.name, postfix.units, postfix.packages) == ("postfix", (), ())
+    assert needs.load(postfix, seen(state())) is needs.Load.RELOAD
+
+
+def test_another_key_does_not_come_alone() -> None:
+    """The configuration has to name its folder."""
+    assert chains_alone(services(rekeyed()), seen(state())) == ()

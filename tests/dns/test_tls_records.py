@@ -89,8 +89,8 @@ def test_there_is_no_policy_where_none_can_be_kept(more: dict[str, Any]) -> None
 
 
 def test_an_owner_is_asked_for_the_names_of_a_policy() -> None:
-    """A domain whose zone is not ours has its policy here all the same."""
-    customers = {"name": "example.net", "dns": None, "dkim": {"delegate_to": COM}}
+    """A domain whose zone is not ours has its policy here all the same, if one is declared."""
+    customers = {"name": "example.net", "dns": None, "mta_sts": {}, "dkim": {"delegate_to": COM}}
     stack = Stack.model_validate(
         {
             "hosts": [{"name": MX1, "ssh": {"hostname": MX1}, "egress": [{"public": "203.0.113.10"}], "tls": "acme"}],
