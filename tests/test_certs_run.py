@@ -16,7 +16,8 @@ MX1 = "mx1.example.com"
 def _stack(renewal: str) -> Stack:
     host = {"name": MX1, "ssh": {"hostname": MX1}, "egress": [{"public": "203.0.113.10"}]}
     tls = {"mode": "acme", "renewal": renewal}
-    return Stack.model_validate({"hosts": [{**host, "tls": tls}], "domains": [{"name": "example.com", "dns": None}]})
+    domain = {"name": "example.com", "dns": None, "mta_sts": {"mode": "testing"}}
+    return Stack.model_validate({"hosts": [{**host, "tls": tls}], "domains": [domain]})
 
 
 def _certificate(stack: Stack) -> Certificate:
