@@ -30,13 +30,16 @@ def require(message: dns.update.UpdateMessage, edit: Edit) -> None:
 
 
 def write(message: dns.update.UpdateMessage, edit: Edit) -> None:
-    """Put into an update what the edit changes, value by value: what stays is not mentioned."""
+    """Put into an update what the edit changes. What stays is mentioned only where the whole set has to be written."""
     name = absolute(edit.name)
     before, after = edit.before, edit.after
     old = before.values if before else ()
     new = after.values if after else ()
-    if before and after and before.ttl != after.ttl:
-        # RFC 2136 section 3.4.2.2 lets a TTL be changed by adding the data again; Knot 3.2 then keeps the old TTL.
+    # RFC 2136 section 3.4.2.2 lets a TTL be changed by adding the data again; Knot 3.2 then keeps the old TTL.
+    other_ttl = before and after and before.ttl != after.ttl
+    # PowerDNS 4.7 loses a name's place among its neighbours when one value of several goes: its NSEC denies the rest.
+    shrinks = any(text not in new for text in old) and any(text in new for text in old)
+    if other_ttl or shrinks:
         message.delete(name, edit.type)
         old = ()
     for text in old:

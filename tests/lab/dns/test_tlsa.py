@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import dns.flags
+import dns.message
+import dns.query
+import dns.rdatatype
 import pytest
 
 from sendwright import certs, inventory, issuing
@@ -19,6 +22,7 @@ from sendwright.dns.transport import Question, query
 from sendwright.inventory import Inventory
 from sendwright.lab import Lab
 from sendwright.lab.primaries import Primary
+from sendwright.lab.spec import PRIMARY
 from sendwright.pointing import shows
 from sendwright.publication import Internet, Publication
 from sendwright.rehearse import World
@@ -187,3 +191,25 @@ def _until(holds: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.5)
     return True
+
+
+@SIGNED
+def test_no_server_denies_a_record_of_which_one_value_was_withdrawn(
+    primary: Primary, provider: Provider, dns_lab: Lab
+) -> None:
+    """A resolver may derive from the NSEC of a neighbour that a name is not there (RFC 8198): no DANE for a while."""
+    host = f"deny-{time.monotonic_ns()}.{primary.zone}"
+    name, one, two = f"_25._tcp.{host}", value("ab" * 32), value("cd" * 32)
+    provider.apply(primary.zone, [Edit(host, "A", None, RecordSet(host, "A", 300, ("192.0.2.1",)))])
+    both = RecordSet(name, "TLSA", TTL, (one, two))
+    provider.apply(primary.zone, [Edit(name, "TLSA", None, both)])
+    (read,) = provider.read(primary.zone, [(name, "TLSA")])
+    rest = replace(read, values=read.values[:1])
+    provider.apply(primary.zone, [Edit(name, "TLSA", read, rest)])
+
+    with dns_lab.inside():
+        question = dns.message.make_query(host, "AAAA", want_dnssec=True)
+        answer = dns.query.udp(question, PRIMARY[0], timeout=5)
+    (denial,) = (r for r in answer.authority if r.rdtype == dns.rdatatype.NSEC and str(r.name) == f"{host}.")
+
+    assert denial[0].next.to_text() == f"{name}."
