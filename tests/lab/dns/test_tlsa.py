@@ -1,7 +1,7 @@
 """TLSA records at real servers: in signed zones, with a secondary that may be late, as senders see them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -116,14 +116,19 @@ def told(
     primary: Primary,
     declare: Callable[..., World],
     tmp_path: Path,
+    provider: Provider,
     inside: None,  # noqa: ARG001 - requested for its place
-) -> Told:
-    """A host at each server, with a name of its own for each test."""
+) -> Iterator[Told]:
+    """A host at each server, with a name of its own for each test; what is at the zone's own names goes at the end."""
+    shared = [(f"{label}{primary.zone}", kind) for label in ("", "_dmarc.", "_smtp._tls.") for kind in ("TXT", "MX")]
+    before = {(found.name, found.type) for found in provider.read(primary.zone, shared)}
     declare(tmp_path, primary)
     host = f"mx{time.time_ns()}.{primary.zone}"
     hosts = tmp_path / "inventory.py"
     hosts.write_text(hosts.read_text().replace(f"'mx.{primary.zone}', {{", f"'{host}', {{'dane': [25], "))
-    return Told(inventory.load(tmp_path), host, dns_lab.resolver)
+    yield Told(inventory.load(tmp_path), host, dns_lab.resolver)
+    left = [found for found in provider.read(primary.zone, shared) if (found.name, found.type) not in before]
+    provider.apply(primary.zone, [Edit(found.name, found.type, found, None) for found in left])
 
 
 @SIGNED
